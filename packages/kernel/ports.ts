@@ -1,0 +1,273 @@
+import type { IpAddress, IpFamily, IpPrefix, MacAddress } from '#ip';
+
+/**
+ * What Podway asks of the Linux network stack, in the words of its callers. Two adapters: `linux/` (rtnetlink and
+ * nfnetlink through koffi, in process) and `fake/` (pure, rejects what Linux rejects). One conformance suite runs on both.
+ *
+ * A {@link NetworkNamespace} holds netlink sockets that were opened inside the namespace, and they go on working there
+ * whatever namespace the thread is in; so its calls are short and synchronous. Only bulk nft work is asynchronous.
+ *
+ * Every failed call throws a KernelError with the errno name (`EEXIST`, `ENODEV`, …), the operation and its object.
+ */
+export interface Kernel {
+  /** The namespace this process is in. */
+  currentNetns(): NetworkNamespace;
+  /** @param target a path (`/run/netns/x`, `/proc/123/ns/net`) */
+  openNetns(path: string): NetworkNamespace;
+  /** Makes a namespace and pins it at `path` (parents are created); `EEXIST` when something is mounted there. */
+  createNetns(path: string): NetworkNamespace;
+  /** Unpins; the namespace ends when its last user does. Nothing there is not an error. */
+  deleteNetns(path: string): void;
+}
+
+export interface NetworkNamespace extends Disposable {
+  readonly links: LinkPort;
+  readonly addresses: AddressPort;
+  readonly routes: RoutePort;
+  readonly neighbours: NeighbourPort;
+  readonly fdb: FdbPort;
+  readonly sysctl: SysctlPort;
+  readonly nft: NftPort;
+  readonly conntrack: ConntrackPort;
+  /** The namespace's identity: inode of its nsfs file, equal for two handles on one namespace. */
+  readonly inode: number;
+  /** Runs `section` with the calling thread inside the namespace: synchronous, must not await, returns outside again. */
+  run<T>(section: () => T): T;
+  /** Reports changes of links, addresses and routes until disposed; `overrun` means events were lost: list again. */
+  monitor(listener: (event: NetworkEvent) => void): Disposable;
+}
+
+export type NetworkEvent =
+  | {
+      readonly kind: 'link' | 'address' | 'route' | 'neighbour';
+      readonly change: 'new' | 'del';
+      readonly ifindex: number;
+    }
+  | { readonly kind: 'overrun' };
+
+export type LinkKind = 'veth' | 'bridge' | 'dummy' | 'vxlan' | 'loopback' | 'other';
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: LinkKind;
+  readonly mac: MacAddress | undefined;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** ifindex of the bridge it is a port of. */
+  readonly master: number | undefined;
+  /** ifindex of a veth's other end, in that end's namespace. */
+  readonly peerIndex: number | undefined;
+  readonly alias: string | undefined;
+  /** Bridge port: a frame may leave by the port it came in by. */
+  readonly hairpin: boolean;
+  readonly vxlan: VxlanOptions | undefined;
+}
+
+export interface VxlanOptions {
+  /** 24-bit VXLAN network identifier (RFC 7348). */
+  readonly vni: number;
+  readonly port: number;
+  readonly local: IpAddress;
+  readonly link: string | undefined;
+  readonly learning: boolean;
+}
+
+interface NewLink {
+  readonly name: string;
+  readonly mac?: MacAddress;
+  readonly mtu?: number;
+  readonly up?: boolean;
+  readonly alias?: string;
+}
+export type LinkSpec =
+  | (NewLink & { readonly kind: 'dummy' })
+  | (NewLink & { readonly kind: 'bridge' })
+  | (NewLink & { readonly kind: 'vxlan'; readonly vxlan: VxlanOptions })
+  | (NewLink & {
+      readonly kind: 'veth';
+      readonly master?: string;
+      /** The other end, made in one step in another namespace when `netns` is given. */
+      readonly peer: NewLink & { readonly netns?: NetworkNamespace };
+    });
+
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: MacAddress;
+  readonly name?: string;
+  readonly alias?: string;
+  /** null takes it out of its bridge. */
+  readonly master?: string | null;
+  readonly hairpin?: boolean;
+  /** Moves the link. */
+  readonly netns?: NetworkNamespace;
+}
+
+export interface LinkPort {
+  list(): readonly Link[];
+  /** undefined when there is none of that name. */
+  get(name: string): Link | undefined;
+  add(spec: LinkSpec): Link;
+  set(name: string, change: LinkChange): void;
+  /** Nothing there is not an error. */
+  delete(name: string): void;
+}
+
+export interface InterfaceAddress {
+  readonly link: string;
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+  readonly scope?: 'global' | 'link' | 'host';
+  /** IPv6 only: skip duplicate address detection. */
+  readonly noDad?: boolean;
+}
+
+export interface AddressPort {
+  list(filter?: { readonly link?: string; readonly family?: IpFamily }): readonly InterfaceAddress[];
+  /** An equal address already there is `EEXIST`. */
+  add(address: InterfaceAddress): void;
+  /** Nothing there is not an error. */
+  delete(address: Pick<InterfaceAddress, 'link' | 'address' | 'prefixLength'>): void;
+}
+
+export type RouteType = 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
+
+export interface Route {
+  /** `0.0.0.0/0` or `::/0` is the default route. */
+  readonly destination: IpPrefix;
+  readonly type: RouteType;
+  readonly gateway: IpAddress | undefined;
+  readonly link: string | undefined;
+  readonly source: IpAddress | undefined;
+  readonly scope: 'universe' | 'link' | 'host';
+  readonly table: number;
+  /** Lower wins. */
+  readonly metric: number;
+  readonly mtu: number | undefined;
+  /** rtm_protocol: who owns the route. Podway's own are {@link ROUTE_PROTOCOL_PODWAY}. */
+  readonly protocol: number;
+  /** RTNH_F_ONLINK: the gateway is on the link although no address says so. */
+  readonly onlink: boolean;
+}
+
+/** rtm_protocol of the routes Podway owns (unassigned in include/uapi/linux/rtnetlink.h). */
+export const ROUTE_PROTOCOL_PODWAY = 93;
+export const ROUTE_TABLE_MAIN = 254;
+
+export type RouteSpec = Pick<Route, 'destination'> & Partial<Omit<Route, 'destination'>>;
+
+export interface RoutePort {
+  list(filter?: {
+    readonly family?: IpFamily;
+    readonly table?: number;
+    readonly protocol?: number;
+  }): readonly Route[];
+  /** `EEXIST` when the destination, metric and table are taken. */
+  add(route: RouteSpec): void;
+  /** Adds, or replaces the route of the same destination, metric and table: never a moment without. */
+  replace(route: RouteSpec): void;
+  /** Nothing there is not an error. */
+  delete(route: RouteSpec): void;
+  /** The kernel's own decision for a packet (`ip route get`). Throws `ENETUNREACH` when there is none. */
+  lookup(destination: IpAddress, options?: { readonly source?: IpAddress; readonly link?: string }): Route;
+}
+
+export interface Neighbour {
+  readonly link: string;
+  readonly address: IpAddress;
+  readonly mac: MacAddress | undefined;
+  readonly state: 'permanent' | 'reachable' | 'stale' | 'failed' | 'noarp' | 'other';
+}
+
+export interface NeighbourPort {
+  list(filter?: { readonly link?: string; readonly family?: IpFamily }): readonly Neighbour[];
+  replace(
+    neighbour: Omit<Neighbour, 'state'> & {
+      readonly mac: MacAddress;
+      readonly state?: 'permanent' | 'noarp';
+    },
+  ): void;
+  delete(neighbour: Pick<Neighbour, 'link' | 'address'>): void;
+}
+
+export interface FdbEntry {
+  readonly link: string;
+  readonly mac: MacAddress;
+  /** VXLAN: the remote endpoint. */
+  readonly destination: IpAddress | undefined;
+}
+
+export interface FdbPort {
+  list(filter?: { readonly link?: string }): readonly FdbEntry[];
+  replace(entry: FdbEntry): void;
+  delete(entry: FdbEntry): void;
+}
+
+export interface SysctlPort {
+  /** @param key as in sysctl(8): `net.ipv4.ip_forward`; a link name with dots is written with slashes for them. undefined: no such key */
+  get(key: string): string | undefined;
+  set(key: string, value: string): void;
+}
+
+/**
+ * nftables. `run` takes the nft language and is one kernel transaction; text never holds unvalidated names.
+ * `elements` changes map and set elements without parsing any text: for changes that must cost what changed.
+ */
+export interface NftPort {
+  /** Applies a script in one transaction, or nothing of it. @throws KernelError with nft's own message */
+  run(script: string): Promise<void>;
+  /** Adds and deletes elements in one transaction. */
+  elements(changes: readonly NftElementChange[]): Promise<void>;
+  /** The JSON form (libnftables-json(5)) of a table, undefined when there is none. */
+  listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;
+  listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]>;
+}
+
+export type NftFamily = 'ip' | 'ip6' | 'inet' | 'netdev' | 'bridge' | 'arp';
+
+export interface NftElementChange {
+  readonly op: 'add' | 'delete';
+  readonly family: NftFamily;
+  readonly table: string;
+  /** A named map or set. */
+  readonly set: string;
+  /** Each part of the concatenated key as its bytes in network order, unpadded. */
+  readonly key: readonly Uint8Array[];
+  readonly data?: { readonly value: readonly Uint8Array[] } | { readonly verdict: NftVerdict };
+  readonly comment?: string;
+  /** Milliseconds, for a set with the timeout flag. */
+  readonly timeout?: number;
+}
+
+export type NftVerdict =
+  | { readonly kind: 'accept' | 'drop' | 'return' }
+  | { readonly kind: 'jump' | 'goto'; readonly chain: string };
+
+export interface ConntrackTuple {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** IANA protocol number: 6 TCP, 17 UDP, 132 SCTP, 1 ICMP. */
+  readonly protocol: number;
+  readonly sourcePort: number | undefined;
+  readonly destinationPort: number | undefined;
+}
+
+export interface ConntrackEntry {
+  readonly original: ConntrackTuple;
+  readonly reply: ConntrackTuple;
+  readonly mark: number;
+  /** nf_conntrack status bits (include/uapi/linux/netfilter/nf_conntrack_common.h). */
+  readonly status: number;
+  /** Seconds until it expires. */
+  readonly timeout: number;
+}
+
+export interface ConntrackPort {
+  list(filter?: {
+    readonly family?: IpFamily;
+    readonly protocol?: number;
+  }): Promise<readonly ConntrackEntry[]>;
+  /** Nothing there is not an error. */
+  delete(entry: Pick<ConntrackEntry, 'original'>): void;
+}

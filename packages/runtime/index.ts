@@ -1,0 +1,14 @@
+export { type Clock, FakeClock, sleep, systemClock } from './clock.ts';
+export { errorMessage, InvalidInputError, PodwayError } from './errors.ts';
+export {
+  createLogger,
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  type LogRecord,
+  silentLogger,
+  streamLogger,
+} from './logger.ts';
+export { type Random, seededRandom, systemRandom } from './random.ts';
+export { Reconciler, type ReconcilerOptions } from './reconciler.ts';
