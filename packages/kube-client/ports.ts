@@ -30,7 +30,7 @@ export interface KubeClient {
   get<T>(resource: Resource<T>, name: ObjectName): Promise<T>;
   create<T>(resource: Resource<T>, object: T): Promise<T>;
   /** PUT; conflicts when metadata.resourceVersion is old. */
-  update<T>(resource: Resource<T>, object: T, subresource?: 'status'): Promise<T>;
+  update<T>(resource: Resource<T>, object: T, subresource?: 'status' | 'finalize'): Promise<T>;
   patch<T>(
     resource: Resource<T>,
     name: ObjectName,
@@ -39,6 +39,13 @@ export interface KubeClient {
     subresource?: 'status' | 'scale',
   ): Promise<T>;
   delete<T>(resource: Resource<T>, name: ObjectName, options?: DeleteOptions): Promise<void>;
+  /** POST to a subresource: binds a Pod to a node, evicts one, asks for a token. Resolves to what the server answers. */
+  post<T>(
+    resource: Resource<T>,
+    name: ObjectName,
+    subresource: 'binding' | 'eviction' | 'token',
+    body: unknown,
+  ): Promise<unknown>;
   /**
    * Events from `resourceVersion` on, bookmarks included, until the server ends the watch or `signal` aborts.
    * Ends with ApiError 410 when the version is too old: list again.
@@ -54,6 +61,8 @@ export interface ObjectList<T> {
 export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  /** Fails with a 409 unless the stored object still is this one. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
 }
 
 export interface WatchOptions extends ListOptions {
