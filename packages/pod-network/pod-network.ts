@@ -1,0 +1,184 @@
+import { hostPrefix, type IpPrefix } from '#ip';
+import { type NetworkNamespace, ROUTE_PROTOCOL_PODWAY, ROUTE_TABLE_MAIN } from '#kernel';
+import { errorMessage, type Logger } from '#runtime';
+import type { PodNetworkBackend } from './backend.ts';
+import { type ClusterNode, type NodeObject, overlappingCidr, readClusterNode } from './cluster-node.ts';
+import { diffRoutes, formatOperation, type RouteOperation } from './diff.ts';
+import { applyMasquerade, type Masquerade, masqueradeInPlace, planMasquerade } from './masquerade.ts';
+import type { NetworkPlan } from './plan.ts';
+import type { NodeProblem } from './problem.ts';
+import { attachmentOf, type NetworkView, uplinks } from './view.ts';
+
+export interface PodNetworkOptions {
+  readonly nodeName: string;
+  /** Where Pods and Services live: destinations that see a Pod's own address. */
+  readonly clusterCidrs: readonly IpPrefix[];
+  readonly serviceCidrs: readonly IpPrefix[];
+  /** false: Pods' packets always leave with their own addresses. */
+  readonly masquerade: boolean;
+  /** Links that Pods are on, never the way to another node (`cni0`). */
+  readonly podLinks: readonly string[];
+}
+
+export interface PodNetworkDeps {
+  readonly netns: NetworkNamespace;
+  readonly backend: PodNetworkBackend;
+  readonly logger: Logger;
+}
+
+/** What a reconcile did. */
+export interface Reconciled {
+  readonly plan: NetworkPlan;
+  readonly operations: readonly RouteOperation[];
+  /** The plan's problems, and those that the kernel's state made. */
+  readonly problems: readonly NodeProblem[];
+}
+
+/** Keeps one node's routes and masquerading as the cluster's Nodes ask. */
+export class PodNetwork {
+  readonly #deps: PodNetworkDeps;
+  readonly #options: PodNetworkOptions;
+  /** What the masquerade table was last seen or made to be; not looked at again. */
+  #masquerade: { readonly current: Masquerade | undefined } | undefined;
+  #reported = new Set<string>();
+
+  constructor(deps: PodNetworkDeps, options: PodNetworkOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Writes what differs from `nodes`. Idempotent; throws KernelError after having tried every route. */
+  async reconcile(nodes: readonly NodeObject[]): Promise<Reconciled> {
+    const { netns, logger } = this.#deps;
+    const plan = this.plan(nodes);
+    const { operations, problems } = diffRoutes(plan.routes, netns.routes.list({ table: ROUTE_TABLE_MAIN }));
+    const all = [...plan.problems, ...problems];
+    this.#report(all);
+    const failures = operations.flatMap((operation) => {
+      try {
+        this.#apply(operation);
+        logger.info(formatOperation(operation), { node: nodeOf(operation) });
+        return [];
+      } catch (error) {
+        return [new Error(`${formatOperation(operation)}: ${errorMessage(error)}`, { cause: error })];
+      }
+    });
+    await this.#reconcileMasquerade(plan.masquerade);
+    if (failures.length > 0)
+      throw new AggregateError(failures, failures.map((failure) => failure.message).join('; '));
+    return { plan, operations, problems: all };
+  }
+
+  /** What this node's kernel should hold for `nodes`; reads the node's own addresses, writes nothing. */
+  plan(nodes: readonly NodeObject[]): NetworkPlan {
+    const read = nodes.map(readClusterNode);
+    const { view, problems } = this.#view(read.map(({ node }) => node));
+    const planned = this.#deps.backend.plan(view);
+    return {
+      routes: [...planned.routes].sort((a, b) => compareText(a.destination, b.destination)),
+      masquerade: this.#options.masquerade ? this.#planMasquerade(view) : undefined,
+      problems: [...read.flatMap((each) => each.problems), ...problems, ...planned.problems],
+    };
+  }
+
+  /** The MTU that Pods' links should have: the least of the uplinks', less what the backend adds. */
+  podMtu(nodes: readonly NodeObject[]): number | undefined {
+    const { view } = this.#view(nodes.map((node) => readClusterNode(node).node));
+    const mtus = uplinks(view).flatMap(({ link }) => this.#deps.netns.links.get(link)?.mtu ?? []);
+    return mtus.length === 0 ? undefined : Math.min(...mtus) - this.#deps.backend.overhead;
+  }
+
+  /** Removes all that Podway's pod network ever wrote here, whoever wrote it. */
+  async remove(): Promise<void> {
+    const { netns } = this.#deps;
+    const mine = { table: ROUTE_TABLE_MAIN, protocol: ROUTE_PROTOCOL_PODWAY };
+    for (const route of netns.routes.list(mine)) netns.routes.delete(route);
+    if (!(await masqueradeInPlace(netns.nft, undefined))) await applyMasquerade(netns.nft, undefined);
+    this.#masquerade = { current: undefined };
+  }
+
+  #view(nodes: readonly ClusterNode[]): {
+    readonly view: NetworkView;
+    readonly problems: readonly NodeProblem[];
+  } {
+    const { nodeName, podLinks } = this.#options;
+    const local = nodes.find(({ name }) => name === nodeName) ?? {
+      name: nodeName,
+      addresses: [],
+      podCidrs: [],
+    };
+    const { remotes, problems } = separate(local, nodes);
+    const attachments = this.#deps.netns.addresses
+      .list()
+      .filter(({ link, scope }) => !podLinks.includes(link) && (scope ?? 'global') === 'global')
+      .map(attachmentOf);
+    return { view: { local, remotes, attachments }, problems };
+  }
+
+  #planMasquerade(view: NetworkView): Masquerade | undefined {
+    const { clusterCidrs, serviceCidrs } = this.#options;
+    const nodes = [view.local, ...view.remotes].flatMap(({ addresses }) => addresses.map(hostPrefix));
+    const links = uplinks(view).map(({ prefix }) => prefix);
+    return planMasquerade(view.local.podCidrs, [...clusterCidrs, ...serviceCidrs, ...links, ...nodes]);
+  }
+
+  async #reconcileMasquerade(masquerade: Masquerade | undefined): Promise<void> {
+    const { nft } = this.#deps.netns;
+    const isKnown =
+      this.#masquerade !== undefined &&
+      JSON.stringify(this.#masquerade.current) === JSON.stringify(masquerade);
+    if (isKnown) return;
+    if (this.#masquerade !== undefined || !(await masqueradeInPlace(nft, masquerade))) {
+      await applyMasquerade(nft, masquerade);
+      this.#deps.logger.info('masquerade changed', { from: masquerade?.from, except: masquerade?.except });
+    }
+    this.#masquerade = { current: masquerade };
+  }
+
+  #apply(operation: RouteOperation): void {
+    const { routes } = this.#deps.netns;
+    if (operation.op === 'delete') routes.delete(operation.route);
+    else {
+      const { destination, gateway, link } = operation.route;
+      routes.replace({ destination, gateway, link, protocol: ROUTE_PROTOCOL_PODWAY });
+    }
+  }
+
+  /** Each problem is said once when it comes and once when it is gone. */
+  #report(problems: readonly NodeProblem[]): void {
+    const { logger } = this.#deps;
+    const now = new Set(problems.map(({ node, reason, message }) => `${node}: ${reason}: ${message}`));
+    for (const problem of now) if (!this.#reported.has(problem)) logger.warn(`node ${problem}`);
+    for (const problem of this.#reported) if (!now.has(problem)) logger.info(`solved: node ${problem}`);
+    this.#reported = now;
+  }
+}
+
+/** The other nodes by name. A node whose Pod CIDR collides with this node's or an earlier one's is left out. */
+function separate(
+  local: ClusterNode,
+  nodes: readonly ClusterNode[],
+): { readonly remotes: readonly ClusterNode[]; readonly problems: readonly NodeProblem[] } {
+  const remotes: ClusterNode[] = [];
+  const problems: NodeProblem[] = [];
+  const others = nodes.filter(({ name }) => name !== local.name);
+  for (const node of others.sort((a, b) => compareText(a.name, b.name))) {
+    const clash = [local, ...remotes].find((other) => overlappingCidr(other.podCidrs, node.podCidrs));
+    if (clash === undefined) remotes.push(node);
+    else
+      problems.push({
+        node: node.name,
+        reason: 'PodCidrOverlap',
+        message: `its Pod CIDR ${overlappingCidr(node.podCidrs, clash.podCidrs)} overlaps that of node ${clash.name}`,
+      });
+  }
+  return { remotes, problems };
+}
+
+function nodeOf(operation: RouteOperation): string | undefined {
+  return operation.op === 'replace' ? operation.route.node : undefined;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
