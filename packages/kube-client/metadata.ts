@@ -1,0 +1,47 @@
+import { InvalidInputError } from '#runtime';
+
+/** The metadata that clients read from any object, whatever its kind. */
+export interface Metadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+}
+
+/** The object's metadata, which must at least have room for a name. Throws InvalidInputError for anything else. */
+export function metadataOf(object: unknown): Metadata {
+  const metadata = isRecord(object) ? object['metadata'] : undefined;
+  if (!isRecord(metadata)) throw new InvalidInputError('metadata', metadata, 'an API object needs metadata');
+  return metadata as object as Metadata;
+}
+
+/** The object's key in stores and logs: `namespace/name`, or `name` for cluster-scoped kinds. */
+export function keyOf(object: unknown): string {
+  const { name, namespace } = metadataOf(object);
+  return objectKey(name, namespace);
+}
+
+export function objectKey(name: string, namespace?: string): string {
+  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/**
+ * Orders resourceVersions, which are decimal numbers of up to 64 bits (KEP-5504): negative when `a` is older than `b`.
+ * Compares text, so that no event costs a BigInt.
+ */
+export function compareResourceVersions(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The object without the fields that only the API server reads (managedFields): for informers' `transform`. */
+export function withoutManagedFields<T>(object: T): T {
+  const metadata = isRecord(object) ? object['metadata'] : undefined;
+  if (!isRecord(metadata) || metadata['managedFields'] === undefined) return object;
+  const { managedFields: _, ...rest } = metadata;
+  return { ...object, metadata: rest };
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
