@@ -25,10 +25,13 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
     'V1APIVersions',
   ],
   'io.k8s.api.core.v1': [
-    ...['Namespace', 'Node', 'Pod', 'Service', 'Endpoints', 'ConfigMap', 'Secret', 'ServiceAccount'].flatMap(withList),
+    ...['Namespace', 'Node', 'Pod', 'Service', 'Endpoints', 'ConfigMap', 'Secret', 'ServiceAccount'].flatMap(
+      withList,
+    ),
     'CoreV1Event',
     'CoreV1EventList',
     'V1Binding',
+    'V1PodTemplateSpec',
   ],
   'io.k8s.api.apps.v1': ['Deployment', 'ReplicaSet'].flatMap(withList),
   'io.k8s.api.autoscaling.v1': ['V1Scale'],
@@ -51,7 +54,8 @@ const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 
 /** The models call quantities strings; these fields are quantities. */
-const QUANTITY_FIELDS = /^(limits|requests|capacity|allocatable|allocatedResources|overhead|sizeLimit|divisor|hard)$/;
+const QUANTITY_FIELDS =
+  /^(limits|requests|capacity|allocatable|allocatedResources|overhead|sizeLimit|divisor|hard)$/;
 const NOT_QUANTITIES = new Set(['V1PodCertificateProjection']);
 
 interface Attribute {
@@ -76,7 +80,8 @@ const models = join(
   'dist/gen/models',
 );
 const reached = new Map<string, Model>();
-for (const [goPackage, roots] of Object.entries(ROOTS)) for (const root of roots) await reach(root, goPackage);
+for (const [goPackage, roots] of Object.entries(ROOTS))
+  for (const root of roots) await reach(root, goPackage);
 const ordered = [...reached.values()].sort((a, b) => (typeName(a) < typeName(b) ? -1 : 1));
 const output = join(import.meta.dirname, '../packages/kube-api/generated');
 writeFileSync(join(output, 'types.ts'), renderTypes(ordered));
@@ -194,7 +199,10 @@ function docComment(description: string, indent: string): string[] {
 
 function renderSchema(all: readonly Model[]): string {
   const definitions: Record<string, Schema> = {
-    [QUANTITY]: { description: 'Quantity is a fixed-point representation of a number, such as 100m or 1Gi.', type: 'string' },
+    [QUANTITY]: {
+      description: 'Quantity is a fixed-point representation of a number, such as 100m or 1Gi.',
+      type: 'string',
+    },
     [INT_OR_STRING]: {
       description: 'IntOrString is a type that can hold an int32 or a string.',
       type: 'string',
@@ -230,7 +238,10 @@ function jsonSchema(model: Model, attribute: Attribute): Schema {
     switch (type) {
       case 'Date':
       case 'V1MicroTime':
-        return { type: 'string', format: attribute.format === 'date-time-micro' ? 'date-time-micro' : 'date-time' };
+        return {
+          type: 'string',
+          format: attribute.format === 'date-time-micro' ? 'date-time-micro' : 'date-time',
+        };
       case 'IntOrString':
         return { $ref: INT_OR_STRING };
       case 'any':
@@ -245,7 +256,8 @@ function jsonSchema(model: Model, attribute: Attribute): Schema {
         return { type: 'boolean' };
       default: {
         const referred = reached.get(modelNames(type) ?? '');
-        if (referred === undefined) throw new Error(`${model.className}.${attribute.baseName}: unknown type ${type}`);
+        if (referred === undefined)
+          throw new Error(`${model.className}.${attribute.baseName}: unknown type ${type}`);
         return { $ref: definitionName(referred) };
       }
     }

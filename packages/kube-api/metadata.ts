@@ -1,0 +1,42 @@
+import type { ObjectMeta } from './generated/types.ts';
+import type { Resource } from './resource.ts';
+
+/** Anything with Kubernetes metadata. */
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+}
+
+/** `namespace/name`, or `name` for cluster-scoped objects: the key of informers and work queues. */
+export function objectKey(object: {
+  readonly metadata?: { readonly namespace?: string; readonly name?: string };
+}): string {
+  return nameKey(object.metadata?.namespace, object.metadata?.name ?? '');
+}
+
+/** The key that {@link objectKey} gives an object of this namespace and name. */
+export function nameKey(namespace: string | undefined, name: string): string {
+  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/** The apiVersion of a resource's objects: `v1`, `apps/v1`. */
+export function apiVersionOf(resource: Pick<Resource<unknown>, 'group' | 'version'>): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** The path of a collection, or of an object when `name` is given: `/apis/apps/v1/namespaces/default/deployments/web`. */
+export function resourcePath(
+  resource: Resource<unknown>,
+  { namespace, name }: { readonly namespace?: string | undefined; readonly name?: string | undefined } = {},
+): string {
+  const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${apiVersionOf(resource)}`;
+  const scope =
+    resource.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${root}${scope}/${resource.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
+}
+
+/** The owner that manages the object's life (`controller: true`), if any. */
+export function controllerOf(object: KubeObject) {
+  return object.metadata?.ownerReferences?.find((owner) => owner.controller === true);
+}
