@@ -45,7 +45,7 @@ export type NetworkEvent =
     }
   | { readonly kind: 'overrun' };
 
-export type LinkKind = 'veth' | 'bridge' | 'dummy' | 'vxlan' | 'loopback' | 'other';
+export type LinkKind = 'veth' | 'bridge' | 'dummy' | 'vxlan' | 'ifb' | 'loopback' | 'other';
 
 export interface Link {
   readonly index: number;
@@ -68,7 +68,7 @@ export interface VxlanOptions {
   /** 24-bit VXLAN network identifier (RFC 7348). */
   readonly vni: number;
   readonly port: number;
-  readonly local: IpAddress;
+  readonly local: IpAddress | undefined;
   readonly link: string | undefined;
   readonly learning: boolean;
 }
@@ -83,6 +83,7 @@ interface NewLink {
 export type LinkSpec =
   | (NewLink & { readonly kind: 'dummy' })
   | (NewLink & { readonly kind: 'bridge' })
+  | (NewLink & { readonly kind: 'ifb' })
   | (NewLink & { readonly kind: 'vxlan'; readonly vxlan: VxlanOptions })
   | (NewLink & {
       readonly kind: 'veth';
@@ -131,7 +132,16 @@ export interface AddressPort {
   delete(address: Pick<InterfaceAddress, 'link' | 'address' | 'prefixLength'>): void;
 }
 
-export type RouteType = 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
+export type RouteType =
+  | 'unicast'
+  | 'local'
+  | 'broadcast'
+  | 'anycast'
+  | 'multicast'
+  | 'blackhole'
+  | 'unreachable'
+  | 'prohibit'
+  | 'throw';
 
 export interface Route {
   /** `0.0.0.0/0` or `::/0` is the default route. */
@@ -149,6 +159,12 @@ export interface Route {
   readonly protocol: number;
   /** RTNH_F_ONLINK: the gateway is on the link although no address says so. */
   readonly onlink: boolean;
+  /** A multipath route's ways; `gateway` and `link` are undefined then. Podway makes none, others may. */
+  readonly nexthops?: readonly {
+    readonly link: string | undefined;
+    readonly gateway: IpAddress | undefined;
+    readonly weight: number;
+  }[];
 }
 
 /** rtm_protocol of the routes Podway owns (unassigned in include/uapi/linux/rtnetlink.h). */

@@ -1,0 +1,77 @@
+import type { IpFamily } from '#ip';
+import { isKernelError, KernelError } from '../errors.ts';
+import {
+  decodeAddress,
+  encodeAddress,
+  encodeAddressDump,
+  isPrefixLength,
+  RTM_DELADDR,
+  RTM_GETADDR,
+  RTM_NEWADDR,
+} from '../netlink/address.ts';
+import type { AddressPort, InterfaceAddress } from '../ports.ts';
+import type { LinkNames } from './link-names.ts';
+import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
+
+export class LinuxAddresses implements AddressPort {
+  readonly #socket: () => NetlinkSocket;
+  readonly #names: LinkNames;
+
+  constructor(socket: () => NetlinkSocket, names: LinkNames) {
+    this.#socket = socket;
+    this.#names = names;
+  }
+
+  list(filter: { readonly link?: string; readonly family?: IpFamily } = {}): readonly InterfaceAddress[] {
+    const index = filter.link === undefined ? 0 : this.#names.find(filter.link);
+    if (index === undefined) return [];
+    const nameOf = this.#names.lookup();
+    return this.#socket().dump(
+      {
+        type: RTM_GETADDR,
+        body: (writer) => encodeAddressDump(writer, filter.family, index),
+        operation: 'list',
+        object: 'addresses',
+      },
+      ({ payload }) => {
+        const { linkIndex, ...address } = decodeAddress(payload);
+        const link = nameOf(linkIndex);
+        return link === undefined || (index !== 0 && linkIndex !== index) ? undefined : { link, ...address };
+      },
+    );
+  }
+
+  add(address: InterfaceAddress): void {
+    const operation = 'add address';
+    const object = describe(address);
+    if (!isPrefixLength(address.address, address.prefixLength))
+      throw new KernelError({ errno: 'EINVAL', operation, object, detail: 'the prefix length does not fit' });
+    const index = this.#names.index(address.link, operation, object);
+    this.#socket().execute({
+      type: RTM_NEWADDR,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      body: (writer) => encodeAddress(writer, index, address),
+      operation,
+      object,
+    });
+  }
+
+  delete(address: Pick<InterfaceAddress, 'link' | 'address' | 'prefixLength'>): void {
+    const index = this.#names.find(address.link);
+    if (index === undefined) return;
+    try {
+      this.#socket().execute({
+        type: RTM_DELADDR,
+        body: (writer) => encodeAddress(writer, index, address),
+        operation: 'delete address',
+        object: describe(address),
+      });
+    } catch (error) {
+      if (!isKernelError(error, 'EADDRNOTAVAIL', 'ENODEV')) throw error;
+    }
+  }
+}
+
+function describe({ address, prefixLength, link }: InterfaceAddress): string {
+  return `${address}/${prefixLength} on ${link}`;
+}

@@ -1,0 +1,56 @@
+import { KernelError } from '../errors.ts';
+import { lastErrno, libc } from './libc.ts';
+
+const SIOCGIFNAME = 0x8910;
+const SIOCGIFINDEX = 0x8933;
+/** `struct ifreq`: 16 bytes of name, then a union. */
+const IFREQ = 40;
+const IFNAMSIZ = 16;
+
+/** Translates between link names and indexes in the namespace of a socket; cheaper than a netlink request (~1 us). */
+export class LinkNames {
+  readonly #fd: () => number;
+  readonly #request = Buffer.alloc(IFREQ);
+
+  constructor(fd: () => number) {
+    this.#fd = fd;
+  }
+
+  /** undefined when there is no link of that name. */
+  find(name: string): number | undefined {
+    const length = Buffer.byteLength(name);
+    if (length === 0 || length >= IFNAMSIZ) return undefined;
+    this.#request.fill(0);
+    this.#request.write(name);
+    if (libc().ioctl(this.#fd(), SIOCGIFINDEX, this.#request) === 0)
+      return this.#request.readInt32LE(IFNAMSIZ);
+    const errno = lastErrno();
+    if (errno === 'ENODEV') return undefined;
+    throw new KernelError({ errno, operation: 'find link', object: name });
+  }
+
+  /** @throws KernelError `ENODEV` */
+  index(name: string, operation: string, object: string): number {
+    const index = this.find(name);
+    if (index !== undefined) return index;
+    throw new KernelError({ errno: 'ENODEV', operation, object, detail: `there is no link ${name}` });
+  }
+
+  /** undefined for an index without a link: it may have gone since the kernel named it. */
+  name(index: number): string | undefined {
+    this.#request.fill(0);
+    this.#request.writeInt32LE(index, IFNAMSIZ);
+    if (libc().ioctl(this.#fd(), SIOCGIFNAME, this.#request) !== 0) return undefined;
+    const end = this.#request.indexOf(0);
+    return this.#request.toString('utf8', 0, Math.min(end, IFNAMSIZ));
+  }
+
+  /** A {@link name} that remembers, for one listing. */
+  lookup(): (index: number) => string | undefined {
+    const known = new Map<number, string | undefined>();
+    return (index) => {
+      if (!known.has(index)) known.set(index, this.name(index));
+      return known.get(index);
+    };
+  }
+}

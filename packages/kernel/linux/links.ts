@@ -1,0 +1,155 @@
+import { macToBytes } from '#ip';
+import { isKernelError, KernelError } from '../errors.ts';
+import {
+  decodeLink,
+  encodeHairpin,
+  encodeLinkQuery,
+  encodeNewLink,
+  encodeSetLink,
+  type RawLink,
+  type RawLinkChange,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+} from '../netlink/link.ts';
+import type { NetlinkWriter } from '../netlink/writer.ts';
+import type { Link, LinkChange, LinkPort, LinkSpec, NetworkNamespace } from '../ports.ts';
+import type { LinkNames } from './link-names.ts';
+import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
+
+export class LinuxLinks implements LinkPort {
+  readonly #socket: () => NetlinkSocket;
+  readonly #names: LinkNames;
+  readonly #fdOf: (netns: NetworkNamespace) => number;
+
+  constructor(socket: () => NetlinkSocket, names: LinkNames, fdOf: (netns: NetworkNamespace) => number) {
+    this.#socket = socket;
+    this.#names = names;
+    this.#fdOf = fdOf;
+  }
+
+  list(): readonly Link[] {
+    const raw = this.#socket().dump(
+      {
+        type: RTM_GETLINK,
+        body: (writer) => encodeLinkQuery(writer, {}),
+        operation: 'list',
+        object: 'links',
+      },
+      ({ payload }) => decodeLink(payload),
+    );
+    return raw.map((link) => this.#named(link));
+  }
+
+  get(name: string): Link | undefined {
+    // The kernel answers ERANGE or EINVAL for what can be no name; there is no such link either way.
+    const index = this.#names.find(name);
+    if (index === undefined) return undefined;
+    try {
+      return this.#read(index, name);
+    } catch (error) {
+      if (isKernelError(error, 'ENODEV')) return undefined;
+      throw error;
+    }
+  }
+
+  add(spec: LinkSpec): Link {
+    const operation = 'add link';
+    const references = {
+      master:
+        spec.kind === 'veth' && spec.master !== undefined
+          ? this.#names.index(spec.master, operation, spec.name)
+          : undefined,
+      vxlanLink:
+        spec.kind === 'vxlan' && spec.vxlan.link !== undefined
+          ? this.#names.index(spec.vxlan.link, operation, spec.name)
+          : undefined,
+      peerNetns:
+        spec.kind === 'veth' && spec.peer.netns !== undefined ? this.#fdOf(spec.peer.netns) : undefined,
+    };
+    this.#socket().execute({
+      type: RTM_NEWLINK,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      body: (writer) => encodeNewLink(writer, spec, references),
+      operation,
+      object: spec.name,
+    });
+    const index = this.#names.index(spec.name, operation, spec.name);
+    if (spec.alias !== undefined) this.#change(spec.name, index, { alias: spec.alias });
+    if (spec.kind === 'veth') {
+      const { name, alias, up, netns } = spec.peer;
+      if (alias !== undefined || up)
+        (netns?.links ?? this).set(name, {
+          ...(alias === undefined ? {} : { alias }),
+          ...(up ? { up } : {}),
+        });
+    }
+    return this.#read(index, spec.name);
+  }
+
+  set(name: string, change: LinkChange): void {
+    const operation = 'change link';
+    const index = this.#names.index(name, operation, name);
+    const { hairpin, master, netns, mac, ...rest } = change;
+    const plain: RawLinkChange = {
+      ...rest,
+      mac: mac === undefined ? undefined : macToBytes(mac),
+      master:
+        master === undefined ? undefined : master === null ? 0 : this.#names.index(master, operation, name),
+    };
+    if (Object.values(plain).some((value) => value !== undefined)) this.#change(name, index, plain);
+    if (hairpin !== undefined)
+      this.#new(name, (writer) => encodeHairpin(writer, index, hairpin), 'set hairpin mode of link');
+    // Last, as the link has no index here afterwards.
+    if (netns !== undefined) this.#change(name, index, { netns: this.#fdOf(netns) });
+  }
+
+  delete(name: string): void {
+    const index = this.#names.find(name);
+    if (index === undefined) return;
+    try {
+      this.#socket().execute({
+        type: RTM_DELLINK,
+        body: (writer) => encodeLinkQuery(writer, { index }),
+        operation: 'delete link',
+        object: name,
+      });
+    } catch (error) {
+      if (!isKernelError(error, 'ENODEV')) throw error;
+    }
+  }
+
+  #change(name: string, index: number, change: RawLinkChange): void {
+    this.#new(name, (writer) => encodeSetLink(writer, index, change), 'change link');
+  }
+
+  #new(name: string, body: (writer: NetlinkWriter) => void, operation: string): void {
+    this.#socket().execute({ type: RTM_NEWLINK, body, operation, object: name });
+  }
+
+  #read(index: number, name: string): Link {
+    const [link] = this.#socket().query(
+      {
+        type: RTM_GETLINK,
+        body: (writer) => encodeLinkQuery(writer, { index }),
+        operation: 'read link',
+        object: name,
+      },
+      ({ payload }) => decodeLink(payload),
+    );
+    if (link === undefined) throw new KernelError({ errno: 'ENODEV', operation: 'read link', object: name });
+    return this.#named(link);
+  }
+
+  #named(link: RawLink): Link {
+    if (link.vxlan === undefined) return { ...link, vxlan: undefined };
+    const under = link.vxlan.link;
+    return {
+      ...link,
+      vxlan: {
+        ...link.vxlan,
+        link: under === undefined || under === 0 ? undefined : this.#names.name(under),
+      },
+    };
+  }
+}

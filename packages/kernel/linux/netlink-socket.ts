@@ -1,0 +1,188 @@
+import { errnoName, KernelError } from '../errors.ts';
+import { type Acknowledgement, parseDone, parseError } from '../netlink/acknowledgement.ts';
+import { type NetlinkMessage, parseMessages } from '../netlink/reader.ts';
+import { NetlinkWriter } from '../netlink/writer.ts';
+import { check, lastErrno, libc } from './libc.ts';
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_DUMP = 0x300;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+
+/** A dump that changed under way is asked again this often before the last answer is taken. */
+const DUMP_ATTEMPTS = 10;
+const RECEIVE_TIMEOUT_SECONDS = 10;
+
+export interface NetlinkRequest {
+  readonly type: number;
+  readonly flags?: number;
+  readonly body: (writer: NetlinkWriter) => void;
+  /** For the error: a verb and a noun, and which. */
+  readonly operation: string;
+  readonly object: string;
+}
+
+// Calls are synchronous and decode before they return, so one pair of buffers serves every socket of the thread.
+const writer = new NetlinkWriter();
+let receiveBuffer: Buffer | undefined;
+
+/**
+ * A netlink socket bound in the namespace the thread is in when it is made; it stays there. Requests are synchronous:
+ * the kernel has answered before send() returns.
+ */
+export class NetlinkSocket implements Disposable {
+  readonly fd: number;
+  #sequence = 0;
+  #closed = false;
+
+  constructor(protocol: number) {
+    this.fd = check(
+      libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol),
+      'open',
+      `netlink socket ${protocol}`,
+    );
+    try {
+      this.#option(SOL_NETLINK, NETLINK_EXT_ACK, 1);
+      this.#option(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+      // Without it the kernel ignores the filters of a dump. Old kernels have none: callers filter again.
+      this.#option(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+      const timeout = Buffer.alloc(16);
+      timeout.writeBigInt64LE(BigInt(RECEIVE_TIMEOUT_SECONDS));
+      libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
+      this.join(0);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Binds, subscribing to multicast groups given as a bit mask (RTMGRP_*). */
+  join(groups: number): void {
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF_NETLINK);
+    address.writeUInt32LE(groups, 8);
+    check(libc().bind(this.fd, address, address.length), 'bind', 'netlink socket');
+  }
+
+  #option(level: number, name: number, value: number): void {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(value);
+    libc().setsockopt(this.fd, level, name, bytes, 4);
+  }
+
+  /** Sets an integer socket option; false when the kernel does not allow it. */
+  trySetOption(level: number, name: number, value: number): boolean {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(value);
+    return libc().setsockopt(this.fd, level, name, bytes, 4) === 0;
+  }
+
+  /** Sends one request and waits for its acknowledgement. @throws KernelError */
+  execute(request: NetlinkRequest): void {
+    this.query(request, () => undefined);
+  }
+
+  /** Like {@link execute}, returning what `decode` makes of the data messages that come before the acknowledgement. */
+  query<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T | undefined): T[] {
+    const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0));
+    return this.#collect(request, sequence, decode).values;
+  }
+
+  /** Asks for a whole table, again when it changed while it was read. @throws KernelError */
+  dump<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T | undefined): T[] {
+    for (let attempt = 1; ; attempt++) {
+      const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_DUMP | (request.flags ?? 0));
+      const { values, interrupted } = this.#collect(request, sequence, decode);
+      if (!interrupted || attempt === DUMP_ATTEMPTS) return values;
+    }
+  }
+
+  /** Sends bytes that are whole messages already. @throws KernelError */
+  sendRaw(bytes: Buffer, operation: string, object: string): void {
+    if (this.#closed)
+      throw new KernelError({ errno: 'EBADF', operation, object, detail: 'the namespace handle is closed' });
+    check(libc().send(this.fd, bytes, bytes.length, 0), operation, object);
+  }
+
+  /**
+   * What one recv returns: views into a buffer that the next receive reuses. undefined when nothing is there and
+   * `flags` has MSG_DONTWAIT. @throws KernelError (`ENOBUFS` when the kernel had to drop messages)
+   */
+  receive(operation: string, object: string, flags = 0): readonly NetlinkMessage[] | undefined {
+    receiveBuffer ??= Buffer.allocUnsafe(128 * 1024);
+    for (;;) {
+      const length = libc().recv(this.fd, receiveBuffer, receiveBuffer.length, flags);
+      if (length >= 0) return parseMessages(receiveBuffer.subarray(0, length));
+      const errno = lastErrno();
+      if (errno === 'EINTR') continue;
+      if (errno === 'EAGAIN' && flags !== 0) return undefined;
+      throw new KernelError({ errno, operation, object });
+    }
+  }
+
+  nextSequence(): number {
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return this.#sequence;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    libc().close(this.fd);
+  }
+
+  #send(request: NetlinkRequest, flags: number): number {
+    const sequence = this.nextSequence();
+    writer.reset();
+    writer.message(request.type, flags, sequence, request.body);
+    this.sendRaw(writer.bytes(), request.operation, request.object);
+    return sequence;
+  }
+
+  #collect<T>(
+    request: NetlinkRequest,
+    sequence: number,
+    decode: (message: NetlinkMessage) => T | undefined,
+  ): { readonly values: T[]; readonly interrupted: boolean } {
+    const values: T[] = [];
+    let interrupted = false;
+    for (;;) {
+      for (const message of this.receive(request.operation, request.object) ?? []) {
+        // An answer to a request that failed half way is not ours.
+        if (message.sequence !== sequence) continue;
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+          const parse = message.type === NLMSG_ERROR ? parseError : parseDone;
+          throwIfFailed(parse(message.payload, message.flags), request);
+          return { values, interrupted };
+        }
+        const value = decode(message);
+        if (value !== undefined) values.push(value);
+      }
+    }
+  }
+}
+
+function throwIfFailed({ errno, detail }: Acknowledgement, { operation, object }: NetlinkRequest): void {
+  if (errno !== 0) throw new KernelError({ errno: errnoName(errno), operation, object, detail });
+}
