@@ -1,0 +1,29 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { PLUGIN_TYPE } from './executable.ts';
+import { writeFileAtomically } from './write-file.ts';
+
+/** Sorts before other plugins' files, as runtimes take the first. */
+export const CONFLIST_NAME = '10-podway.conflist';
+
+/**
+ * The network configuration list that makes a container runtime call Podway. `cniVersion` is one that old runtimes
+ * speak too; those that know `cniVersions` take the highest they can.
+ */
+export function conflist(): object {
+  return {
+    cniVersion: '0.4.0',
+    cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
+    name: 'podway',
+    plugins: [{ type: PLUGIN_TYPE, capabilities: { ips: true, mac: true, dns: true } }],
+  };
+}
+
+/** Writes the list: its presence tells the runtime that the node can take Pods. @returns whether it changed */
+export function writeConflist(dir: string): boolean {
+  return writeFileAtomically(join(dir, CONFLIST_NAME), `${JSON.stringify(conflist(), null, 2)}\n`, 0o644);
+}
+
+export function removeConflist(dir: string): void {
+  rmSync(join(dir, CONFLIST_NAME), { force: true });
+}

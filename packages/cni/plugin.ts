@@ -1,0 +1,288 @@
+import { type IpAddress, type IpPrefix, parsePrefix, prefixContains } from '#ip';
+import type { Clock, Logger } from '#runtime';
+import { errorMessage, PodwayError } from '#runtime';
+import type { AddressRange } from './address-range.ts';
+import { type Attachment, type AttachmentKey, formatKey, hostLinkName, macOf } from './attachment.ts';
+import type { AttachmentStore } from './attachment-store.ts';
+import { BRIDGE, type DataPath, type PodAddress } from './data-path.ts';
+import { CNI_CODES, CniError, errorResult } from './errors.ts';
+import type { Outcome, RequestFrame } from './frame.ts';
+import { type NetworkConfig, parseConfig } from './network-config.ts';
+import type { CniRequest } from './request.ts';
+import { readRequest } from './request.ts';
+import { type CniResult, formatResult } from './result.ts';
+import { CNI_VERSIONS, LATEST_CNI_VERSION } from './version.ts';
+
+/** What a node gives its Pods. */
+export interface NodeNetwork {
+  /** One list a family; a Pod gets an address from each. */
+  readonly ranges: readonly (readonly AddressRange[])[];
+  /** Of Pods' links, bytes. */
+  readonly mtu: number;
+}
+
+export interface CniPluginDeps {
+  readonly store: AttachmentStore;
+  readonly dataPath: DataPath;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The plugin itself: what each command of the CNI specification 1.1.0 does on this node. */
+export class CniPlugin {
+  readonly #deps: CniPluginDeps;
+  #node: NodeNetwork | undefined;
+
+  constructor(deps: CniPluginDeps) {
+    this.#deps = deps;
+  }
+
+  /** From here on Pods can be added; before, ADD and STATUS say that the node is not ready. */
+  setNode(node: NodeNetwork): void {
+    this.#deps.dataPath.prepareNode(node.ranges.flat(), node.mtu);
+    this.#node = node;
+  }
+
+  /** Answers one execution. Never throws: a failure is an error result. */
+  async execute(frame: RequestFrame): Promise<Outcome> {
+    let version: string = LATEST_CNI_VERSION;
+    try {
+      const request = readRequest(frame.environment, frame.input);
+      if (request.command === 'VERSION') return success(versionResult(request.config));
+      const config = parseConfig(request.config);
+      version = config.cniVersion;
+      return success(this.#dispatch(request, config));
+    } catch (error) {
+      const known = asCniError(error);
+      const command = frame.environment.get('CNI_COMMAND');
+      const container = frame.environment.get('CNI_CONTAINERID');
+      this.#deps.logger.warn(`CNI ${command} failed: ${known.message}`, {
+        container,
+        details: known.details,
+      });
+      return { exitStatus: 1, output: JSON.stringify(errorResult(known, version)) };
+    }
+  }
+
+  /** Ends attachments whose Pod is gone, and host ends that nobody remembers: what a missed DEL or a kill left. */
+  repair(): void {
+    const { store, dataPath, logger } = this.#deps;
+    const known = new Set<string>();
+    for (const attachment of store.list())
+      if (dataPath.isAlive(attachment)) known.add(attachment.hostLink);
+      else {
+        this.#detach(attachment);
+        logger.info('released an attachment whose Pod is gone', { attachment: formatKey(attachment) });
+      }
+    for (const hostLink of dataPath.hostLinks()) {
+      if (known.has(hostLink)) continue;
+      dataPath.detach({ hostLink });
+      logger.warn('removed a Pod link that no attachment has', { link: hostLink });
+    }
+  }
+
+  #dispatch(request: CniRequest, config: NetworkConfig): object | undefined {
+    const key = { network: config.name, containerId: request.containerId, ifName: request.ifName };
+    switch (request.command) {
+      case 'ADD':
+        return formatResult(this.#add(key, request, config), config.cniVersion);
+      case 'DEL':
+        return this.#delete(key);
+      case 'CHECK':
+        return this.#check(key, request, config);
+      case 'GC':
+        return this.#collect(config);
+      case 'STATUS':
+        return void this.#readyNode(CNI_CODES.notAvailable);
+      case 'VERSION':
+        return versionResult(request.config);
+    }
+  }
+
+  #add(key: AttachmentKey, request: CniRequest, config: NetworkConfig): CniResult {
+    const { store, dataPath, clock, logger } = this.#deps;
+    const node = this.#readyNode(CNI_CODES.tryAgainLater);
+    const earlier = store.get(key);
+    if (earlier !== undefined) {
+      // The runtime asks again, not having had our answer: the same attachment, or what is left of it, anew.
+      if (this.#isWhole(earlier, request, config)) return this.#result(earlier, config);
+      this.#detach(earlier);
+    }
+    const attachment = store.reserve(
+      {
+        ...key,
+        netns: request.netns,
+        hostLink: hostLinkName(key),
+        pod: podOf(request),
+        portMappings: config.portMappings,
+        ranges: node.ranges,
+        fixed: config.ips,
+      },
+      clock.now(),
+    );
+    try {
+      dataPath.attach({
+        attachment,
+        addresses: this.#podAddresses(attachment.addresses),
+        mac: config.mac ?? macOf(attachment.addresses),
+        mtu: node.mtu,
+      });
+      store.complete(key);
+    } catch (error) {
+      this.#detach(attachment);
+      throw error;
+    }
+    logger.debug('CNI ADD', {
+      attachment: formatKey(key),
+      pod: attachment.pod,
+      addresses: attachment.addresses,
+    });
+    return this.#result(attachment, config);
+  }
+
+  #delete(key: AttachmentKey): undefined {
+    const attachment = this.#deps.store.get(key);
+    // A link of ours without a record is possible after a state directory was lost.
+    if (attachment === undefined) this.#deps.dataPath.detach({ hostLink: hostLinkName(key) });
+    else this.#detach(attachment);
+    return undefined;
+  }
+
+  #check(key: AttachmentKey, request: CniRequest, config: NetworkConfig): undefined {
+    const attachment = this.#deps.store.get(key);
+    if (attachment === undefined)
+      throw new CniError(CNI_CODES.unknownContainer, `no attachment ${formatKey(key)} is known`);
+    const prevResult = config.prevResult;
+    if (prevResult === undefined)
+      throw new CniError(CNI_CODES.invalidConfig, 'prevResult: required for CHECK, and missing');
+    const problems = [
+      ...attachment.addresses
+        .filter((address) => !prevResult.ips.some((ip) => ip.address === address))
+        .map((address) => `prevResult does not have address ${address}, which ADD gave`),
+      ...this.#deps.dataPath.check({
+        attachment: { ...attachment, netns: request.netns },
+        addresses: this.#podAddresses(attachment.addresses),
+        mac: config.mac ?? macOf(attachment.addresses),
+      }),
+    ];
+    if (problems.length > 0)
+      throw new CniError(CNI_CODES.checkFailed, `the attachment is not what ADD made: ${problems[0]}`, {
+        details: problems.join('; '),
+      });
+    return undefined;
+  }
+
+  #collect(config: NetworkConfig): undefined {
+    const valid = config.validAttachments;
+    if (valid === undefined)
+      throw new CniError(CNI_CODES.invalidConfig, 'cni.dev/valid-attachments: required for GC, and missing');
+    const keep = new Set(
+      valid.map(({ containerId, ifName }) => formatKey({ network: config.name, containerId, ifName })),
+    );
+    for (const attachment of this.#deps.store.list())
+      if (attachment.network === config.name && !keep.has(formatKey(attachment))) {
+        this.#detach(attachment);
+        this.#deps.logger.info('GC released an attachment', { attachment: formatKey(attachment) });
+      }
+    return undefined;
+  }
+
+  #isWhole(attachment: Attachment, request: CniRequest, config: NetworkConfig): boolean {
+    if (!attachment.complete || attachment.netns !== request.netns) return false;
+    const addresses = this.#podAddresses(attachment.addresses);
+    const mac = config.mac ?? macOf(attachment.addresses);
+    return this.#deps.dataPath.check({ attachment, addresses, mac }).length === 0;
+  }
+
+  /** The kernel first, the record last: killed between, the record still leads to what is left. */
+  #detach(attachment: Attachment): void {
+    this.#deps.dataPath.detach(attachment);
+    this.#deps.store.release(attachment, this.#deps.clock.now());
+  }
+
+  #podAddresses(addresses: readonly IpAddress[]): readonly PodAddress[] {
+    const ranges = this.#node?.ranges.flat() ?? [];
+    return addresses.flatMap((address) => {
+      const range = ranges.find(({ prefix }) => prefixContains(prefix, address));
+      return range === undefined ? [] : [{ address, gateway: range.gateway }];
+    });
+  }
+
+  #result(attachment: Attachment, config: NetworkConfig): CniResult {
+    const addresses = this.#podAddresses(attachment.addresses);
+    const mac = config.mac ?? macOf(attachment.addresses);
+    const mtu = this.#node?.mtu;
+    const previous = config.prevResult ?? { interfaces: [], ips: [], routes: [], dns: {} };
+    const first = previous.interfaces.length;
+    return {
+      interfaces: [
+        ...previous.interfaces,
+        { name: BRIDGE },
+        { name: attachment.hostLink, ...(mtu !== undefined && { mtu }) },
+        {
+          name: attachment.ifName,
+          ...(mac && { mac }),
+          ...(mtu !== undefined && { mtu }),
+          sandbox: attachment.netns,
+        },
+      ],
+      ips: [
+        ...previous.ips,
+        ...addresses.map(({ address, gateway }) => ({
+          address,
+          prefixLength: address.includes(':') ? 128 : 32,
+          gateway,
+          interface: first + 2,
+        })),
+      ],
+      routes: [
+        ...previous.routes,
+        ...addresses.map(({ gateway }) => ({ dst: defaultRoute(gateway), gw: gateway })),
+      ],
+      dns: Object.keys(config.dns).length > 0 ? config.dns : previous.dns,
+    };
+  }
+
+  #readyNode(code: typeof CNI_CODES.tryAgainLater | typeof CNI_CODES.notAvailable): NodeNetwork {
+    if (this.#node === undefined)
+      throw new CniError(code, 'the node has no Pod CIDR yet', {
+        details: 'the Podway agent waits for spec.podCIDRs of its Node; see its log',
+      });
+    return this.#node;
+  }
+}
+
+function podOf({ args }: CniRequest): string | undefined {
+  const namespace = args.get('K8S_POD_NAMESPACE');
+  const name = args.get('K8S_POD_NAME');
+  const text = `${namespace}/${name}`;
+  // It becomes a link's alias: the kernel takes 255 bytes. A Pod's name is a DNS name.
+  return /^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/.test(text) && text.length <= 220 ? text : undefined;
+}
+
+/** Specification section 2, VERSION: the version asked with, and those that are spoken. */
+export function versionResult(config: string): object {
+  const asked = /"cniVersion"\s*:\s*"([0-9.]{1,16})"/.exec(config)?.[1];
+  return { cniVersion: asked ?? LATEST_CNI_VERSION, supportedVersions: CNI_VERSIONS };
+}
+
+function success(result: object | undefined): Outcome {
+  return { exitStatus: 0, output: result === undefined ? '' : JSON.stringify(result) };
+}
+
+function asCniError(error: unknown): CniError {
+  if (error instanceof CniError) return error;
+  const isStore = error instanceof Error && 'errcode' in error;
+  const what = isStore
+    ? 'the agent cannot write its state'
+    : error instanceof PodwayError
+      ? 'the kernel refused'
+      : 'internal error';
+  return new CniError(isStore ? CNI_CODES.io : CNI_CODES.internal, `${what}: ${errorMessage(error)}`, {
+    cause: error,
+  });
+}
+
+function defaultRoute(gateway: IpAddress): IpPrefix {
+  return parsePrefix(gateway.includes(':') ? '::/0' : '0.0.0.0/0');
+}
