@@ -1,0 +1,249 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { ReadStream } from 'node:tty';
+import { PodwayError } from '#runtime';
+import type { ContainerRoot } from './container-root.ts';
+import { INIT_SCRIPT } from './init-script.ts';
+import type { PodNetns } from './netns.ts';
+import { makePipe } from './pipe.ts';
+import { openPty, resizePty, type TerminalSize } from './pty.ts';
+
+/** A container did not come as far as its program: as runc's `failed to create containerd task`. */
+export class ContainerStartError extends PodwayError {
+  readonly code = 'ContainerStart';
+}
+
+export type OutputStream = 'stdout' | 'stderr';
+
+/** How a process ended: an exit code, or 128 + the number of a signal. */
+export interface ExitResult {
+  readonly exitCode: number;
+  readonly signal: number;
+}
+
+export interface ContainerSpec {
+  readonly root: ContainerRoot;
+  /** The container's own directory on the lab's tmpfs. */
+  readonly dir: string;
+  readonly netns: PodNetns;
+  readonly argv: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+  readonly workingDir: string;
+  readonly hostname: string;
+  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
+}
+
+/** A started container. */
+export interface ContainerProcess {
+  /** Process 1 of the container, as this process sees it. */
+  readonly pid: number;
+  /** Resolves when process 1 has ended and all its output has been read. */
+  readonly exited: Promise<ExitResult>;
+  readonly stdin: NodeJS.WritableStream | undefined;
+  kill(signal: NodeJS.Signals): void;
+  resize(size: TerminalSize): void;
+}
+
+const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+};
+
+export function exitResult(code: number | null, signal: NodeJS.Signals | null): ExitResult {
+  if (code !== null) return { exitCode: code, signal: code > 128 && code < 160 ? code - 128 : 0 };
+  const number = (signal === null ? undefined : SIGNALS[signal]) ?? 0;
+  return { exitCode: 128 + number, signal: number };
+}
+
+/** `NAME=VALUE` words for env(1). */
+export function environmentWords(env: ReadonlyMap<string, string>): readonly string[] {
+  return [...env].map(([name, value]) => `${name}=${value}`);
+}
+
+/**
+ * Starts a container's process 1 and resolves when its program begins.
+ * @throws ContainerStartError with what went wrong on the way there
+ */
+export async function startContainer(spec: ContainerSpec): Promise<ContainerProcess> {
+  mkdirSync(spec.dir, { recursive: true });
+  const fstab = join(spec.dir, 'fstab');
+  writeFileSync(fstab, spec.root.fstab);
+  const [program = ''] = spec.argv;
+  const user = spec.user === undefined ? ['', ''] : [String(spec.user.uid), String(spec.user.gid)];
+  const args = [
+    ...['--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
+    ...['sh', '-c', INIT_SCRIPT, 'podway-init'],
+    ...[spec.root.path, fstab, spec.hostname, spec.workingDir],
+    ...[spec.env.get('PATH') ?? '', ...user, program],
+    ...environmentWords(spec.env),
+    ...spec.argv,
+  ];
+  const stdio = openStdio(spec);
+  let child: ChildProcess;
+  try {
+    const [command, ...rest] = spec.tty ? ['setsid', '--ctty', '--wait', 'unshare', ...args] : ['unshare', ...args];
+    child = spec.netns.run(() =>
+      spawn(command ?? '', rest, {
+        detached: !spec.tty,
+        stdio: [...stdio.child, 'pipe'],
+        env: { PATH: process.env['PATH'] ?? '' },
+        cwd: '/',
+      }),
+    );
+  } finally {
+    stdio.closeChildEnds();
+  }
+  const outputs = stdio.read(spec.onOutput);
+  const ended = new Promise<ExitResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(exitResult(code, signal)));
+  });
+  const exited = ended.then(async (result) => {
+    await outputs;
+    stdio.close();
+    return result;
+  });
+  // Whoever waits for `exited` hears of it; until someone does, it is not an unhandled rejection.
+  exited.catch(() => {});
+  const report = await startReport(child, ended);
+  if (report.error !== undefined || report.pid === undefined) {
+    const { exitCode } = await ended;
+    throw new ContainerStartError(report.error ?? `the container's init ended with status ${exitCode}`);
+  }
+  const { pid } = report;
+  removeOldRoot(spec.root);
+  return {
+    pid,
+    exited,
+    stdin: stdio.stdin,
+    kill: (signal) => killQuietly(pid, signal),
+    resize: (size) => stdio.resize(size),
+  };
+}
+
+/** A process that is already gone needs no signal. */
+function killQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** In this mount namespace nothing is mounted on the directory that the old root was put on. */
+function removeOldRoot(root: ContainerRoot): void {
+  try {
+    rmdirSync(join(root.path, '.old'));
+  } catch {
+    rmSync(join(root.path, '.old'), { force: true, recursive: false });
+  }
+}
+
+interface StartReport {
+  readonly pid: number | undefined;
+  readonly error: string | undefined;
+}
+
+/** What the init wrote to descriptor 3 until it closed it. */
+async function startReport(child: ChildProcess, ended: Promise<ExitResult>): Promise<StartReport> {
+  const pipe = child.stdio[3];
+  if (!(pipe instanceof Socket)) return { pid: undefined, error: (await failure(ended)) ?? 'cannot be started' };
+  let text = '';
+  for await (const chunk of pipe) text += String(chunk);
+  const pid = /^P (\d+)$/m.exec(text)?.[1];
+  const error = /^E ([\s\S]*)/m.exec(text)?.[1]?.trim();
+  const ready = /^R$/m.test(text);
+  return { pid: pid !== undefined && ready ? Number(pid) : undefined, error };
+}
+
+async function failure(ended: Promise<ExitResult>): Promise<string | undefined> {
+  try {
+    await ended;
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+interface Stdio {
+  readonly child: readonly (number | 'ignore')[];
+  readonly stdin: NodeJS.WritableStream | undefined;
+  closeChildEnds(): void;
+  /** Reads all output; resolves at its end. */
+  read(onOutput: ContainerSpec['onOutput']): Promise<void>;
+  resize(size: TerminalSize): void;
+  close(): void;
+}
+
+/** Standard streams of a process: pipes, or a terminal. */
+export function openStdio(options: { readonly tty: boolean; readonly stdin: boolean; readonly multiplexer?: string }): Stdio {
+  return options.tty ? terminalStdio(options.multiplexer ?? '/dev/ptmx') : pipeStdio(options.stdin);
+}
+
+function pipeStdio(withStdin: boolean): Stdio {
+  const input = withStdin ? makePipe() : undefined;
+  const output = makePipe();
+  const error = makePipe();
+  const stdin =
+    input === undefined ? undefined : new Socket({ fd: input.write, readable: false, writable: true });
+  // A program that does not read its input ends before it has all of it.
+  stdin?.on('error', () => {});
+  return {
+    child: [input?.read ?? 'ignore', output.write, error.write],
+    stdin,
+    closeChildEnds() {
+      for (const fd of [input?.read, output.write, error.write]) if (fd !== undefined) closeSync(fd);
+    },
+    async read(onOutput) {
+      await Promise.all([
+        readAll(new Socket({ fd: output.read, readable: true, writable: false }), (chunk) => onOutput('stdout', chunk)),
+        readAll(new Socket({ fd: error.read, readable: true, writable: false }), (chunk) => onOutput('stderr', chunk)),
+      ]);
+    },
+    resize: () => {},
+    close: () => stdin?.destroy(),
+  };
+}
+
+function terminalStdio(multiplexer: string): Stdio {
+  const pty = openPty(multiplexer);
+  const stream = new ReadStream(pty.master);
+  return {
+    child: [pty.slave, pty.slave, pty.slave],
+    stdin: stream,
+    closeChildEnds: () => closeSync(pty.slave),
+    read: (onOutput) => readAll(stream, (chunk) => onOutput('stdout', chunk)),
+    resize(size) {
+      if (!stream.destroyed) resizePty(pty.master, size);
+    },
+    close: () => stream.destroy(),
+  };
+}
+
+/** Resolves at the end of the stream; a terminal without processes ends with EIO, which is its end too. */
+function readAll(stream: NodeJS.ReadableStream, onChunk: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on('data', (chunk: Buffer | string) => onChunk(Buffer.from(chunk)));
+    stream.on('error', () => resolve());
+    stream.on('end', () => resolve());
+    stream.on('close', () => resolve());
+  });
+}
