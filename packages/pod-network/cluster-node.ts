@@ -1,4 +1,5 @@
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix, prefixesOverlap } from '#ip';
+import type { Node } from '#kube-api';
 import { errorMessage } from '#runtime';
 import type { NodeProblem } from './problem.ts';
 
@@ -11,19 +12,12 @@ export interface ClusterNode {
   readonly podCidrs: readonly IpPrefix[];
 }
 
-/** The fields of a Kubernetes Node that are read here; an informer may drop all others. */
-export interface NodeObject {
-  readonly metadata: { readonly name: string };
-  readonly spec?: { readonly podCIDR?: string; readonly podCIDRs?: readonly string[] };
-  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
-}
-
 /** Reads one Node. What cannot be read is left out and reported, so that one bad Node never stops the others. */
-export function readClusterNode(node: NodeObject): {
+export function readClusterNode(node: Node): {
   readonly node: ClusterNode;
   readonly problems: readonly NodeProblem[];
 } {
-  const name = node.metadata.name;
+  const name = node.metadata?.name ?? '';
   const problems: NodeProblem[] = [];
   const read = <T>(field: string, texts: readonly string[], parse: (text: string) => T): T[] =>
     texts.flatMap((text) => {
@@ -50,7 +44,7 @@ export function readClusterNode(node: NodeObject): {
 }
 
 /** Pod CIDRs as the API gives them: `podCIDRs`, or the older `podCIDR` alone. */
-export function podCidrTexts(node: NodeObject): readonly string[] {
+export function podCidrTexts(node: Node): readonly string[] {
   const { podCIDR, podCIDRs } = node.spec ?? {};
   if (podCIDRs !== undefined && podCIDRs.length > 0) return podCIDRs;
   return podCIDR === undefined || podCIDR === '' ? [] : [podCIDR];

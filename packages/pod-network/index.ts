@@ -1,5 +1,5 @@
 export type { PodNetworkBackend } from './backend.ts';
-export { type ClusterNode, type NodeObject, podCidrTexts, readClusterNode } from './cluster-node.ts';
+export { type ClusterNode, podCidrTexts, readClusterNode } from './cluster-node.ts';
 export { diffRoutes, formatOperation, type RouteOperation } from './diff.ts';
 export { hostGw } from './host-gw.ts';
 export { MASQUERADE_TABLE, type Masquerade, planMasquerade, renderMasquerade } from './masquerade.ts';

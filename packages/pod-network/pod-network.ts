@@ -1,8 +1,9 @@
 import { hostPrefix, type IpPrefix } from '#ip';
 import { type NetworkNamespace, ROUTE_PROTOCOL_PODWAY, ROUTE_TABLE_MAIN } from '#kernel';
+import type { Node } from '#kube-api';
 import { errorMessage, type Logger } from '#runtime';
 import type { PodNetworkBackend } from './backend.ts';
-import { type ClusterNode, type NodeObject, overlappingCidr, readClusterNode } from './cluster-node.ts';
+import { type ClusterNode, overlappingCidr, readClusterNode } from './cluster-node.ts';
 import { diffRoutes, formatOperation, type RouteOperation } from './diff.ts';
 import { applyMasquerade, type Masquerade, masqueradeInPlace, planMasquerade } from './masquerade.ts';
 import type { NetworkPlan } from './plan.ts';
@@ -48,7 +49,7 @@ export class PodNetwork {
   }
 
   /** Writes what differs from `nodes`. Idempotent; throws KernelError after having tried every route. */
-  async reconcile(nodes: readonly NodeObject[]): Promise<Reconciled> {
+  async reconcile(nodes: readonly Node[]): Promise<Reconciled> {
     const { netns, logger } = this.#deps;
     const plan = this.plan(nodes);
     const { operations, problems } = diffRoutes(plan.routes, netns.routes.list({ table: ROUTE_TABLE_MAIN }));
@@ -70,7 +71,7 @@ export class PodNetwork {
   }
 
   /** What this node's kernel should hold for `nodes`; reads the node's own addresses, writes nothing. */
-  plan(nodes: readonly NodeObject[]): NetworkPlan {
+  plan(nodes: readonly Node[]): NetworkPlan {
     const read = nodes.map(readClusterNode);
     const { view, problems } = this.#view(read.map(({ node }) => node));
     const planned = this.#deps.backend.plan(view);
@@ -82,7 +83,7 @@ export class PodNetwork {
   }
 
   /** The MTU that Pods' links should have: the least of the uplinks', less what the backend adds. */
-  podMtu(nodes: readonly NodeObject[]): number | undefined {
+  podMtu(nodes: readonly Node[]): number | undefined {
     const { view } = this.#view(nodes.map((node) => readClusterNode(node).node));
     const mtus = uplinks(view).flatMap(({ link }) => this.#deps.netns.links.get(link)?.mtu ?? []);
     return mtus.length === 0 ? undefined : Math.min(...mtus) - this.#deps.backend.overhead;

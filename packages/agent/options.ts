@@ -1,0 +1,176 @@
+import { parseArgs } from 'node:util';
+import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
+import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
+
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly address: IpAddress;
+  /** 0: not at all. */
+  readonly port: number;
+}
+
+export interface AgentOptions {
+  readonly nodeName: string;
+  /** undefined: the in-cluster configuration of a Pod's service account. */
+  readonly kubeconfig: string | undefined;
+  /** Of all nodes' Pods; one a family, in the order that Pods' addresses have. */
+  readonly clusterCidrs: readonly IpPrefix[];
+  readonly serviceCidrs: readonly IpPrefix[];
+  readonly clusterDns: readonly IpAddress[];
+  readonly clusterDomain: string;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly cniConfDir: string;
+  readonly cniBinDir: string;
+  readonly podNetwork: 'host-gw';
+  readonly proxy: 'nftables' | 'none';
+  readonly masquerade: boolean;
+  readonly health: ListenAddress;
+  readonly metrics: ListenAddress;
+  readonly logLevel: LogLevel;
+}
+
+export type AgentCommand =
+  | { readonly kind: 'run' | 'cleanup'; readonly options: AgentOptions }
+  | { readonly kind: 'help' };
+
+const FLAGS = {
+  'node-name': { type: 'string' },
+  kubeconfig: { type: 'string' },
+  'cluster-cidr': { type: 'string' },
+  'service-cidr': { type: 'string' },
+  'cluster-dns': { type: 'string' },
+  'cluster-domain': { type: 'string', default: 'cluster.local' },
+  'run-dir': { type: 'string', default: '/run/podway' },
+  'state-dir': { type: 'string', default: '/var/lib/podway' },
+  'cni-conf-dir': { type: 'string', default: '/etc/cni/net.d' },
+  'cni-bin-dir': { type: 'string', default: '/opt/cni/bin' },
+  'pod-network': { type: 'string', default: 'host-gw' },
+  proxy: { type: 'string', default: 'nftables' },
+  masquerade: { type: 'boolean', default: true },
+  'health-address': { type: 'string', default: '0.0.0.0:10256' },
+  'metrics-address': { type: 'string', default: '127.0.0.1:10249' },
+  'log-level': { type: 'string', default: 'info' },
+  cleanup: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+export const AGENT_HELP = `podway agent: the network of one node. Keeps routes to other nodes' Pods, the rules of Services and cluster DNS
+as the Kubernetes API says, and attaches Pods when the container runtime asks through CNI. Needs root, or a user
+namespace with a network namespace of its own. Ending it stops no traffic.
+
+  podway agent --node-name NAME --cluster-cidr CIDR --service-cidr CIDR --cluster-dns IP [OPTION ...]
+
+What this node is
+  --node-name NAME        the name of its Node object
+  --kubeconfig FILE       how to reach the API server; without it, as a Pod with a service account
+What the cluster is (dual stack: two values with a comma, IPv4 or IPv6 first)
+  --cluster-cidr CIDR     the addresses of all nodes' Pods, 10.244.0.0/16
+  --service-cidr CIDR     the addresses of Services, 10.96.0.0/16
+  --cluster-dns IP        where Pods ask for names, 10.96.0.10
+  --cluster-domain NAME   cluster.local
+How
+  --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
+  --proxy nftables|none   who serves Services
+  --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
+Where (directories are made)
+  --run-dir DIR           the CNI socket, agent.sock [/run/podway]
+  --state-dir DIR         which Pod has which address; must outlive the agent [/var/lib/podway]
+  --cni-conf-dir DIR      where 10-podway.conflist goes, once the node can take Pods [/etc/cni/net.d]
+  --cni-bin-dir DIR       where the plugin's executable goes [/opt/cni/bin]
+  --health-address IP:PORT   /healthz and /livez; port 0: none [0.0.0.0:10256]
+  --metrics-address IP:PORT  /metrics; port 0: none [127.0.0.1:10249]
+  --log-level debug|info|warn|error
+Instead of running
+  --cleanup               remove all that Podway made on this node, and nothing else; Pods lose their network
+  --help
+`;
+
+/** Reads the command line. @throws InvalidInputError that names the flag */
+export function parseAgentOptions(args: readonly string[]): AgentCommand {
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse(args);
+  } catch (error) {
+    throw new InvalidInputError(
+      'arguments',
+      args.join(' '),
+      `${errorMessage(error)}; see podway agent --help`,
+    );
+  }
+  if (values.help) return { kind: 'help' };
+  const required = (flag: 'node-name' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns'): string => {
+    const value = values[flag];
+    if (value === undefined || value === '')
+      throw new InvalidInputError(`--${flag}`, value ?? '', 'is required; see podway agent --help');
+    return value;
+  };
+  const options: AgentOptions = {
+    nodeName: matching(
+      '--node-name',
+      required('node-name'),
+      /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+      'a Node name',
+    ),
+    kubeconfig: values.kubeconfig,
+    clusterCidrs: list('--cluster-cidr', required('cluster-cidr'), (text) => parsePrefix(text)),
+    serviceCidrs: list('--service-cidr', required('service-cidr'), (text) => parsePrefix(text)),
+    clusterDns: list('--cluster-dns', required('cluster-dns'), parseIp),
+    clusterDomain: matching(
+      '--cluster-domain',
+      values['cluster-domain'],
+      /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+      'a DNS name in lower case',
+    ),
+    runDir: directory('--run-dir', values['run-dir']),
+    stateDir: directory('--state-dir', values['state-dir']),
+    cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
+    cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
+    podNetwork: oneOf('--pod-network', values['pod-network'], ['host-gw']),
+    proxy: oneOf('--proxy', values.proxy, ['nftables', 'none']),
+    masquerade: values.masquerade,
+    health: listenAddress('--health-address', values['health-address']),
+    metrics: listenAddress('--metrics-address', values['metrics-address']),
+    logLevel: oneOf('--log-level', values['log-level'], LOG_LEVELS),
+  };
+  return { kind: values.cleanup ? 'cleanup' : 'run', options };
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({ args: [...args], options: FLAGS, strict: true, allowNegative: true }).values;
+}
+
+function matching(flag: string, value: string, form: RegExp, what: string): string {
+  if (!form.test(value)) throw new InvalidInputError(flag, value, `is not ${what}`);
+  return value;
+}
+
+function oneOf<const T extends string>(flag: string, value: string, known: readonly T[]): T {
+  const found = known.find((each) => each === value);
+  if (found === undefined) throw new InvalidInputError(flag, value, `must be one of ${known.join(', ')}`);
+  return found;
+}
+
+function list<T>(flag: string, value: string, parseOne: (text: string) => T): readonly T[] {
+  return value.split(',').map((text) => reading(flag, value, () => parseOne(text.trim())));
+}
+
+function directory(flag: string, value: string): string {
+  return matching(flag, value, /^\/[^\0]*$/, 'an absolute path');
+}
+
+function listenAddress(flag: string, value: string): ListenAddress {
+  const [, host = '', port = ''] = /^\[?([^\]]*)\]?:([0-9]{1,5})$/.exec(value) ?? [];
+  const number = Number(port);
+  if (port === '' || number > 65535)
+    throw new InvalidInputError(flag, value, 'must be ADDRESS:PORT, as 127.0.0.1:10249 or [::1]:10249');
+  return { address: reading(flag, value, () => parseIp(host)), port: number };
+}
+
+function reading<T>(flag: string, value: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new InvalidInputError(flag, value, errorMessage(error));
+  }
+}

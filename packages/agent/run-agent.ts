@@ -1,0 +1,49 @@
+import { linuxKernel } from '#kernel';
+import { createKubeClient, loadInClusterConfig, loadKubeconfig } from '#kube-client';
+import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#runtime';
+import { cleanUpNode, startAgent } from './agent.ts';
+import { AGENT_HELP, type AgentOptions, parseAgentOptions } from './options.ts';
+
+/** `podway agent`: runs until SIGTERM or SIGINT. @returns the exit status */
+export async function runAgent(args: readonly string[]): Promise<number> {
+  try {
+    const command = parseAgentOptions(args);
+    switch (command.kind) {
+      case 'help':
+        process.stdout.write(AGENT_HELP);
+        return 0;
+      case 'cleanup':
+        await cleanUpNode(command.options, {
+          kernel: linuxKernel(),
+          logger: streamLogger(command.options.logLevel),
+        });
+        return 0;
+      case 'run':
+        await run(command.options);
+        return 0;
+    }
+  } catch (error) {
+    process.stderr.write(`podway agent: ${errorMessage(error)}\n`);
+    return error instanceof InvalidInputError ? 2 : 1;
+  }
+}
+
+async function run(options: AgentOptions): Promise<void> {
+  const logger = streamLogger(options.logLevel);
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<NodeJS.Signals>();
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  const config =
+    options.kubeconfig === undefined
+      ? await loadInClusterConfig()
+      : await loadKubeconfig({ paths: [options.kubeconfig] });
+  using client = createKubeClient(config, {}, { userAgent: 'podway-agent' });
+  await using _agent = await startAgent(options, {
+    kernel: linuxKernel(),
+    client,
+    clock: systemClock,
+    logger,
+  });
+  logger.info('the agent runs', { node: options.nodeName });
+  logger.info('the agent ends; traffic goes on', { signal: await stopped });
+}
