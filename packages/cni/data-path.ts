@@ -45,9 +45,11 @@ export class DataPath {
   prepareNode(ranges: readonly AddressRange[], mtu: number): void {
     const { links, addresses } = this.#node;
     const mac = macOf(ranges.map(({ gateway }) => gateway));
+    if (links.get(BRIDGE) === undefined) links.add({ kind: 'bridge', name: BRIDGE });
+    // Before it is up: an address under duplicate detection cannot ask for Pods' MAC addresses.
+    this.#setSysctls(ranges);
     const bridge = links.get(BRIDGE);
-    if (bridge === undefined) links.add({ kind: 'bridge', name: BRIDGE, mtu, up: true, ...(mac && { mac }) });
-    else if (!bridge.up || bridge.mtu !== mtu || bridge.mac !== mac)
+    if (bridge?.up !== true || bridge.mtu !== mtu || bridge.mac !== mac)
       links.set(BRIDGE, { up: true, mtu, ...(mac && { mac }) });
     const present = addresses.list({ link: BRIDGE }).filter(({ scope }) => scope !== 'link');
     const wanted = ranges.map(({ gateway, prefix }) => ({
@@ -61,7 +63,6 @@ export class DataPath {
     for (const each of wanted)
       if (!present.some((old) => same(each, old)))
         addresses.add({ ...each, ...(familyOf(each.address) === 'IPv6' && { noDad: true }) });
-    this.#setSysctls(ranges);
   }
 
   /** Wires the Pod. On failure nothing is left. @throws CniError 3 when there is no such namespace, 4 when it is the node's */
@@ -207,7 +208,12 @@ export class DataPath {
             [`net.ipv4.conf.${BRIDGE}.send_redirects`, '0'],
           ] as const)
         : []),
-      ...(families.has('IPv6') ? ([['net.ipv6.conf.all.forwarding', '1']] as const) : []),
+      ...(families.has('IPv6')
+        ? ([
+            ['net.ipv6.conf.all.forwarding', '1'],
+            [`net.ipv6.conf.${BRIDGE}.accept_dad`, '0'],
+          ] as const)
+        : []),
     ];
     const { sysctl } = this.#node;
     for (const [key, value] of wanted) {
