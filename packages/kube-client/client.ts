@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Resource } from '#kube-api';
+import { apiVersionOf, type Resource, resourcePath } from '#kube-api';
 import { type Clock, type Random, sleep, systemClock, systemRandom } from '#runtime';
 import type { ClientConfig } from './config.ts';
 import { ApiError, ApiUnreachableError, type FailureStatus } from './errors.ts';
 import { isRecord, metadataOf } from './metadata.ts';
-import { collectionPath, objectPath, queryString, requireNamespace, selectorParameters } from './paths.ts';
+import { objectPath, queryString, requireNamespace, selectorParameters } from './paths.ts';
 import type {
   DeleteOptions,
   KubeClient,
@@ -75,7 +75,7 @@ class HttpKubeClient implements KubeClient, Disposable {
         limit: String(this.#options.pageSize ?? 500),
         continue: next,
       };
-      const path = collectionPath(resource, options.namespace) + queryString(query);
+      const path = resourcePath(resource, { namespace: options.namespace }) + queryString(query);
       const page = parseList<T>(await this.#json({ method: 'GET', path }), path);
       for (const item of page.items) items.push(item);
       if (page.next === undefined) return { items, resourceVersion: page.resourceVersion };
@@ -90,7 +90,7 @@ class HttpKubeClient implements KubeClient, Disposable {
   async create<T>(resource: Resource<T>, object: T): Promise<T> {
     const { namespace } = metadataOf(object);
     requireNamespace(resource, namespace);
-    const path = collectionPath(resource, namespace) + this.#writer();
+    const path = resourcePath(resource, { namespace }) + this.#writer();
     return (await this.#json({ method: 'POST', path, body: encode(resource, object) })) as T;
   }
 
@@ -128,7 +128,7 @@ class HttpKubeClient implements KubeClient, Disposable {
 
   async *watch<T>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void> {
     const path =
-      collectionPath(resource, options.namespace) +
+      resourcePath(resource, { namespace: options.namespace }) +
       queryString({
         ...selectorParameters(options),
         watch: 'true',
@@ -183,8 +183,7 @@ const PATCH_MEDIA: Readonly<Record<PatchType, string>> = {
 
 /** A body always says what it is, also when the caller's object does not. */
 function encode<T>(resource: Resource<T>, object: unknown): string {
-  const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-  return JSON.stringify({ apiVersion, kind: resource.kind, ...(object as object) });
+  return JSON.stringify({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...(object as object) });
 }
 
 function parseList<T>(

@@ -10,15 +10,9 @@ export {
   isNotFound,
   type StatusDetails,
 } from './errors.ts';
+export { FakeKubeClient } from './fake/fake-client.ts';
 export { loadInClusterConfig } from './in-cluster.ts';
 export { createInformer, type IndexedInformer, type InformerDeps, type InformerOptions } from './informer.ts';
 export { type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
-export {
-  compareResourceVersions,
-  keyOf,
-  type Metadata,
-  metadataOf,
-  objectKey,
-  withoutManagedFields,
-} from './metadata.ts';
+export { compareResourceVersions, withoutManagedFields } from './metadata.ts';
 export type * from './ports.ts';

@@ -1,3 +1,4 @@
+import { nameKey } from '#kube-api';
 import { InvalidInputError } from '#runtime';
 
 /** The metadata that clients read from any object, whatever its kind. */
@@ -15,14 +16,10 @@ export function metadataOf(object: unknown): Metadata {
   return metadata as object as Metadata;
 }
 
-/** The object's key in stores and logs: `namespace/name`, or `name` for cluster-scoped kinds. */
+/** The key of any object in stores: `namespace/name`, or `name` for cluster-scoped kinds. */
 export function keyOf(object: unknown): string {
   const { name, namespace } = metadataOf(object);
-  return objectKey(name, namespace);
-}
-
-export function objectKey(name: string, namespace?: string): string {
-  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+  return nameKey(namespace, name);
 }
 
 /**

@@ -1,14 +1,6 @@
-import type { Resource } from '#kube-api';
+import { type Resource, resourcePath } from '#kube-api';
 import { InvalidInputError } from '#runtime';
 import type { ListOptions, ObjectName } from './ports.ts';
-
-/** `/api/v1/namespaces/NS/pods` or, without a namespace, the collection over all of them. */
-export function collectionPath<T>(resource: Resource<T>, namespace?: string): string {
-  const root =
-    resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
-  if (!resource.namespaced || namespace === undefined) return `${root}/${resource.plural}`;
-  return `${root}/namespaces/${encodeURIComponent(namespace)}/${resource.plural}`;
-}
 
 /** The path of one object, or of a subresource of it. */
 export function objectPath<T>(
@@ -19,7 +11,7 @@ export function objectPath<T>(
   requireNamespace(resource, namespace);
   if (!name)
     throw new InvalidInputError('metadata.name', name, `a ${resource.kind} is asked for by its name`);
-  const path = `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}`;
+  const path = resourcePath(resource, { namespace, name });
   return subresource === undefined ? path : `${path}/${subresource}`;
 }
 

@@ -39,8 +39,9 @@ export function createTransport(config: ClientConfig, options: TransportOptions)
   const prefix = url.pathname.replace(/\/+$/, '');
 
   async function send(request: HttpRequest): Promise<http.IncomingMessage> {
+    const header = await authorization.header();
     request.signal?.throwIfAborted();
-    const response = await exchange(request, await authorization.header());
+    const response = await exchange(request, header);
     if (response.statusCode === 401) authorization.forget();
     return response;
   }

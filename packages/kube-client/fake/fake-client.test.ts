@@ -1,0 +1,7 @@
+import { kubeClientConformance } from '../conformance.ts';
+import { FakeKubeClient } from './fake-client.ts';
+
+kubeClientConformance('fake', async () => ({
+  client: new FakeKubeClient(),
+  async [Symbol.asyncDispose]() {},
+}));
