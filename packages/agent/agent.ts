@@ -2,7 +2,6 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AttachmentStore,
-  addressRange,
   BRIDGE,
   CniPlugin,
   CniServer,
@@ -12,12 +11,18 @@ import {
   removeExecutable,
   writeConflist,
 } from '#cni';
-import { IP_FAMILIES } from '#ip';
 import type { Kernel, NetworkNamespace } from '#kernel';
-import { NODES, type Node } from '#kube-api';
+import { NODES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
-import { hostGw, PodNetwork, readClusterNode } from '#pod-network';
+import { hostGw, PodNetwork } from '#pod-network';
 import { type Clock, type Logger, Reconciler } from '#runtime';
+import {
+  nodeNetwork,
+  type PodRanges,
+  podRanges,
+  recallPodRanges,
+  rememberPodRanges,
+} from './node-network.ts';
 import type { AgentOptions } from './options.ts';
 import { slimNode } from './slim-node.ts';
 
@@ -37,47 +42,47 @@ export interface Agent extends AsyncDisposable {
 export async function startAgent(options: AgentOptions, deps: AgentDeps): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
   const { kernel, client, clock, logger } = deps;
+  const paths = pathsOf(options);
   const netns = starting.use(kernel.currentNetns());
-  const store = starting.use(openStore(options));
+  const nodes = starting.use(createInformer(client, NODES, { transform: slimNode }, { clock, logger }));
+  const network = createPodNetwork(options, netns, logger);
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  const store = starting.use(new AttachmentStore(paths.store));
   const dataPath = new DataPath(kernel, netns);
   const plugin = new CniPlugin({ store, dataPath, clock, logger: logger.with({ part: 'cni' }) });
-  const network = createPodNetwork(options, netns, logger);
-  const nodes = starting.use(createInformer(client, NODES, { transform: slimNode }, { clock, logger }));
   const { promise: ready, resolve: becomeReady } = Promise.withResolvers<void>();
-  let podNetworkOfNode = '';
+  let current: PodRanges | undefined;
+
+  const takePods = (ranges: PodRanges | undefined): void => {
+    if (ranges === undefined || JSON.stringify(ranges) === JSON.stringify(current)) return;
+    plugin.setNode(nodeNetwork(ranges));
+    if (current === undefined) plugin.repair();
+    current = ranges;
+    rememberPodRanges(paths.ranges, ranges);
+    logger.info('Pods get addresses', { ...ranges });
+  };
+  takePods(recallPodRanges(paths.ranges));
 
   const reconciler = starting.use(
     new Reconciler({ name: 'pod network', logger, clock }, async () => {
       if (!nodes.hasSynced) return;
       const list = nodes.list();
-      const wanted = nodeNetwork(options.nodeName, list, network);
-      if (wanted !== undefined && JSON.stringify(wanted) !== podNetworkOfNode) {
-        const isFirst = podNetworkOfNode === '';
-        plugin.setNode({
-          ranges: wanted.podCidrs.map((family) => family.map(addressRange)),
-          mtu: wanted.mtu,
-        });
-        if (isFirst) plugin.repair();
-        podNetworkOfNode = JSON.stringify(wanted);
-        logger.info('Pods get addresses', { from: wanted.podCidrs.flat(), mtu: wanted.mtu });
-      }
+      takePods(podRanges(options.nodeName, list, network));
       await network.reconcile(list);
-      if (wanted === undefined) return;
+      if (current === undefined) return;
       if (writeConflist(options.cniConfDir))
-        logger.info('the node takes Pods', { cniConfDir: options.cniConfDir });
+        logger.info('the node takes Pods', { conflist: options.cniConfDir });
       becomeReady();
     }),
   );
   starting.use(nodes.onChange(() => reconciler.trigger()));
   void nodes.synced.then(() => reconciler.trigger());
 
-  const socketPath = join(options.runDir, 'agent.sock');
-  starting.use(
-    await CniServer.listen({ execute: (frame) => plugin.execute(frame), clock, logger }, socketPath),
-  );
+  const execute = plugin.execute.bind(plugin);
+  starting.use(await CniServer.listen({ execute, clock, logger }, paths.socket));
   installExecutable({
     binDir: options.cniBinDir,
-    socketPath,
+    socketPath: paths.socket,
     compiledClient: undefined,
     searchPath: process.env['PATH'] ?? '',
   });
@@ -86,53 +91,34 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   return { ready, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
-/** Removes what Podway made on this node: kernel state, the CNI configuration and executable, its directories' files. */
+/** Removes what Podway made on this node: kernel state, the CNI configuration and executable, its own files. */
 export async function cleanUpNode(
   options: AgentOptions,
-  deps: Pick<AgentDeps, 'kernel' | 'logger'>,
+  { kernel, logger }: Pick<AgentDeps, 'kernel' | 'logger'>,
 ): Promise<void> {
-  const { kernel, logger } = deps;
   using netns = kernel.currentNetns();
+  const paths = pathsOf(options);
   removeConflist(options.cniConfDir);
   removeExecutable(options.cniBinDir);
   await createPodNetwork(options, netns, logger).remove();
   new DataPath(kernel, netns).remove();
-  for (const file of ['agent.sock']) rmSync(join(options.runDir, file), { force: true });
-  for (const suffix of ['', '-wal', '-shm']) rmSync(`${storePath(options)}${suffix}`, { force: true });
+  const stores = ['', '-wal', '-shm'].map((suffix) => paths.store + suffix);
+  for (const path of [paths.socket, paths.ranges, ...stores]) rmSync(path, { force: true });
   logger.info('removed what Podway made on this node');
 }
 
+function pathsOf({ runDir, stateDir }: AgentOptions) {
+  return {
+    socket: join(runDir, 'agent.sock'),
+    store: join(stateDir, 'attachments.sqlite'),
+    ranges: join(stateDir, 'pod-ranges.json'),
+  };
+}
+
 function createPodNetwork(options: AgentOptions, netns: NetworkNamespace, logger: Logger): PodNetwork {
+  const { nodeName, clusterCidrs, serviceCidrs, masquerade } = options;
   return new PodNetwork(
     { netns, backend: hostGw, logger: logger.with({ part: 'pod-network' }) },
-    {
-      nodeName: options.nodeName,
-      clusterCidrs: options.clusterCidrs,
-      serviceCidrs: options.serviceCidrs,
-      masquerade: options.masquerade,
-      podLinks: [BRIDGE],
-    },
+    { nodeName, clusterCidrs, serviceCidrs, masquerade, podLinks: [BRIDGE] },
   );
-}
-
-/** This node's Pod CIDRs, a list a family, and its Pods' MTU; undefined until both are known. */
-function nodeNetwork(nodeName: string, nodes: readonly Node[], network: PodNetwork) {
-  const own = nodes.find((node) => node.metadata?.name === nodeName);
-  if (own === undefined) return undefined;
-  const { podCidrs } = readClusterNode(own).node;
-  const mtu = network.podMtu(nodes);
-  if (podCidrs.length === 0 || mtu === undefined) return undefined;
-  const families = IP_FAMILIES.map((family) =>
-    podCidrs.filter((cidr) => cidr.includes(':') === (family === 'IPv6')),
-  );
-  return { podCidrs: families.filter((family) => family.length > 0), mtu };
-}
-
-function openStore(options: AgentOptions): AttachmentStore {
-  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
-  return new AttachmentStore(storePath(options));
-}
-
-function storePath(options: AgentOptions): string {
-  return join(options.stateDir, 'attachments.sqlite');
 }

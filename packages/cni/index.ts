@@ -8,3 +8,4 @@ export { type InstallOptions, installExecutable, PLUGIN_TYPE, removeExecutable }
 export { encodeRequest, type Outcome, type RequestFrame } from './frame.ts';
 export { CniPlugin, type CniPluginDeps, type NodeNetwork } from './plugin.ts';
 export { CniServer, type CniServerDeps } from './socket-server.ts';
+export { writeFileAtomically } from './write-file.ts';

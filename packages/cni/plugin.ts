@@ -255,6 +255,7 @@ export class CniPlugin {
 function podOf({ args }: CniRequest): string | undefined {
   const namespace = args.get('K8S_POD_NAMESPACE');
   const name = args.get('K8S_POD_NAME');
+  if (namespace === undefined || name === undefined) return undefined;
   const text = `${namespace}/${name}`;
   // It becomes a link's alias: the kernel takes 255 bytes. A Pod's name is a DNS name.
   return /^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/.test(text) && text.length <= 220 ? text : undefined;

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { type IpAddress, parseIp } from '#ip';
+import { type Kernel, linuxKernel } from '#kernel';
+import { NODES } from '#kube-api';
+import { FakeKubeClient } from '#kube-client';
+import { silentLogger, sleep, systemClock } from '#runtime';
+import { type Agent, cleanUpNode, startAgent } from './agent.ts';
+import { parseAgentOptions } from './options.ts';
+
+const run = promisify(execFile);
+const kernel = linuxKernel();
+const NAMES = ['node1', 'node2'] as const;
+
+/** Two nodes on one link, an agent each, in the test's own namespaces. */
+function linkNodes(): void {
+  using first = kernel.createNetns('/run/netns/node1');
+  using second = kernel.createNetns('/run/netns/node2');
+  first.links.add({
+    kind: 'veth',
+    name: 'eth0',
+    mtu: 1450,
+    up: true,
+    peer: { name: 'eth0', netns: second, mtu: 1450, up: true },
+  });
+  for (const [i, node] of [first, second].entries()) {
+    node.links.set('lo', { up: true });
+    node.addresses.add({ link: 'eth0', address: parseIp(`172.30.0.${11 + i}`), prefixLength: 16 });
+  }
+}
+
+function inNode(name: string): Kernel {
+  return { ...kernel, currentNetns: () => kernel.openNetns(`/run/netns/${name}`) };
+}
+
+function optionsOf(dir: string, name: string) {
+  const own = join(dir, name);
+  const command = parseAgentOptions([
+    ...['--node-name', name, '--cluster-cidr', '10.244.0.0/16', '--service-cidr', '10.96.0.0/16'],
+    ...['--cluster-dns', '10.96.0.10', '--run-dir', own, '--state-dir', `${own}/state`],
+    ...['--cni-conf-dir', `${own}/net.d`, '--cni-bin-dir', `${own}/bin`],
+    ...['--proxy', 'none', '--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'],
+  ]);
+  assert.ok(command.kind === 'run');
+  return command.options;
+}
+
+async function createNode(
+  client: FakeKubeClient,
+  name: string,
+  i: number,
+  address: IpAddress,
+): Promise<void> {
+  await client.create(NODES, {
+    metadata: { name },
+    spec: { podCIDR: `10.244.${i}.0/24`, podCIDRs: [`10.244.${i}.0/24`] },
+    status: { addresses: [{ type: 'InternalIP', address }] },
+  });
+}
+
+function inside(name: string, ...command: readonly string[]): string {
+  return execFileSync('ip', ['netns', 'exec', name, ...command], { encoding: 'utf8' });
+}
+
+describe('agents of two nodes', () => {
+  const dir = mkdtempSync('/tmp/agent-test-');
+  const client = new FakeKubeClient();
+  const agents: Agent[] = [];
+
+  const start = (name: string) =>
+    startAgent(optionsOf(dir, name), {
+      kernel: inNode(name),
+      client,
+      clock: systemClock,
+      logger: silentLogger,
+    });
+
+  const cni = async (node: string, pod: string, command: string): Promise<unknown> => {
+    const environment = {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: pod,
+      CNI_NETNS: `/run/netns/${pod}`,
+      CNI_IFNAME: 'eth0',
+    };
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    const child = run('env', [...variables, join(dir, node, 'bin/podway')]);
+    child.child.stdin?.end(JSON.stringify({ cniVersion: '1.0.0', name: 'podway', type: 'podway' }));
+    const { stdout } = await child;
+    return stdout === '' ? undefined : JSON.parse(stdout);
+  };
+
+  before(async () => {
+    linkNodes();
+    for (const [i, name] of NAMES.entries())
+      await createNode(client, name, i + 1, parseIp(`172.30.0.${11 + i}`));
+    for (const name of NAMES) agents.push(await start(name));
+    await Promise.all(agents.map((agent) => agent.ready));
+  });
+  after(async () => {
+    for (const agent of agents) await agent[Symbol.asyncDispose]();
+    rmSync(dir, { recursive: true });
+  });
+
+  test('startAgent: routes to the other node, masquerading and the CNI configuration are there', () => {
+    assert.match(inside('node1', 'ip', 'route'), /^10\.244\.2\.0\/24 via 172\.30\.0\.12 dev eth0 proto 93/m);
+    assert.match(
+      inside('node1', 'nft', 'list', 'table', 'inet', 'podway-masq'),
+      /ip saddr 10\.244\.1\.0\/24/,
+    );
+    assert.ok(existsSync(join(dir, 'node1/net.d/10-podway.conflist')));
+  });
+
+  test('CNI ADD on two nodes: the Pods reach each other under their own addresses', async () => {
+    for (const [i, pod] of ['a', 'b'].entries()) {
+      kernel.createNetns(`/run/netns/${pod}`)[Symbol.dispose]();
+      await cni(NAMES[i] ?? '', pod, 'ADD');
+    }
+    inside('a', 'ping', '-c1', '-W2', '10.244.2.2');
+    assert.match(inside('a', 'ip', 'link', 'show', 'eth0'), /mtu 1450/);
+    // The answering side sees the Pod itself: conntrack of its node holds the Pod's address both ways.
+    assert.match(
+      inside('node2', 'conntrack', '-L', '-p', 'icmp'),
+      /src=10\.244\.1\.2 dst=10\.244\.2\.2 .* src=10\.244\.2\.2 dst=10\.244\.1\.2/,
+    );
+  });
+
+  test('startAgent: a restart changes nothing in the kernel, also while the API server is away', async () => {
+    // Indices and handles would show that a thing was made anew; IPv6 link-local addresses change by themselves.
+    const state = () => {
+      using node = kernel.openNetns('/run/netns/node1');
+      return {
+        links: node.links.list(),
+        addresses: node.addresses.list({ family: 'IPv4' }),
+        routes: node.routes.list({ family: 'IPv4' }),
+        rules: inside('node1', 'nft', '-a', 'list', 'ruleset'),
+      };
+    };
+    const before = state();
+    await agents[0]?.[Symbol.asyncDispose]();
+    const again = await start('node1');
+    agents[0] = again;
+    await again.ready;
+    assert.deepEqual(state(), before);
+
+    client.setAway(true);
+    await again[Symbol.asyncDispose]();
+    agents[0] = await start('node1');
+    kernel.createNetns('/run/netns/c')[Symbol.dispose]();
+    await cni('node1', 'c', 'ADD');
+    inside('c', 'ping', '-c1', '-W2', '10.244.2.2');
+    await cni('node1', 'c', 'DEL');
+    client.setAway(false);
+    await agents[0].ready;
+    assert.deepEqual(state(), before);
+  });
+
+  test('startAgent: a node that changes its address is followed, one that goes is forgotten', async () => {
+    inside('node2', 'ip', 'address', 'add', '172.30.0.99/16', 'dev', 'eth0');
+    const node = await client.get(NODES, { name: 'node2' });
+    const moved = { ...node, status: { addresses: [{ type: 'InternalIP', address: '172.30.0.99' }] } };
+    await client.update(NODES, moved, 'status');
+    await eventually(() =>
+      assert.match(inside('node1', 'ip', 'route'), /10\.244\.2\.0\/24 via 172\.30\.0\.99/),
+    );
+    inside('a', 'ping', '-c1', '-W2', '10.244.2.2');
+    await client.delete(NODES, { name: 'node2' });
+    await eventually(() => assert.doesNotMatch(inside('node1', 'ip', 'route'), /10\.244\.2\.0/));
+  });
+
+  test('cleanUpNode: nothing of Podway is left, and nothing else is gone', async () => {
+    inside('node1', 'ip', 'route', 'add', '192.0.2.0/24', 'via', '172.30.0.12');
+    await agents.shift()?.[Symbol.asyncDispose]();
+    await cleanUpNode(optionsOf(dir, 'node1'), { kernel: inNode('node1'), logger: silentLogger });
+    assert.deepEqual(inside('node1', 'ip', '-br', 'link').match(/^\S+/gm), ['lo', 'eth0@if2']);
+    assert.equal(inside('node1', 'ip', 'route').trim().split('\n').length, 2);
+    assert.equal(inside('node1', 'nft', 'list', 'ruleset'), '');
+    assert.deepEqual(readdirSync(join(dir, 'node1'), { recursive: true }).sort(), ['bin', 'net.d', 'state']);
+  });
+});
+
+/** Waits for what the agent does in its own time; fails with the last failure. */
+async function eventually(check: () => void): Promise<void> {
+  for (let tries = 0; ; tries++)
+    try {
+      check();
+      return;
+    } catch (error) {
+      if (tries === 100) throw error;
+      await sleep(systemClock, 20);
+    }
+}
