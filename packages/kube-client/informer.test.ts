@@ -298,3 +298,19 @@ test('createInformer: a refusal is tried again with growing delays', async () =>
   }
   assert.deepEqual(asked, [0, 100, 300, 700, 1100]);
 });
+
+test('createInformer: what was learnt from a write shows at once, and is told once', async () => {
+  const client = new FakeKubeClient();
+  await using followed = follow(client);
+  await followed.informer.synced;
+  await settle();
+  const made = await client.create(CONFIG_MAPS, configMap('a'));
+  followed.informer.learn(made);
+  assert.equal(followed.informer.get('default/a'), made);
+  await settle();
+  assert.deepEqual(followed.changes, ['+a']);
+  await client.delete(CONFIG_MAPS, { namespace: 'default', name: 'a' });
+  await settle();
+  followed.informer.learn(made);
+  assert.equal(followed.informer.get('default/a'), undefined, 'a late answer does not bring it back');
+});

@@ -33,6 +33,11 @@ export interface InformerDeps {
 export interface IndexedInformer<T, I extends string = never> extends Informer<T> {
   /** The objects for which the named indexer gave `key`. */
   byIndex(index: I, key: string): readonly T[];
+  /**
+   * Takes what the server answered to a write of ours, unless something newer is known: whoever writes and then reads
+   * the informer sees its own write, and does not do it twice.
+   */
+  learn(written: T): void;
 }
 
 /** A watch that lived so long was a good one: the next failure begins with short delays again. */
@@ -96,6 +101,10 @@ class ListWatchInformer<T, I extends string> implements IndexedInformer<T, I> {
 
   byIndex(index: I, key: string): readonly T[] {
     return this.#indexes.get(index, key);
+  }
+
+  learn(written: T): void {
+    if (!this.#isStale(keyOf(written), metadataOf(written).resourceVersion ?? '')) this.#put(written);
   }
 
   onChange(listener: Listener<T>): Disposable {

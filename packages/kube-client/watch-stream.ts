@@ -39,7 +39,7 @@ export async function* watchStream<T>(
 }
 
 /** One line of a watch. Throws ApiError for an ERROR event, ApiUnreachableError for anything that is not an event. */
-export function parseWatchEvent<T>(line: string): WatchEvent<T> {
+function parseWatchEvent<T>(line: string): WatchEvent<T> {
   let event: unknown;
   try {
     event = JSON.parse(line);
