@@ -1,3 +1,4 @@
+export type { PodRecords } from './records/cluster-zone.ts';
 export {
   type DnsPolicy,
   type PodDnsConfig,
@@ -7,3 +8,5 @@ export {
   type ResolvConf,
   type ResolvConfContext,
 } from './resolv-conf.ts';
+export { createDnsServer, type DnsServer, type DnsServerOptions } from './server/dns-server.ts';
+export type { ListenAddress } from './server/udp-listener.ts';

@@ -3,7 +3,7 @@ import test from 'node:test';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { parseIp } from '#ip';
-import { anyName, hostName, message } from './arbitraries.fixture.ts';
+import { anyName, hostName, message } from '../fixtures/arbitraries.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage } from './encode.ts';
 import { WireError } from './errors.ts';

@@ -48,15 +48,18 @@ export function writeQuestion(writer: MessageWriter, question: Question): void {
   writer.uint16(question.class);
 }
 
-export function writeRecord(writer: MessageWriter, record: ResourceRecord): void {
+/** Returns where in the message the record's TTL stands. */
+export function writeRecord(writer: MessageWriter, record: ResourceRecord): number {
   writer.name(record.name);
   writer.uint16(typeCodeOf(record));
   writer.uint16(record.class);
+  const ttlAt = writer.length;
   writer.uint32(record.ttl);
   const lengthAt = writer.length;
   writer.uint16(0);
   writeRecordData(writer, record);
   writer.patchUint16(lengthAt, writer.length - lengthAt - 2);
+  return ttlAt;
 }
 
 function writeEdns(writer: MessageWriter, edns: Edns, rcode: number): void {

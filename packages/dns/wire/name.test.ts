@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { anyName } from './arbitraries.fixture.ts';
+import { anyName } from '../fixtures/arbitraries.ts';
 import { WireError } from './errors.ts';
 import { canonicalName, isInZone, nameToLabels, nameToWire } from './name.ts';
 import { MessageReader } from './reader.ts';

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import test from 'node:test';
+import { parsePrefix } from '#ip';
+import type { EndpointSlice, Service } from '#kube-api';
+import { MemoryInformer } from '../fixtures/memory-informer.ts';
+import { endpoint, service, slice } from '../fixtures/objects.ts';
+import { decodeMessage, encodeMessage, type Message, queryMessage } from '../wire/index.ts';
+import { createDnsServer, type DnsServerOptions } from './dns-server.ts';
+
+const TYPES: Readonly<Record<string, number>> = {
+  A: 1,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  AXFR: 252,
+};
+
+async function started(options: Partial<DnsServerOptions> = {}) {
+  const services = new MemoryInformer<Service>([
+    service('default/kubernetes', { clusterIP: '10.96.0.1', ports: [{ name: 'https', port: 443 }] }),
+    service('default/big', { clusterIP: 'None' }),
+  ]);
+  const endpointSlices = new MemoryInformer<EndpointSlice>([
+    slice(
+      'default/big-1',
+      'big',
+      Array.from({ length: 200 }, (_, i) => endpoint(`10.244.0.${i + 1}`)),
+    ),
+  ]);
+  const server = await createDnsServer({
+    services,
+    endpointSlices,
+    listen: [{ address: '127.0.0.1', port: 0 }],
+    reversePrefixes: [parsePrefix('10.96.0.0/16')],
+    ...options,
+  });
+  const port = server.listening[0]?.port ?? 0;
+  return {
+    server,
+    services,
+    endpointSlices,
+    port,
+    udp: (name: string, type: string, more: Partial<Message> = {}) => askUdp(port, name, type, more),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+const queryOf = (name: string, type: string, id: number, more: Partial<Message> = {}) =>
+  encodeMessage({ ...queryMessage(id, { name, typeCode: TYPES[type] ?? 0, class: 1 }), ...more });
+
+async function askUdp(
+  port: number,
+  name: string,
+  type: string,
+  more: Partial<Message> = {},
+): Promise<Message> {
+  const socket = createSocket('udp4');
+  try {
+    socket.send(queryOf(name, type, 4711, more), port, '127.0.0.1');
+    const [packet] = (await once(socket, 'message')) as [Buffer];
+    return decodeMessage(packet);
+  } finally {
+    socket.close();
+  }
+}
+
+const addresses = (message: Message) =>
+  message.answers.map((answer) =>
+    answer.type === 'A' || answer.type === 'AAAA' ? answer.address : answer.type,
+  );
+
+test('createDnsServer: a Service by name, with the id, case and RD of the question', async () => {
+  await using dns = await started();
+  const reply = await dns.udp('KuberNetes.default.SVC.cluster.local', 'A');
+  assert.equal(reply.id, 4711);
+  assert.equal(reply.rcode, 0);
+  assert.ok(reply.response && reply.authoritative && reply.recursionDesired && reply.recursionAvailable);
+  assert.equal(reply.questions[0]?.name, 'KuberNetes.default.SVC.cluster.local');
+  assert.equal(reply.answers[0]?.name, 'KuberNetes.default.SVC.cluster.local');
+  assert.deepEqual(addresses(reply), ['10.96.0.1']);
+  assert.equal(reply.answers[0]?.ttl, 5);
+  assert.equal(reply.edns, undefined);
+});
+
+test('createDnsServer: NODATA for a type the name has not, NXDOMAIN for a name that is not, both with SOA', async () => {
+  await using dns = await started();
+  const nodata = await dns.udp('kubernetes.default.svc.cluster.local', 'AAAA');
+  assert.deepEqual([nodata.rcode, nodata.answers.length, nodata.authorities[0]?.type], [0, 0, 'SOA']);
+  const nxdomain = await dns.udp('nothing.default.svc.cluster.local', 'A');
+  assert.deepEqual([nxdomain.rcode, nxdomain.answers.length, nxdomain.authorities[0]?.type], [3, 0, 'SOA']);
+  const outside = await dns.udp('example.com', 'A');
+  assert.deepEqual([outside.rcode, outside.authoritative], [3, false]);
+});
+
+test('createDnsServer: a change is answered from the moment it is reported', async () => {
+  await using dns = await started();
+  const name = 'web.shop.svc.cluster.local';
+  assert.equal((await dns.udp(name, 'A')).rcode, 3);
+  assert.equal((await dns.udp('shop.svc.cluster.local', 'A')).rcode, 3);
+  dns.services.set(service('shop/web', { clusterIP: '10.96.0.7' }));
+  assert.deepEqual(addresses(await dns.udp(name, 'A')), ['10.96.0.7']);
+  assert.equal((await dns.udp('shop.svc.cluster.local', 'A')).rcode, 0);
+  assert.equal((await dns.udp('7.0.96.10.in-addr.arpa', 'PTR')).rcode, 0);
+  dns.services.set(service('shop/web', { clusterIP: '10.96.0.8' }));
+  assert.deepEqual(addresses(await dns.udp(name, 'A')), ['10.96.0.8']);
+  assert.equal((await dns.udp('7.0.96.10.in-addr.arpa', 'PTR')).rcode, 3);
+  dns.services.delete('shop/web');
+  assert.equal((await dns.udp(name, 'A')).rcode, 3);
+  assert.equal((await dns.udp('shop.svc.cluster.local', 'A')).rcode, 3);
+});
+
+test('createDnsServer: a question waits for the first list, then is answered', async () => {
+  const services = new MemoryInformer<Service>();
+  await using dns = await started({ services, syncWaitMs: 60_000 });
+  assert.equal(dns.server.isReady, false);
+  const early = dns.udp('kubernetes.default.svc.cluster.local', 'A');
+  // A name outside needs no list.
+  assert.equal((await dns.udp('example.com', 'A')).rcode, 3);
+  services.sync([service('default/kubernetes', { clusterIP: '10.96.0.1' })]);
+  assert.deepEqual(addresses(await early), ['10.96.0.1']);
+  assert.equal(dns.server.isReady, true);
+});
+
+test('createDnsServer: SERVFAIL when the first list does not come in time', async () => {
+  await using dns = await started({ services: new MemoryInformer<Service>(), syncWaitMs: 1 });
+  assert.equal((await dns.udp('kubernetes.default.svc.cluster.local', 'A')).rcode, 2);
+});
+
+test('createDnsServer: over UDP what does not fit is cut at a record, with TC; EDNS makes more fit', async () => {
+  await using dns = await started();
+  const plain = await dns.udp('big.default.svc.cluster.local', 'A');
+  assert.ok(plain.truncated);
+  assert.equal(plain.answers.length, Math.floor((512 - 12 - 35) / 16));
+  const edns = { udpPayloadSize: 4096, version: 0, dnssecOk: true, options: [] };
+  const more = await dns.udp('big.default.svc.cluster.local', 'A', { edns });
+  assert.ok(more.truncated);
+  assert.ok(more.answers.length > plain.answers.length);
+  assert.deepEqual(more.edns, { udpPayloadSize: 1232, version: 0, dnssecOk: true, options: [] });
+});
+
+test('createDnsServer: answers of many addresses begin with another each time', async () => {
+  await using dns = await started();
+  const first = new Set<unknown>();
+  for (let i = 0; i < 5; i++) first.add(addresses(await dns.udp('big.default.svc.cluster.local', 'A'))[0]);
+  assert.equal(first.size, 5);
+});
+
+test('createDnsServer: TCP gives the whole answer, to questions sent at once and in pieces', async () => {
+  await using dns = await started();
+  const frame = (octets: Uint8Array) =>
+    Buffer.concat([Buffer.from([octets.length >> 8, octets.length & 255]), octets]);
+  const sent = Buffer.concat([
+    frame(queryOf('big.default.svc.cluster.local', 'A', 1)),
+    frame(queryOf('kubernetes.default.svc.cluster.local', 'A', 2)),
+  ]);
+  const socket = connect(dns.port, '127.0.0.1');
+  for (const octet of sent) socket.write(Buffer.of(octet));
+  socket.end();
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  const received = Buffer.concat(chunks);
+  const length = received.readUInt16BE(0);
+  const big = decodeMessage(received.subarray(2, 2 + length));
+  assert.deepEqual([big.id, big.truncated, big.answers.length], [1, false, 200]);
+  const second = decodeMessage(received.subarray(4 + length));
+  assert.deepEqual([second.id, addresses(second)], [2, ['10.96.0.1']]);
+});
+
+test('createDnsServer: a huge TCP frame ends the connection, and the server goes on', async () => {
+  await using dns = await started();
+  const socket = connect(dns.port, '127.0.0.1');
+  socket.write(Buffer.from('ffff', 'hex'));
+  socket.on('error', () => {});
+  await once(socket, 'close');
+  assert.equal((await dns.udp('kubernetes.default.svc.cluster.local', 'A')).rcode, 0);
+});
+
+test('createDnsServer: AXFR is refused, other opcodes are not implemented, EDNS 1 is BADVERS', async () => {
+  await using dns = await started();
+  assert.equal((await dns.udp('cluster.local', 'AXFR')).rcode, 5);
+  assert.equal((await dns.udp('cluster.local', 'A', { opcode: 5 })).rcode, 4);
+  const edns = { udpPayloadSize: 1232, version: 1, dnssecOk: false, options: [] };
+  const badvers = await dns.udp('cluster.local', 'A', { edns });
+  assert.deepEqual([badvers.rcode, badvers.edns?.version], [16, 0]);
+});
+
+test('createDnsServer: when an address cannot be bound it throws and leaves nothing open', async () => {
+  await using dns = await started();
+  await assert.rejects(
+    started({
+      listen: [
+        { address: '127.0.0.1', port: 0 },
+        { address: '127.0.0.1', port: dns.port },
+      ],
+    }),
+    { code: 'EADDRINUSE' },
+  );
+});

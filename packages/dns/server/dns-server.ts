@@ -1,0 +1,99 @@
+import { type IpPrefix, parseIp } from '#ip';
+import type { EndpointSlice, Pod, Service } from '#kube-api';
+import type { Informer } from '#kube-client';
+import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '#runtime';
+import { ClusterIndex } from '../records/cluster-index.ts';
+import { ClusterZone, type PodRecords } from '../records/cluster-zone.ts';
+import { reverseZones } from '../records/reverse-name.ts';
+import { isolatedResolver, Resolver } from './resolver.ts';
+import { Responder } from './responder.ts';
+import { SyncGate } from './sync-gate.ts';
+import { TcpListener } from './tcp-listener.ts';
+import { type ListenAddress, UdpListener } from './udp-listener.ts';
+
+export interface DnsServerOptions {
+  readonly services: Informer<Service>;
+  readonly endpointSlices: Informer<EndpointSlice>;
+  /** For verified Pod records, and the names of clients. */
+  readonly pods?: Informer<Pod>;
+  /** UDP and TCP on each; the addresses must exist. Port 0 lets the kernel choose one, the same for both. */
+  readonly listen: readonly ListenAddress[];
+  /** `cluster.local` when absent. */
+  readonly clusterDomain?: string;
+  /** Prefixes whose reverse names are the cluster's: those of Services and of Pods. */
+  readonly reversePrefixes?: readonly IpPrefix[];
+  /** `insecure` when absent, as the specification has it. */
+  readonly podRecords?: PodRecords;
+  /** Seconds; 5 when absent. */
+  readonly ttl?: number;
+  /** How long a question waits for the first list of the cluster before it gets SERVFAIL. Milliseconds, 2000 when absent. */
+  readonly syncWaitMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+}
+
+export interface DnsServer extends AsyncDisposable {
+  /** Where it listens, with the ports the kernel chose. */
+  readonly listening: readonly ListenAddress[];
+  /** Whether the cluster's names are answered (CoreDNS's `ready`). */
+  readonly isReady: boolean;
+}
+
+/**
+ * Starts cluster DNS. The informers stay the caller's; their changes are answered from the moment they are reported.
+ * @throws the system's error when an address cannot be bound; nothing is left open then
+ */
+export async function createDnsServer(options: DnsServerOptions): Promise<DnsServer> {
+  const { clock = systemClock, random = systemRandom, logger = silentLogger, ttl = 5 } = options;
+  await using stack = new AsyncDisposableStack();
+  const index = new ClusterIndex();
+  stack.use(follow(options.services, (current, old) => index.applyService(current, old)));
+  stack.use(follow(options.endpointSlices, (current, old) => index.applySlice(current, old)));
+  if (options.pods !== undefined)
+    stack.use(follow(options.pods, (current, old) => index.applyPod(current, old)));
+
+  const zone = new ClusterZone(index, {
+    clusterDomain: options.clusterDomain ?? 'cluster.local',
+    reverseZones: (options.reversePrefixes ?? []).flatMap(reverseZones),
+    ttl,
+    podRecords: options.podRecords ?? 'insecure',
+    serverAddresses: options.listen.map(({ address }) => parseIp(address)),
+  });
+  const resolver = new Resolver(zone, isolatedResolver(ttl));
+  const gate = new SyncGate(
+    [options.services.synced, options.endpointSlices.synced],
+    clock,
+    options.syncWaitMs ?? 2000,
+  );
+  const responder = new Responder(
+    { resolver, epochs: index.epochs, gate, clock, random },
+    { recursionAvailable: true, answers: 20_000, waiting: 10_000 },
+  );
+
+  const listening: ListenAddress[] = [];
+  for (const { address, port } of options.listen) {
+    const udp = stack.use(await UdpListener.open({ address, port }, responder, logger));
+    stack.use(await TcpListener.open({ address, port: udp.port }, responder, clock));
+    listening.push({ address, port: udp.port });
+  }
+  logger.info('dns: answering', { listen: listening.map(({ address, port }) => `${address}#${port}`) });
+  const resources = stack.move();
+  return {
+    listening,
+    get isReady() {
+      return gate.isOpen;
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** Everything an informer holds, then every change. */
+function follow<T>(
+  informer: Informer<T>,
+  apply: (current: T | undefined, old: T | undefined) => void,
+): Disposable {
+  const subscription = informer.onChange(apply);
+  for (const object of informer.list()) apply(object, undefined);
+  return subscription;
+}

@@ -1,0 +1,181 @@
+import type { Stamp } from '../records/epochs.ts';
+import type { Resolution } from '../records/resolution.ts';
+import { writeQuestion, writeRecord } from '../wire/encode.ts';
+import { META_TYPES, type Question, RCODES, type ResourceRecord } from '../wire/index.ts';
+import { MessageWriter } from '../wire/writer.ts';
+import { HEADER_OCTETS, type Request } from './request.ts';
+
+/** What we tell clients we can take, and the most we send over UDP: unfragmented on any path (DNS flag day 2020). */
+export const UDP_PAYLOAD = 1232;
+const OPT_OCTETS = 11;
+
+/**
+ * An answer as octets, made once and given to every client that asks the same: only the id, the question in the case
+ * it was asked, the flags the client chose and the OPT record differ from one to the next.
+ */
+export interface PreparedAnswer {
+  readonly rcode: number;
+  readonly authoritative: boolean;
+  readonly answerCount: number;
+  readonly authorityCount: number;
+  readonly additionalCount: number;
+  /** All that follows the question. Owner names point into the question, so they show the case it was asked in. */
+  readonly tail: Uint8Array;
+  /** Where each answer record ends, in `tail`. */
+  readonly answerEnds: Uint16Array;
+  /** Where the TTLs stand that count down, in `tail`: those of answers with a lifetime. */
+  readonly ttlOffsets: Uint16Array;
+  /** Answers may be given in any order: all of one length, with one owner. */
+  readonly rotates: boolean;
+  readonly stamp: Stamp;
+  /** Monotonic milliseconds. */
+  readonly preparedAt: number;
+  readonly lifetimeMs: number;
+}
+
+/** `question` must be canonical: the octets are used for every case of it. */
+export function prepareAnswer(question: Question, resolution: Resolution, now: number): PreparedAnswer {
+  const writer = new MessageWriter();
+  writer.bytes(new Uint8Array(HEADER_OCTETS));
+  writeQuestion(writer, question);
+  const start = writer.length;
+  const ends: number[] = [];
+  const ttls: number[] = [];
+  const write = (records: readonly ResourceRecord[]): number => {
+    let written = 0;
+    for (const each of records) {
+      const before = writer.length;
+      if (before > 60_000) break;
+      ttls.push(writeRecord(writer, each) - start);
+      ends.push(writer.length - start);
+      written++;
+    }
+    return written;
+  };
+  const answerCount = write(resolution.answers);
+  const answerEnds = Uint16Array.from(ends);
+  const authorityCount = write(resolution.authorities);
+  const additionalCount = write(resolution.additionals);
+  const first = resolution.answers[0];
+  const rotates =
+    answerCount > 1 &&
+    resolution.answers.every(({ type, name }) => type === first?.type && name === first.name) &&
+    (first?.type === 'A' || first?.type === 'AAAA');
+  return {
+    rcode: resolution.rcode,
+    authoritative: resolution.authoritative,
+    answerCount,
+    authorityCount,
+    additionalCount,
+    tail: writer.finish().subarray(start),
+    answerEnds,
+    ttlOffsets: resolution.lifetimeMs === undefined ? new Uint16Array(0) : Uint16Array.from(ttls),
+    rotates,
+    stamp: resolution.stamp,
+    preparedAt: now,
+    lifetimeMs: resolution.lifetimeMs ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+export interface RenderOptions {
+  /** Most octets; what does not fit is cut at a record, with TC set. */
+  readonly limit: number;
+  /** Any number; the first answer is the one it falls on. */
+  readonly turn: number;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  readonly recursionAvailable: boolean;
+}
+
+/** The message for one client. */
+export function renderAnswer(answer: PreparedAnswer, request: Request, options: RenderOptions): Uint8Array {
+  const { questionEnd } = request;
+  const opt = request.edns ? OPT_OCTETS : 0;
+  const whole = questionEnd + answer.tail.length + opt;
+  const fits = whole <= options.limit;
+  const kept = fits ? answer.answerCount : answersThatFit(answer, options.limit - questionEnd - opt);
+  const tailLength = fits ? answer.tail.length : kept === 0 ? 0 : (answer.answerEnds[kept - 1] ?? 0);
+  const out = Buffer.allocUnsafe(questionEnd + tailLength + opt);
+  out.set(request.packet.subarray(0, questionEnd));
+  // QR, opcode 0, AA, TC, RD as asked.
+  out[2] = 0x80 | (answer.authoritative ? 0x04 : 0) | (fits ? 0 : 0x02) | ((out[2] ?? 0) & 0x01);
+  // RA, CD as asked (RFC 4035 section 3.1.6).
+  out[3] = (options.recursionAvailable ? 0x80 : 0) | ((out[3] ?? 0) & 0x10) | (answer.rcode & 0x0f);
+  out.writeUInt16BE(kept, 6);
+  out.writeUInt16BE(fits ? answer.authorityCount : 0, 8);
+  out.writeUInt16BE((fits ? answer.additionalCount : 0) + (opt > 0 ? 1 : 0), 10);
+  copyTail(answer, out, questionEnd, tailLength, options.turn);
+  if (answer.ttlOffsets.length > 0) ageTtls(answer, out, questionEnd, tailLength, options.now);
+  if (opt > 0) writeOpt(out, questionEnd + tailLength, answer.rcode, request.dnssecOk);
+  return out;
+}
+
+function answersThatFit(answer: PreparedAnswer, room: number): number {
+  let kept = 0;
+  while (kept < answer.answerCount && (answer.answerEnds[kept] ?? 0) <= room) kept++;
+  return kept;
+}
+
+function copyTail(answer: PreparedAnswer, out: Buffer, at: number, length: number, turn: number): void {
+  if (!answer.rotates) {
+    out.set(answer.tail.subarray(0, length), at);
+    return;
+  }
+  const size = answer.answerEnds[0] ?? 0;
+  const all = size * answer.answerCount;
+  const first = (turn % answer.answerCount) * size;
+  const answers = Math.min(length, all);
+  const head = Math.min(answers, all - first);
+  out.set(answer.tail.subarray(first, first + head), at);
+  out.set(answer.tail.subarray(0, answers - head), at + head);
+  if (length > all) out.set(answer.tail.subarray(all, length), at + all);
+}
+
+/** Counts the TTLs down by the time the answer has been kept; never below 1 while it is given out. */
+function ageTtls(answer: PreparedAnswer, out: Buffer, at: number, length: number, now: number): void {
+  const age = Math.floor((now - answer.preparedAt) / 1000);
+  if (age <= 0) return;
+  for (const offset of answer.ttlOffsets) {
+    if (offset >= length) return;
+    const left = Math.max(1, out.readUInt32BE(at + offset) - age);
+    out.writeUInt32BE(left, at + offset);
+  }
+}
+
+function writeOpt(out: Buffer, at: number, rcode: number, dnssecOk: boolean): void {
+  out[at] = 0;
+  out.writeUInt16BE(META_TYPES.OPT, at + 1);
+  out.writeUInt16BE(UDP_PAYLOAD, at + 3);
+  out[at + 5] = rcode >> 4;
+  out[at + 6] = 0;
+  // The DO bit goes back as it came (RFC 3225 section 3).
+  out.writeUInt16BE(dnssecOk ? 0x8000 : 0, at + 7);
+  out.writeUInt16BE(0, at + 9);
+}
+
+/** A reply without an answer to a packet that could not be read whole: header, the question if it was read, the RCODE. */
+export function renderRefusal(packet: Uint8Array, questionEnd: number, rcode: number): Uint8Array {
+  const opt = rcode > 15 ? OPT_OCTETS : 0;
+  const out = Buffer.alloc(questionEnd + opt);
+  out.set(packet.subarray(0, questionEnd));
+  out[2] = 0x80 | ((packet[2] ?? 0) & 0x79);
+  out[3] = rcode & 0x0f;
+  out.writeUInt16BE(questionEnd > HEADER_OCTETS ? 1 : 0, 4);
+  out.fill(0, 6, 10);
+  out.writeUInt16BE(opt > 0 ? 1 : 0, 10);
+  if (opt > 0) writeOpt(out, questionEnd, rcode, false);
+  return out;
+}
+
+/** What to answer when an answer cannot be made. */
+export function failure(rcode: number = RCODES.SERVFAIL): Resolution {
+  return {
+    rcode,
+    authoritative: false,
+    answers: [],
+    authorities: [],
+    additionals: [],
+    stamp: [],
+    lifetimeMs: 0,
+  };
+}

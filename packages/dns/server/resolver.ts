@@ -1,0 +1,104 @@
+import type { ClusterZone } from '../records/cluster-zone.ts';
+import { type Resolution, record } from '../records/resolution.ts';
+import { CLASS_IN, type DnsName, META_TYPES, type Question, RCODES, RECORD_TYPES } from '../wire/index.ts';
+import { failure } from './prepared-answer.ts';
+
+/** Answers for names that are not the cluster's. */
+export interface OutsideResolver {
+  resolve(question: Question): Promise<Resolution> | Resolution;
+}
+
+/**
+ * Without upstreams the cluster is the whole world: other names do not exist, and the client learns it at once. (A
+ * SERVFAIL or REFUSED would be asked again, by most resolvers several times, and reads as "try again later".)
+ */
+export function isolatedResolver(ttl: number): OutsideResolver {
+  return {
+    resolve: () => ({
+      rcode: RCODES.NXDOMAIN,
+      authoritative: false,
+      answers: [],
+      authorities: [
+        record('.', ttl, {
+          type: 'SOA',
+          primary: '.',
+          mailbox: '.',
+          serial: 1,
+          refresh: 7200,
+          retry: 1800,
+          expire: 86400,
+          minimum: ttl,
+        }),
+      ],
+      additionals: [],
+      stamp: [],
+      lifetimeMs: ttl * 1000,
+    }),
+  };
+}
+
+/** Longest chain of CNAMEs that is followed, as other resolvers have it. */
+const MAX_CHAIN = 8;
+
+/** Answers any question: from the cluster, else from outside, following CNAMEs from one into the other. */
+export class Resolver {
+  readonly #zone: ClusterZone;
+  readonly #outside: OutsideResolver;
+
+  constructor(zone: ClusterZone, outside: OutsideResolver) {
+    this.#zone = zone;
+    this.#outside = outside;
+  }
+
+  /** Whether the cluster's own data decides the answer to this canonical name. */
+  isClusterName(name: DnsName): boolean {
+    return this.#zone.zoneOf(name) !== undefined;
+  }
+
+  /** `question.name` must be canonical. Never throws, never rejects. */
+  resolve(question: Question): Resolution | Promise<Resolution> {
+    if (question.class !== CLASS_IN) return failure(RCODES.REFUSED);
+    if (question.typeCode === META_TYPES.AXFR || question.typeCode === META_TYPES.IXFR)
+      return failure(RCODES.REFUSED);
+    return this.#follow(question, undefined, 0);
+  }
+
+  #follow(
+    question: Question,
+    before: Resolution | undefined,
+    depth: number,
+  ): Resolution | Promise<Resolution> {
+    const own = this.#zone.resolve(question.name, question.typeCode);
+    if (own === undefined) {
+      const outside = this.#outside.resolve(question);
+      if (outside instanceof Promise)
+        return outside.then(
+          (resolution) => join(before, resolution),
+          () => join(before, failure()),
+        );
+      return join(before, outside);
+    }
+    const soFar = join(before, own);
+    const target = cnameTarget(own, question);
+    if (target === undefined) return soFar;
+    if (depth === MAX_CHAIN) return failure();
+    return this.#follow({ ...question, name: target }, soFar, depth + 1);
+  }
+}
+
+function cnameTarget(resolution: Resolution, question: Question): DnsName | undefined {
+  if (question.typeCode === RECORD_TYPES.CNAME || question.typeCode === META_TYPES.ANY) return undefined;
+  const [first] = resolution.answers;
+  return first?.type === 'CNAME' ? first.target : undefined;
+}
+
+/** The answer along a CNAME: the records so far, and all else as the end of the chain has it. */
+function join(before: Resolution | undefined, after: Resolution): Resolution {
+  if (before === undefined) return after;
+  return {
+    ...after,
+    authoritative: before.authoritative,
+    answers: [...before.answers, ...after.answers],
+    stamp: [...before.stamp, ...after.stamp],
+  };
+}
