@@ -9,7 +9,8 @@ import { type Kernel, linuxKernel } from '#kernel';
 import { NODES } from '#kube-api';
 import { FakeKubeClient } from '#kube-client';
 import { silentLogger, sleep, systemClock } from '#runtime';
-import { type Agent, cleanUpNode, startAgent } from './agent.ts';
+import { type Agent, startAgent } from './agent.ts';
+import { cleanUpNode } from './clean-up.ts';
 import { parseAgentOptions } from './options.ts';
 
 const run = promisify(execFile);

@@ -1,30 +1,17 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  AttachmentStore,
-  BRIDGE,
-  CniPlugin,
-  CniServer,
-  DataPath,
-  installExecutable,
-  removeConflist,
-  removeExecutable,
-  writeConflist,
-} from '#cni';
-import type { Kernel, NetworkNamespace } from '#kernel';
-import { NODES } from '#kube-api';
+import { writeConflist } from '#cni';
+import type { Kernel } from '#kernel';
+import { ENDPOINT_SLICES, NODES, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
-import { hostGw, PodNetwork } from '#pod-network';
 import { type Clock, type Logger, Reconciler } from '#runtime';
-import {
-  nodeNetwork,
-  type PodRanges,
-  podRanges,
-  recallPodRanges,
-  rememberPodRanges,
-} from './node-network.ts';
+import { createServiceProxy, NftablesBackend } from '#service-proxy';
+import { startClusterDns } from './cluster-dns.ts';
+import { CniService } from './cni-service.ts';
+import { servePages } from './http-pages.ts';
+import { Metrics } from './metrics.ts';
+import { podRanges } from './node-network.ts';
 import type { AgentOptions } from './options.ts';
-import { slimNode } from './slim-node.ts';
+import { createPodNetwork } from './pod-network.ts';
+import { slimEndpointSlice, slimNode, slimService } from './slim.ts';
 
 export interface AgentDeps {
   readonly kernel: Kernel;
@@ -42,83 +29,73 @@ export interface Agent extends AsyncDisposable {
 export async function startAgent(options: AgentOptions, deps: AgentDeps): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
   const { kernel, client, clock, logger } = deps;
-  const paths = pathsOf(options);
+  const part = (name: string) => logger.with({ part: name });
+  const informerDeps = { clock, logger: part('watch') };
+  const nodes = starting.use(createInformer(client, NODES, { transform: slimNode }, informerDeps));
+  const services = starting.use(createInformer(client, SERVICES, { transform: slimService }, informerDeps));
+  const endpointSlices = starting.use(
+    createInformer(client, ENDPOINT_SLICES, { transform: slimEndpointSlice }, informerDeps),
+  );
   const netns = starting.use(kernel.currentNetns());
-  const nodes = starting.use(createInformer(client, NODES, { transform: slimNode }, { clock, logger }));
-  const network = createPodNetwork(options, netns, logger);
-  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
-  const store = starting.use(new AttachmentStore(paths.store));
-  const dataPath = new DataPath(kernel, netns);
-  const plugin = new CniPlugin({ store, dataPath, clock, logger: logger.with({ part: 'cni' }) });
+  const metrics = new Metrics();
+  const cni = starting.use(
+    await CniService.start(options, { kernel, netns, clock, logger: part('cni'), metrics }),
+  );
+
+  const network = createPodNetwork(options, netns, part('pod-network'));
   const { promise: ready, resolve: becomeReady } = Promise.withResolvers<void>();
-  let current: PodRanges | undefined;
-
-  const takePods = (ranges: PodRanges | undefined): void => {
-    if (ranges === undefined || JSON.stringify(ranges) === JSON.stringify(current)) return;
-    plugin.setNode(nodeNetwork(ranges));
-    if (current === undefined) plugin.repair();
-    current = ranges;
-    rememberPodRanges(paths.ranges, ranges);
-    logger.info('Pods get addresses', { ...ranges });
-  };
-  takePods(recallPodRanges(paths.ranges));
-
-  const reconciler = starting.use(
+  const podNetwork = starting.use(
     new Reconciler({ name: 'pod network', logger, clock }, async () => {
       if (!nodes.hasSynced) return;
-      const list = nodes.list();
-      takePods(podRanges(options.nodeName, list, network));
-      await network.reconcile(list);
-      if (current === undefined) return;
-      if (writeConflist(options.cniConfDir))
-        logger.info('the node takes Pods', { conflist: options.cniConfDir });
+      cni.setRanges(podRanges(options.nodeName, nodes.list(), network));
+      const { plan, problems } = await network.reconcile(nodes.list());
+      metrics.set('podway_routes', 'Routes to Pods of other nodes.', plan.routes.length);
+      metrics.set('podway_node_problems', 'Reasons why Pods of a node cannot be reached.', problems.length);
+      if (!cni.isReady) return;
+      if (writeConflist(options.cniConfDir)) logger.info('the node takes Pods', { in: options.cniConfDir });
       becomeReady();
     }),
   );
-  starting.use(nodes.onChange(() => reconciler.trigger()));
-  void nodes.synced.then(() => reconciler.trigger());
+  starting.use(nodes.onChange(() => podNetwork.trigger()));
+  void nodes.synced.then(() => podNetwork.trigger());
 
-  const execute = plugin.execute.bind(plugin);
-  starting.use(await CniServer.listen({ execute, clock, logger }, paths.socket));
-  installExecutable({
-    binDir: options.cniBinDir,
-    socketPath: paths.socket,
-    compiledClient: undefined,
-    searchPath: process.env['PATH'] ?? '',
-  });
+  if (options.proxy === 'nftables')
+    starting.use(
+      createServiceProxy(
+        {
+          services,
+          endpointSlices,
+          nodes,
+          backend: new NftablesBackend(netns.nft),
+          conntrack: netns.conntrack,
+          logger: part('service-proxy'),
+          clock,
+        },
+        {
+          nodeName: options.nodeName,
+          clusterCIDRs: options.clusterCidrs,
+          serviceCIDRs: options.serviceCidrs,
+          localAddresses: options.clusterDns,
+        },
+      ),
+    );
+
+  starting.use(
+    startClusterDns(
+      { netns, services, endpointSlices, clock, logger: part('dns') },
+      {
+        addresses: options.clusterDns,
+        clusterDomain: options.clusterDomain,
+        reversePrefixes: [...options.clusterCidrs, ...options.serviceCidrs],
+      },
+    ),
+  );
+
+  const healthy = () => ({ status: 200, body: 'ok\n' });
+  starting.use(await servePages(options.health, { '/healthz': healthy, '/livez': healthy }, logger));
+  const numbers = () => ({ status: 200, body: metrics.format() });
+  starting.use(await servePages(options.metrics, { '/metrics': numbers }, logger));
 
   const running = starting.move();
   return { ready, [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-/** Removes what Podway made on this node: kernel state, the CNI configuration and executable, its own files. */
-export async function cleanUpNode(
-  options: AgentOptions,
-  { kernel, logger }: Pick<AgentDeps, 'kernel' | 'logger'>,
-): Promise<void> {
-  using netns = kernel.currentNetns();
-  const paths = pathsOf(options);
-  removeConflist(options.cniConfDir);
-  removeExecutable(options.cniBinDir);
-  await createPodNetwork(options, netns, logger).remove();
-  new DataPath(kernel, netns).remove();
-  const stores = ['', '-wal', '-shm'].map((suffix) => paths.store + suffix);
-  for (const path of [paths.socket, paths.ranges, ...stores]) rmSync(path, { force: true });
-  logger.info('removed what Podway made on this node');
-}
-
-function pathsOf({ runDir, stateDir }: AgentOptions) {
-  return {
-    socket: join(runDir, 'agent.sock'),
-    store: join(stateDir, 'attachments.sqlite'),
-    ranges: join(stateDir, 'pod-ranges.json'),
-  };
-}
-
-function createPodNetwork(options: AgentOptions, netns: NetworkNamespace, logger: Logger): PodNetwork {
-  const { nodeName, clusterCidrs, serviceCidrs, masquerade } = options;
-  return new PodNetwork(
-    { netns, backend: hostGw, logger: logger.with({ part: 'pod-network' }) },
-    { nodeName, clusterCidrs, serviceCidrs, masquerade, podLinks: [BRIDGE] },
-  );
 }

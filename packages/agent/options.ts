@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
@@ -173,4 +174,13 @@ function reading<T>(flag: string, value: string, read: () => T): T {
   } catch (error) {
     throw new InvalidInputError(flag, value, errorMessage(error));
   }
+}
+
+/** The agent's own files. */
+export function agentPaths({ runDir, stateDir }: AgentOptions) {
+  return {
+    socket: join(runDir, 'agent.sock'),
+    store: join(stateDir, 'attachments.sqlite'),
+    ranges: join(stateDir, 'pod-ranges.json'),
+  } as const;
 }

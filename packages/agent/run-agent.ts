@@ -1,7 +1,8 @@
 import { linuxKernel } from '#kernel';
 import { createKubeClient, loadInClusterConfig, loadKubeconfig } from '#kube-client';
 import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#runtime';
-import { cleanUpNode, startAgent } from './agent.ts';
+import { startAgent } from './agent.ts';
+import { cleanUpNode } from './clean-up.ts';
 import { AGENT_HELP, type AgentOptions, parseAgentOptions } from './options.ts';
 
 /** `podway agent`: runs until SIGTERM or SIGINT. @returns the exit status */

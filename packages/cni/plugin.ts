@@ -26,6 +26,12 @@ export interface CniPluginDeps {
   readonly dataPath: DataPath;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of each execution, for metrics. */
+  readonly onExecuted?: (execution: {
+    readonly command: string;
+    readonly code: number;
+    readonly milliseconds: number;
+  }) => void;
 }
 
 /** The plugin itself: what each command of the CNI specification 1.1.0 does on this node. */
@@ -45,22 +51,37 @@ export class CniPlugin {
 
   /** Answers one execution. Never throws: a failure is an error result. */
   async execute(frame: RequestFrame): Promise<Outcome> {
+    const { clock, onExecuted } = this.#deps;
+    const started = clock.monotonic();
+    const { command, code, outcome } = this.#execute(frame);
+    onExecuted?.({ command, code, milliseconds: clock.monotonic() - started });
+    return outcome;
+  }
+
+  #execute(frame: RequestFrame): {
+    readonly command: string;
+    readonly code: number;
+    readonly outcome: Outcome;
+  } {
     let version: string = LATEST_CNI_VERSION;
+    let command = 'unknown';
     try {
       const request = readRequest(frame.environment, frame.input);
-      if (request.command === 'VERSION') return success(versionResult(request.config));
+      command = request.command;
+      if (request.command === 'VERSION')
+        return { command, code: 0, outcome: success(versionResult(request.config)) };
       const config = parseConfig(request.config);
       version = config.cniVersion;
-      return success(this.#dispatch(request, config));
+      return { command, code: 0, outcome: success(this.#dispatch(request, config)) };
     } catch (error) {
       const known = asCniError(error);
-      const command = frame.environment.get('CNI_COMMAND');
       const container = frame.environment.get('CNI_CONTAINERID');
       this.#deps.logger.warn(`CNI ${command} failed: ${known.message}`, {
         container,
         details: known.details,
       });
-      return { exitStatus: 1, output: JSON.stringify(errorResult(known, version)) };
+      const output = JSON.stringify(errorResult(known, version));
+      return { command, code: known.cniCode, outcome: { exitStatus: 1, output } };
     }
   }
 

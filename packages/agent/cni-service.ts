@@ -1,0 +1,89 @@
+import { mkdirSync } from 'node:fs';
+import { AttachmentStore, CniPlugin, CniServer, DataPath, installExecutable } from '#cni';
+import type { Kernel, NetworkNamespace } from '#kernel';
+import type { Clock, Logger } from '#runtime';
+import type { Metrics } from './metrics.ts';
+import { nodeNetwork, type PodRanges, recallPodRanges, rememberPodRanges } from './node-network.ts';
+import { type AgentOptions, agentPaths } from './options.ts';
+
+export interface CniServiceDeps {
+  readonly kernel: Kernel;
+  readonly netns: NetworkNamespace;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The agent's CNI side: attaches Pods on request, from the ranges that its Node has. */
+export class CniService implements AsyncDisposable {
+  readonly #deps: CniServiceDeps;
+  readonly #options: AgentOptions;
+  readonly #store: AttachmentStore;
+  readonly #plugin: CniPlugin;
+  #server: CniServer | undefined;
+  #ranges: PodRanges | undefined;
+
+  private constructor(options: AgentOptions, deps: CniServiceDeps) {
+    const { kernel, netns, clock, logger, metrics } = deps;
+    this.#deps = deps;
+    this.#options = options;
+    mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+    this.#store = new AttachmentStore(agentPaths(options).store);
+    this.#plugin = new CniPlugin({
+      store: this.#store,
+      dataPath: new DataPath(kernel, netns),
+      clock,
+      logger,
+      onExecuted: ({ command, code, milliseconds }) => {
+        metrics.add('podway_cni_requests_total', 'CNI requests by command and error code; 0 is success.', {
+          command,
+          code: String(code),
+        });
+        metrics.add(
+          'podway_cni_seconds_total',
+          'Time spent on CNI requests.',
+          { command },
+          milliseconds / 1000,
+        );
+      },
+    });
+    metrics.onCollect(() => metrics.set('podway_attachments', 'Pods attached here.', this.#store.count()));
+  }
+
+  /** Listens, and takes Pods at once if an earlier run left word of the node's ranges. */
+  static async start(options: AgentOptions, deps: CniServiceDeps): Promise<CniService> {
+    const paths = agentPaths(options);
+    const service = new CniService(options, deps);
+    service.setRanges(recallPodRanges(paths.ranges));
+    const { clock, logger } = deps;
+    const execute = service.#plugin.execute.bind(service.#plugin);
+    service.#server = await CniServer.listen({ execute, clock, logger }, paths.socket);
+    installExecutable({
+      binDir: options.cniBinDir,
+      socketPath: paths.socket,
+      compiledClient: undefined,
+      searchPath: process.env['PATH'] ?? '',
+    });
+    return service;
+  }
+
+  /** Whether Pods can be attached. */
+  get isReady(): boolean {
+    return this.#ranges !== undefined;
+  }
+
+  /** undefined, when they are not known now, changes nothing. */
+  setRanges(ranges: PodRanges | undefined): void {
+    if (ranges === undefined || JSON.stringify(ranges) === JSON.stringify(this.#ranges)) return;
+    this.#plugin.setNode(nodeNetwork(ranges));
+    if (this.#ranges === undefined) this.#plugin.repair();
+    this.#ranges = ranges;
+    rememberPodRanges(agentPaths(this.#options).ranges, ranges);
+    this.#deps.logger.info('Pods get addresses', { ...ranges });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+    this.#store[Symbol.dispose]();
+  }
+}
