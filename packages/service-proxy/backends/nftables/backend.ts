@@ -1,0 +1,63 @@
+import { familyOf, IP_FAMILIES, type IpFamily, prefixFamily } from '#ip';
+import type { NftPort } from '#kernel';
+import { errorMessage } from '#runtime';
+import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
+import type { FrontendKey } from '../../table/entry.ts';
+import type { NodeFacts } from '../../table/facts.ts';
+import type { ServiceTable } from '../../table/table.ts';
+import { FamilyTable } from './family-table.ts';
+
+/** Services as elements of a few nftables maps: see README.md. */
+export class NftablesBackend implements ProxyBackend {
+  readonly name = 'nftables';
+  readonly #nft: NftPort;
+  readonly #tables: readonly FamilyTable[];
+  /** Families that were in use at the last apply. */
+  #used: readonly FamilyTable[] = [];
+
+  constructor(nft: NftPort) {
+    this.#nft = nft;
+    this.#tables = IP_FAMILIES.map((family) => new FamilyTable(nft, family));
+  }
+
+  async probe(): Promise<readonly string[]> {
+    try {
+      await this.#nft.listTables();
+      return [];
+    } catch (error) {
+      return [`nftables does not answer: ${errorMessage(error)}`];
+    }
+  }
+
+  async observe(): Promise<BackendObservation> {
+    const frontends = new Set<FrontendKey>();
+    for (const table of this.#tables) for (const key of await table.observe()) frontends.add(key);
+    return { frontends };
+  }
+
+  async apply(table: ServiceTable, changed: Iterable<string>): Promise<ApplyReport> {
+    const families = familiesOf(table.facts);
+    const services = [...changed];
+    this.#used = this.#tables.filter(({ family }) => families.has(family));
+    let writes = 0;
+    for (const one of this.#used) writes += await one.apply(table, services);
+    return { writes };
+  }
+
+  async intact(): Promise<boolean> {
+    for (const table of this.#used) if (!(await table.exists())) return false;
+    return true;
+  }
+
+  async cleanup(): Promise<void> {
+    for (const table of this.#tables) await table.cleanup();
+  }
+}
+
+/** The families this node takes part in. */
+function familiesOf(facts: NodeFacts): ReadonlySet<IpFamily> {
+  return new Set([
+    ...facts.addresses.map(familyOf),
+    ...[...facts.podCIDRs, ...facts.clusterCIDRs, ...facts.serviceCIDRs].map(prefixFamily),
+  ]);
+}

@@ -1,0 +1,61 @@
+import { endianness } from 'node:os';
+import { type IpAddress, type IpFamily, ipToBytes } from '#ip';
+import type { NftElementChange, NftVerdict } from '#kernel';
+import type { NftElement, NftType } from './model.ts';
+import { SETS, TABLE } from './structure.ts';
+import { tableFamily } from './text.ts';
+
+const BY_NAME = new Map(SETS.map((set) => [set.name, set]));
+const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** The element in the kernel port's form: bytes instead of text. */
+export function elementChange(op: 'add' | 'delete', element: NftElement, family: IpFamily): NftElementChange {
+  const set = BY_NAME.get(element.set);
+  if (set === undefined) throw new Error(`no set ${element.set} in table ${TABLE}`);
+  const change = {
+    op,
+    family: tableFamily(family),
+    table: TABLE,
+    set: element.set,
+    key: parts(element.key, set.key),
+  };
+  if (set.data === undefined) return change;
+  return {
+    ...change,
+    data:
+      set.data === 'verdict'
+        ? { verdict: verdict(element.value) }
+        : { value: parts(element.value, set.data) },
+  };
+}
+
+function parts(text: string, types: readonly NftType[]): readonly Uint8Array[] {
+  const texts = text.split(' . ');
+  return types.map((type, i) => partBytes(texts[i] ?? '', type));
+}
+
+function partBytes(text: string, type: NftType): Uint8Array {
+  switch (type) {
+    case 'address':
+      return ipToBytes(text as IpAddress);
+    case 'protocol':
+      return Uint8Array.of(PROTOCOL_NUMBERS[text] ?? 0);
+    case 'port': {
+      const port = Number(text);
+      return Uint8Array.of(port >> 8, port & 0xff);
+    }
+    case 'slot': {
+      // numgen leaves its number in the register in the host's byte order (net/netfilter/nft_numgen.c).
+      const bytes = new Uint8Array(4);
+      new DataView(bytes.buffer).setUint32(0, Number(text), endianness() === 'LE');
+      return bytes;
+    }
+  }
+}
+
+function verdict(text: string): NftVerdict {
+  const [kind, chain] = text.split(' ');
+  if (kind === 'goto' || kind === 'jump') return { kind, chain: chain ?? '' };
+  if (kind === 'drop' || kind === 'accept' || kind === 'return') return { kind };
+  throw new Error(`not a verdict: ${text}`);
+}

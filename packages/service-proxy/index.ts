@@ -1,0 +1,35 @@
+export type { ApplyReport, BackendObservation, ProxyBackend } from './backend.ts';
+export { NftablesBackend } from './backends/nftables/backend.ts';
+export type { NodeSettings } from './node-facts.ts';
+export {
+  createServiceProxy,
+  type ServiceProxy,
+  type ServiceProxyDeps,
+  type ServiceProxyOptions,
+} from './proxy.ts';
+export {
+  type Endpoint,
+  type Frontend,
+  type FrontendKey,
+  type FrontendKind,
+  frontendKey,
+  type Masquerade,
+  type Protocol,
+  type ServiceEntry,
+  type Target,
+} from './table/entry.ts';
+export {
+  type NodeFacts,
+  type NodePortAddressOption,
+  nodePortAddresses,
+  parseNodePortAddressOption,
+} from './table/facts.ts';
+export { printEntry, printFrontend } from './table/print.ts';
+export {
+  buildTable,
+  diffTables,
+  type EntryChange,
+  printTable,
+  type ServiceTable,
+  ServiceTableBuilder,
+} from './table/table.ts';

@@ -1,0 +1,69 @@
+import { familyOf, type IpAddress, type IpPrefix, parsePrefix, prefixContains, prefixFamily } from '#ip';
+import { InvalidInputError } from '#runtime';
+
+/** What a node must know of itself and of the cluster to decide where a Service's packets go. */
+export interface NodeFacts {
+  /** The Node object's name: endpoints of this name are local. */
+  readonly name: string;
+  /** The node's own addresses, the primary one of each family first. */
+  readonly addresses: readonly IpAddress[];
+  /** `topology.kubernetes.io/zone` of the Node. */
+  readonly zone: string | undefined;
+  /** Where this node's own Pods live; their replies pass this node, so their source address can stay. */
+  readonly podCIDRs: readonly IpPrefix[];
+  /** Where all Pods live. Empty: unknown. */
+  readonly clusterCIDRs: readonly IpPrefix[];
+  /** The Service range: an address in it that no Service has is answered "unreachable" instead of being routed away. */
+  readonly serviceCIDRs: readonly IpPrefix[];
+  /** Every address that answers on NodePorts; {@link nodePortAddresses} resolves the option. */
+  readonly nodePortAddresses: readonly IpAddress[];
+  /** Service addresses that something on the node itself answers (the DNS server): never translated, never refused. */
+  readonly localAddresses: readonly IpAddress[];
+}
+
+/** `primary`: the Node's own address of each family; `all`: every address but loopback; or prefixes that select addresses. */
+export type NodePortAddressOption = 'primary' | 'all' | readonly IpPrefix[];
+
+/**
+ * @param option `primary`, `all`, or a comma-separated list of prefixes (`127.0.0.0/8,172.30.0.0/16`)
+ * @throws InvalidInputError
+ */
+export function parseNodePortAddressOption(option: string): NodePortAddressOption {
+  if (option === 'primary' || option === 'all') return option;
+  return option.split(',').map((text) => {
+    try {
+      return parsePrefix(text.trim());
+    } catch (error) {
+      throw new InvalidInputError(
+        'node-port-addresses',
+        option,
+        `"primary", "all" or prefixes are expected (${error instanceof Error ? error.message : String(error)})`,
+      );
+    }
+  });
+}
+
+const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
+
+/**
+ * The addresses that answer on NodePorts.
+ * @param primary the Node object's addresses, first of each family first
+ * @param host every address of the node's links, loopback included
+ */
+export function nodePortAddresses(
+  option: NodePortAddressOption,
+  primary: readonly IpAddress[],
+  host: readonly IpAddress[],
+): readonly IpAddress[] {
+  if (option === 'primary')
+    return primary.filter(
+      (address, i) => primary.findIndex((other) => familyOf(other) === familyOf(address)) === i,
+    );
+  const selected = (address: IpAddress) =>
+    option === 'all'
+      ? !LOOPBACK.some((prefix) => prefixContains(prefix, address))
+      : option.some(
+          (prefix) => prefixFamily(prefix) === familyOf(address) && prefixContains(prefix, address),
+        );
+  return [...new Set(host.filter(selected))];
+}
