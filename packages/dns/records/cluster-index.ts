@@ -1,5 +1,6 @@
 import type { IpAddress } from '#ip';
 import type { EndpointSlice, Pod, Service } from '#kube-api';
+import { AddressOwners } from './address-owners.ts';
 import { Epochs } from './epochs.ts';
 import {
   clusterAddresses,
@@ -28,10 +29,8 @@ export class ClusterIndex {
   readonly #services = new Map<string, ServiceEntry>();
   /** How many Services a namespace has. */
   readonly #namespaces = new Map<string, number>();
-  /** Cluster IPs. */
-  readonly #clusterIps = new Map<IpAddress, string>();
-  /** Endpoint addresses to the Services that have them: mostly one. */
-  readonly #endpointIps = new Map<IpAddress, string | readonly string[]>();
+  readonly #clusterIps = new AddressOwners();
+  readonly #endpointIps = new AddressOwners();
   readonly #pods = new Map<IpAddress, { readonly namespace: string; readonly name: string }>();
 
   constructor(epochs: Epochs = new Epochs()) {
@@ -49,15 +48,14 @@ export class ClusterIndex {
     return this.#namespaces.has(namespace);
   }
 
-  /** The Service that has this cluster IP. */
-  serviceOfAddress(address: IpAddress): string | undefined {
+  /** The Services, as `namespace/name`, that have this cluster IP: one, but for a moment or a mistake. */
+  servicesOfAddress(address: IpAddress): readonly string[] {
     return this.#clusterIps.get(address);
   }
 
-  /** The Services, as `namespace/name`, that have an endpoint at this address, ready or not. */
+  /** The Services that have an endpoint at this address, ready or not. */
   servicesOfEndpoint(address: IpAddress): readonly string[] {
-    const found = this.#endpointIps.get(address);
-    return found === undefined ? [] : typeof found === 'string' ? [found] : [...new Set(found)];
+    return this.#endpointIps.get(address);
   }
 
   /** The Pod with this address; hostNetwork Pods have none of their own. */
@@ -77,11 +75,11 @@ export class ClusterIndex {
     if ((before === undefined) !== (current === undefined))
       this.#countNamespace(namespace, current === undefined ? -1 : 1);
     for (const address of before === undefined ? [] : clusterAddresses(before)) {
-      if (this.#clusterIps.get(address) === key) this.#clusterIps.delete(address);
+      this.#clusterIps.remove(address, key);
       this.epochs.bump(`address:${address}`);
     }
     for (const address of current === undefined ? [] : clusterAddresses(current)) {
-      this.#clusterIps.set(address, key);
+      this.#clusterIps.add(address, key);
       this.epochs.bump(`address:${address}`);
     }
     if (reverseDiffers(before, current))
@@ -146,25 +144,15 @@ export class ClusterIndex {
 
   #addAddresses(slice: EndpointSlice, owner: string): void {
     for (const address of sliceAddresses(slice)) {
-      const found = this.#endpointIps.get(address);
-      if (found === undefined) this.#endpointIps.set(address, owner);
-      else this.#endpointIps.set(address, typeof found === 'string' ? [found, owner] : [...found, owner]);
+      this.#endpointIps.add(address, owner);
       this.epochs.bump(`address:${address}`);
     }
   }
 
   #removeAddresses(slice: EndpointSlice, owner: string): void {
     for (const address of sliceAddresses(slice)) {
+      this.#endpointIps.remove(address, owner);
       this.epochs.bump(`address:${address}`);
-      const found = this.#endpointIps.get(address);
-      if (found === undefined) continue;
-      const list = typeof found === 'string' ? [found] : [...found];
-      const at = list.indexOf(owner);
-      if (at < 0) continue;
-      list.splice(at, 1);
-      const [only] = list;
-      if (only === undefined) this.#endpointIps.delete(address);
-      else this.#endpointIps.set(address, list.length === 1 ? only : list);
     }
   }
 }

@@ -244,8 +244,8 @@ export class ClusterZone {
 
   /** Names that the specification gives an address: its Service, else its headless endpoints, those named first. */
   #reverseTargets(address: IpAddress): readonly DnsName[] {
-    const owner = this.#index.serviceOfAddress(address);
-    if (owner !== undefined) return [this.#nameOf(owner)];
+    const owners = this.#index.servicesOfAddress(address);
+    if (owners.length > 0) return owners.map((owner) => this.#nameOf(owner));
     const found: { readonly named: boolean; readonly target: DnsName }[] = [];
     for (const key of this.#index.servicesOfEndpoint(address)) {
       const [namespace = '', name = ''] = key.split('/');
