@@ -6,6 +6,7 @@ import type { FrontendKey } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { FamilyTable } from './family-table.ts';
+import { KernelTable } from './kernel-table.ts';
 
 /** Services as elements of a few nftables maps: see README.md. */
 export class NftablesBackend implements ProxyBackend {
@@ -17,7 +18,7 @@ export class NftablesBackend implements ProxyBackend {
 
   constructor(nft: NftPort) {
     this.#nft = nft;
-    this.#tables = IP_FAMILIES.map((family) => new FamilyTable(nft, family));
+    this.#tables = IP_FAMILIES.map((family) => new FamilyTable(new KernelTable(nft, family), family));
   }
 
   async probe(): Promise<readonly string[]> {
@@ -50,7 +51,7 @@ export class NftablesBackend implements ProxyBackend {
   }
 
   async cleanup(): Promise<void> {
-    for (const table of this.#tables) await table.cleanup();
+    for (const table of this.#tables) await table.remove();
   }
 }
 

@@ -12,6 +12,7 @@ import { assignSlots, endpointText } from './slots.ts';
 import {
   endpointMap,
   localEndpointMap,
+  rangeText,
   SOURCE_NODE_ITSELF,
   SOURCE_OUTSIDE_CLUSTER,
   SOURCE_OUTSIDE_NODE,
@@ -102,7 +103,7 @@ export function entryElements(
     );
     const source = sourceChain(frontend);
     if (source !== undefined) add('sources', place, `goto ${source}`);
-    for (const range of frontend.sourceRanges ?? []) add('allowed_sources', `${place} . ${range}`);
+    for (const range of frontend.sourceRanges ?? []) add('allowed_sources', `${place} . ${rangeText(range)}`);
     const endpoints = reachableEndpoints(frontend);
     for (const { address, local } of endpoints) if (local) hairpins.add(`${address} . ${address}`);
     if (frontend.affinitySeconds !== undefined) {

@@ -1,5 +1,4 @@
 import type { IpAddress, IpFamily } from '#ip';
-import type { NftPort } from '#kernel';
 import {
   type Frontend,
   type FrontendKey,
@@ -11,26 +10,13 @@ import {
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { type EntrySlots, entryElements, entrySlots, SHARED_SETS, transport } from './elements.ts';
-import type { NftChain, NftElement } from './model.ts';
-import { type NftListing, parseListing, UnknownNftError } from './parse.ts';
-import {
-  endpointMap,
-  FACT_SETS,
-  factElements,
-  fixedChains,
-  localEndpointMap,
-  SETS,
-  TABLE,
-} from './structure.ts';
+import type { NftChain, NftElement, NftListing } from './model.ts';
+import type { NftOperation, NftTable } from './operation.ts';
+import { endpointMap, FACT_SETS, factElements, fixedChains, localEndpointMap, SETS } from './structure.ts';
 import { isTargetChain, targetChainBody } from './target-chains.ts';
-import { chainText, elementText, ruleTexts, setText, tableFamily } from './text.ts';
-import { elementChange } from './wire.ts';
 
-/** Elements in one kernel transaction at most: what fits the send buffer of a process without privileges. */
-const BATCH = 4_000;
-const INTERVAL_SETS: ReadonlySet<string> = new Set(
-  SETS.filter((set) => set.kind === 'interval').map((set) => set.name),
-);
+/** How many changes are gathered before they are written: bounds memory while everything is loaded. */
+const FLUSH_AT = 4_000;
 /** Chains made with the table, so that the usual scalings of a Service change elements only. */
 const READY_MADE_CHAINS = Array.from({ length: 10 }, (_, i) => `ep${i + 1}`);
 
@@ -39,10 +25,8 @@ interface Programmed {
   readonly slots: EntrySlots;
 }
 
-interface Operations {
-  readonly deletes: NftElement[];
-  readonly adds: NftElement[];
-}
+/** Set -> key -> value. */
+type Elements = Map<string, Map<string, string>>;
 
 /**
  * The table of one address family: what it holds, remembered from what was committed, and the shortest way to what it should
@@ -50,162 +34,125 @@ interface Operations {
  */
 export class FamilyTable {
   readonly family: IpFamily;
-  readonly #nft: NftPort;
-  /** Set by {@link observe}, used up by the first {@link apply}: set -> key -> value. undefined: not known, look first. */
-  #observed: Map<string, Map<string, string>> | undefined;
+  readonly #table: NftTable;
+  /** What {@link observe} found, used up by the next {@link apply}. */
+  #observed: Elements | undefined;
+  /** Whether what is remembered below is what the kernel holds. */
+  #known = false;
   #exists = false;
   #chains = new Set<string>();
   #facts: readonly NftElement[] = [];
   #programmed = new Map<string, Programmed>();
   /** How many Services ask for an element of the {@link SHARED_SETS}; key: `SET KEY`. */
   #shared = new Map<string, number>();
-  #current = false;
 
-  constructor(nft: NftPort, family: IpFamily) {
-    this.#nft = nft;
+  constructor(table: NftTable, family: IpFamily) {
+    this.#table = table;
     this.family = family;
   }
 
   /** Reads the table as it is in the kernel and forgets what was known of it. */
   async observe(): Promise<ReadonlySet<FrontendKey>> {
-    this.#current = false;
+    this.#known = false;
     this.#programmed = new Map();
     this.#shared = new Map();
-    this.#facts = [];
-    this.#chains = new Set();
-    const listing = await this.#list();
+    let listing = await this.#table.read();
+    if (listing === 'foreign' || (listing !== undefined && !isOurs(listing))) {
+      await this.#table.remove();
+      listing = undefined;
+    }
     this.#exists = listing !== undefined;
-    this.#observed = new Map(SETS.map((set) => [set.name, new Map<string, string>()]));
-    if (listing === 'foreign') {
-      await this.cleanup();
-      this.#observed = undefined;
-      return this.observe();
-    }
-    for (const chain of listing?.chains ?? []) this.#chains.add(chain.name);
-    for (const element of listing?.elements ?? [])
-      this.#observed.get(element.set)?.set(element.key, element.value);
-    for (const set of FACT_SETS) {
-      const found = [...(this.#observed.get(set)?.keys() ?? [])];
-      this.#facts = [...this.#facts, ...found.map((key) => ({ set, key, value: '' }))];
-    }
-    return this.#observedFrontends();
+    this.#chains = new Set(listing?.chains.map(({ name }) => name));
+    const observed: Elements = new Map(SETS.map(({ name }) => [name, new Map<string, string>()]));
+    for (const { set, key, value } of listing?.elements ?? []) observed.get(set)?.set(key, value);
+    this.#facts = FACT_SETS.flatMap((set) =>
+      [...(observed.get(set)?.keys() ?? [])].map((key) => ({ set, key, value: '' })),
+    );
+    for (const set of FACT_SETS) observed.delete(set);
+    this.#observed = observed;
+    return observedFrontends(observed);
   }
 
-  /** @returns how many kernel objects were written */
+  /** @returns how many changes were written */
   async apply(table: ServiceTable, changed: Iterable<string>): Promise<number> {
-    if (this.#observed === undefined && !this.#current) await this.observe();
-    const complete = this.#current;
-    this.#current = false; // until it is known to have worked
-    const written =
-      (await this.#applyStructure(table.facts)) +
-      (complete ? await this.#applyChanged(table, changed) : await this.#applyAll(table));
-    this.#current = true;
+    if (!this.#known && this.#observed === undefined) await this.observe();
+    const observed = this.#observed;
+    // Until everything has worked nothing is known; a retry looks first.
     this.#observed = undefined;
+    this.#known = false;
+    const written =
+      (await this.#applyFacts(table.facts)) +
+      (observed === undefined
+        ? await this.#applyChanged(table, changed)
+        : await this.#applyAll(table, observed));
+    this.#known = true;
     return written;
   }
 
-  async exists(): Promise<boolean> {
-    const family = tableFamily(this.family);
-    return (await this.#nft.listTables()).some((table) => table.family === family && table.name === TABLE);
+  exists(): Promise<boolean> {
+    return this.#table.exists();
   }
 
-  async cleanup(): Promise<void> {
-    // "add" first, so that a table that is not there is no error; one transaction, nothing is ever made.
-    const table = `${tableFamily(this.family)} ${TABLE}`;
-    if (await this.exists()) await this.#nft.run(`add table ${table}\ndelete table ${table}\n`);
+  async remove(): Promise<void> {
+    this.#known = false;
     this.#observed = undefined;
-    this.#current = false;
+    await this.#table.remove();
   }
 
-  /** `foreign`: a table of our name that another version, or another hand, has made. */
-  async #list(): Promise<NftListing | undefined | 'foreign'> {
-    const objects = await this.#nft.listTable(tableFamily(this.family), TABLE);
-    if (objects === undefined) return undefined;
-    try {
-      const listing = parseListing(objects);
-      return isOurs(listing) ? listing : 'foreign';
-    } catch (error) {
-      if (error instanceof UnknownNftError) return 'foreign';
-      throw error;
-    }
-  }
-
-  #observedFrontends(): ReadonlySet<FrontendKey> {
-    const found = new Set<FrontendKey>();
-    for (const set of ['services', 'refused'])
-      for (const key of this.#observed?.get(set)?.keys() ?? []) {
-        const [address, protocol, port] = key.split(' . ');
-        found.add(
-          frontendKey(address as IpAddress, (protocol ?? '').toUpperCase() as Protocol, Number(port)),
-        );
-      }
-    return found;
-  }
-
-  async #applyStructure(facts: NodeFacts): Promise<number> {
-    const lines: string[] = [];
+  async #applyFacts(facts: NodeFacts): Promise<number> {
+    const operations: NftOperation[] = [];
     if (!this.#exists) {
-      lines.push(`add table ${tableFamily(this.family)} ${TABLE}`);
-      for (const set of SETS) lines.push(setText(set, this.family));
-      // Targets before the rules that go to them; hooks last of all.
-      const chains = fixedChains();
-      for (const chain of chains) lines.push(chainText(chain, this.family));
-      for (const chain of chains) lines.push(...ruleTexts(chain, this.family));
-      for (const chain of chains) this.#chains.add(chain.name);
-      lines.push(...this.#missingChains(READY_MADE_CHAINS));
+      operations.push({ do: 'add table' }, ...SETS.map((set) => ({ do: 'add set', set }) as const));
+      for (const chain of fixedChains()) {
+        operations.push({ do: 'add chain', chain });
+        this.#chains.add(chain.name);
+      }
+      operations.push(...this.#missingChains(READY_MADE_CHAINS));
     }
     const wanted = factElements(facts, this.family);
     const has = (list: readonly NftElement[], { set, key }: NftElement) =>
       list.some((other) => other.set === set && other.key === key);
     for (const element of this.#facts)
-      if (!has(wanted, element)) lines.push(elementText('delete', element, this.family));
+      if (!has(wanted, element)) operations.push({ do: 'delete element', element });
     for (const element of wanted)
-      if (!has(this.#facts, element)) lines.push(elementText('add', element, this.family));
-    await this.#run(lines);
+      if (!has(this.#facts, element)) operations.push({ do: 'add element', element });
+    await this.#write(operations);
     this.#exists = true;
     this.#facts = wanted;
-    return lines.length;
+    return operations.length;
   }
 
   /** After {@link observe}: every Service against what was there. */
-  async #applyAll(table: ServiceTable): Promise<number> {
-    const observed = this.#observed ?? new Map<string, Map<string, string>>();
-    for (const set of FACT_SETS) observed.delete(set);
-    const operations: Operations = { deletes: [], adds: [] };
+  async #applyAll(table: ServiceTable, observed: Elements): Promise<number> {
+    let difference = new Difference();
     let written = 0;
-    const desire = (element: NftElement) => {
-      const found = observed.get(element.set);
-      const value = found?.get(element.key);
-      if (value === element.value) {
-        found?.delete(element.key);
-        return;
-      }
-      if (value !== undefined) {
-        operations.deletes.push({ ...element, value });
-        found?.delete(element.key);
-      }
-      operations.adds.push(element);
-    };
     for (const [service, entry] of table.services) {
       const slots = entrySlots(entry, this.family, (frontend) => observedSlots(observed, frontend));
-      for (const element of entryElements(entry, slots, this.family))
-        if (!SHARED_SETS.has(element.set) || this.#count(element, 1) === 1) desire(element);
+      for (const element of entryElements(entry, slots, this.family)) {
+        if (SHARED_SETS.has(element.set) && this.#count(element, 1) > 1) continue;
+        const found = observed.get(element.set);
+        const value = found?.get(element.key);
+        found?.delete(element.key);
+        if (value === element.value) continue;
+        if (value !== undefined) difference.deletes.push({ ...element, value });
+        difference.adds.push(element);
+      }
       this.#programmed.set(service, { entry, slots });
-      if (operations.adds.length + operations.deletes.length >= BATCH)
-        written += await this.#commit(operations);
+      if (difference.size < FLUSH_AT) continue;
+      written += await this.#commit(difference);
+      difference = new Difference();
     }
-    for (const [set, elements] of observed) {
-      // Learned elements are not listed, so whatever is left here is not wanted by any Service.
-      for (const [key, value] of elements) operations.deletes.push({ set, key, value });
-    }
-    return written + (await this.#commit(operations));
+    // What no Service has asked for.
+    for (const [set, elements] of observed)
+      for (const [key, value] of elements) difference.deletes.push({ set, key, value });
+    return written + (await this.#commit(difference));
   }
 
   async #applyChanged(table: ServiceTable, changed: Iterable<string>): Promise<number> {
-    const operations: Operations = { deletes: [], adds: [] };
+    const difference = new Difference();
     const shared = new Map<string, { readonly element: NftElement; change: number }>();
     const share = (element: NftElement, change: number) => {
-      const id = `${element.set} ${element.key}`;
+      const id = idOf(element);
       const known = shared.get(id);
       if (known === undefined) shared.set(id, { element, change });
       else known.change += change;
@@ -218,88 +165,98 @@ export class FamilyTable {
       if (previous !== undefined)
         for (const element of entryElements(previous.entry, previous.slots, this.family)) {
           if (SHARED_SETS.has(element.set)) share(element, -1);
-          else before.set(`${element.set} ${element.key}`, element);
+          else before.set(idOf(element), element);
         }
       if (entry === undefined) this.#programmed.delete(service);
       else {
         const slots = entrySlots(entry, this.family, (frontend) => previous?.slots.get(keyOf(frontend)));
         for (const element of entryElements(entry, slots, this.family)) {
-          if (SHARED_SETS.has(element.set)) {
-            share(element, 1);
-            continue;
-          }
-          const id = `${element.set} ${element.key}`;
-          if (before.get(id)?.value !== element.value) operations.adds.push(element);
-          else before.delete(id);
+          if (SHARED_SETS.has(element.set)) share(element, 1);
+          else if (before.get(idOf(element))?.value === element.value) before.delete(idOf(element));
+          else difference.adds.push(element);
         }
         this.#programmed.set(service, { entry, slots });
       }
-      operations.deletes.push(...before.values());
+      difference.deletes.push(...before.values());
     }
     for (const { element, change } of shared.values()) {
       if (change === 0) continue;
       const count = this.#count(element, change);
-      if (count === change) operations.adds.push(element);
-      else if (count === 0) operations.deletes.push(element);
+      if (count === change) difference.adds.push(element);
+      else if (count === 0) difference.deletes.push(element);
     }
-    return this.#commit(operations);
+    return this.#commit(difference);
   }
 
   #count(element: NftElement, change: number): number {
-    const id = `${element.set} ${element.key}`;
-    const count = (this.#shared.get(id) ?? 0) + change;
-    if (count === 0) this.#shared.delete(id);
-    else this.#shared.set(id, count);
+    const count = (this.#shared.get(idOf(element)) ?? 0) + change;
+    if (count === 0) this.#shared.delete(idOf(element));
+    else this.#shared.set(idOf(element), count);
     return count;
   }
 
-  /** Writes the operations and empties them. Interval elements go by script: they are few, and allowed before they are needed. */
-  async #commit(operations: Operations): Promise<number> {
-    const { adds, deletes } = operations;
-    const byScript = ({ set }: NftElement) => INTERVAL_SETS.has(set);
+  /** Chains before what goes to them, and allowed sources, which are changed as one, before what asks for them. */
+  async #commit({ adds, deletes }: Difference): Promise<number> {
     const chains = adds.flatMap(({ value }) => /^(?:goto|jump) (.+)$/.exec(value)?.[1] ?? []);
-    const script = [
+    const early = ({ set }: NftElement) => set === 'allowed_sources';
+    const late = (element: NftElement) => !early(element);
+    const add = (element: NftElement): NftOperation => ({ do: 'add element', element });
+    const remove = (element: NftElement): NftOperation => ({ do: 'delete element', element });
+    const operations = [
       ...this.#missingChains(chains),
-      ...adds.filter(byScript).map((element) => elementText('add', element, this.family)),
+      ...deletes.filter(early).map(remove),
+      ...adds.filter(early).map(add),
+      ...deletes.filter(late).map(remove),
+      ...adds.filter(late).map(add),
     ];
-    await this.#run(script);
-    const changes = [
-      ...deletes
-        .filter((element) => !byScript(element))
-        .map((element) => elementChange('delete', element, this.family)),
-      ...adds
-        .filter((element) => !byScript(element))
-        .map((element) => elementChange('add', element, this.family)),
-    ];
-    if (changes.length > 0) await this.#nft.elements(changes);
-    const after = deletes.filter(byScript).map((element) => elementText('delete', element, this.family));
-    await this.#run(after);
-    adds.length = 0;
-    deletes.length = 0;
-    return script.length + changes.length + after.length;
+    await this.#write(operations);
+    return operations.length;
   }
 
-  /** Lines that make the target chains among `names` that are not there yet, inner ones first. */
-  #missingChains(names: Iterable<string>): readonly string[] {
-    const lines: string[] = [];
+  /** The target chains among `names` that are not there yet, inner ones first. */
+  #missingChains(names: Iterable<string>): readonly NftOperation[] {
+    const operations: NftOperation[] = [];
     const make = (name: string) => {
       if (this.#chains.has(name) || !isTargetChain(name)) return;
       this.#chains.add(name);
       const { chain, needs } = targetChainBody(name);
       needs.forEach(make);
-      lines.push(chainText(chain, this.family), ...ruleTexts(chain, this.family));
+      operations.push({ do: 'add chain', chain });
     };
     for (const name of new Set(names)) make(name);
-    return lines;
+    return operations;
   }
 
-  async #run(lines: readonly string[]): Promise<void> {
-    if (lines.length > 0) await this.#nft.run(`${lines.join('\n')}\n`);
+  async #write(operations: readonly NftOperation[]): Promise<void> {
+    if (operations.length > 0) await this.#table.write(operations);
   }
 }
 
+class Difference {
+  readonly deletes: NftElement[] = [];
+  readonly adds: NftElement[] = [];
+
+  get size(): number {
+    return this.deletes.length + this.adds.length;
+  }
+}
+
+function idOf({ set, key }: NftElement): string {
+  return `${set} ${key}`;
+}
+
+function observedFrontends(observed: Elements): ReadonlySet<FrontendKey> {
+  const found = new Set<FrontendKey>();
+  for (const set of ['services', 'refused'])
+    for (const key of observed.get(set)?.keys() ?? []) {
+      const [address, protocol, port] = key.split(' . ');
+      found.add(frontendKey(address as IpAddress, (protocol ?? '').toUpperCase() as Protocol, Number(port)));
+    }
+  return found;
+}
+
 function observedSlots(
-  observed: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  observed: Elements,
   frontend: Frontend,
 ): { readonly endpoints: readonly string[]; readonly local: readonly string[] } {
   const slots = (set: string) => {

@@ -2,9 +2,12 @@
  * The part of the nftables language that Podway uses, as values: what the renderer makes, what a listing is parsed into
  * and what the packet walker walks. Anything outside it is an error for the parser.
  */
-export interface NftRuleset {
-  readonly sets: readonly NftSet[];
+export interface NftListing {
+  /** Names of sets and maps. */
+  readonly sets: readonly string[];
   readonly chains: readonly NftChain[];
+  /** Of all sets but learned ones. */
+  readonly elements: readonly NftElement[];
 }
 
 /** Types of the parts of a key. `slot` is the number that `numgen` draws. */

@@ -1,13 +1,13 @@
 import { PodwayError } from '#runtime';
-import type { NftChain, NftElement, NftField, NftHook, NftRule, NftStatement, RejectWith } from './model.ts';
-
-/** What a listing of our table holds. */
-export interface NftListing {
-  readonly sets: readonly string[];
-  readonly chains: readonly NftChain[];
-  /** Of all sets but learned ones. */
-  readonly elements: readonly NftElement[];
-}
+import type {
+  NftElement,
+  NftField,
+  NftHook,
+  NftListing,
+  NftRule,
+  NftStatement,
+  RejectWith,
+} from './model.ts';
 
 /** The listing has something that Podway never writes, or that this version does not know. */
 export class UnknownNftError extends PodwayError {

@@ -1,6 +1,6 @@
-import { type IpFamily, prefixFamily } from '#ip';
+import { addressBits, type IpFamily, type IpPrefix, prefixAddress, prefixFamily, prefixLength } from '#ip';
 import type { NodeFacts } from '../../table/facts.ts';
-import type { NftChain, NftElement, NftField, NftRule, NftRuleset, NftSet, NftStatement } from './model.ts';
+import type { NftChain, NftElement, NftField, NftRule, NftSet, NftStatement } from './model.ts';
 
 /** The one table, in each family that the node has. */
 export const TABLE = 'podway';
@@ -139,19 +139,20 @@ function hooked(
   return { name: at, hook: { type, at, priority }, rules };
 }
 
-export function structure(): NftRuleset {
-  return { sets: SETS, chains: fixedChains() };
-}
-
 /** Elements of the {@link FACT_SETS}. */
 export function factElements(facts: NodeFacts, family: IpFamily): readonly NftElement[] {
   const of = (set: (typeof FACT_SETS)[number], prefixes: NodeFacts['podCIDRs']) =>
     [...new Set(prefixes)]
       .filter((prefix) => prefixFamily(prefix) === family)
-      .map((prefix) => ({ set, key: prefix, value: '' }));
+      .map((prefix) => ({ set, key: rangeText(prefix), value: '' }));
   return [
     ...of('pod_cidrs', facts.podCIDRs),
     ...of('cluster_cidrs', facts.clusterCIDRs),
     ...of('service_cidrs', facts.serviceCIDRs),
   ];
+}
+
+/** A prefix as a listing gives it: one address has no length. */
+export function rangeText(prefix: IpPrefix): string {
+  return prefixLength(prefix) === addressBits(prefixFamily(prefix)) ? prefixAddress(prefix) : prefix;
 }
