@@ -1,0 +1,125 @@
+import { Command, CommanderError } from 'commander';
+import { processStartedAt } from '#lab';
+import { errorMessage, InvalidInputError } from '#runtime';
+import { completionScript, SHELLS } from './completion.ts';
+import type { CommandContext } from './context.ts';
+import { EXIT } from './exit-codes.ts';
+import { createInterruption, InterruptedError } from './interruption.ts';
+import { labCommand } from './lab-commands.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+import { version } from './version.ts';
+
+/** Runs the commands for people. @returns the exit status */
+export async function runCommands(args: readonly string[], program: readonly string[]): Promise<number> {
+  const terminal = createTerminal(process.env);
+  try {
+    const context: CommandContext = {
+      terminal,
+      environment: process.env,
+      program,
+      startedAt: processStartedAt(Date.now()),
+      interruption: createInterruption(),
+    };
+    await createProgram(context).parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    return report(error, terminal);
+  }
+}
+
+/** All commands, their help included. */
+export function createProgram(context: CommandContext): Command {
+  const { terminal } = context;
+  const podway = new Command('podway')
+    .description(
+      'A complete Kubernetes network: Pod network, Services, DNS, and a lab that runs it all on this machine.',
+    )
+    .helpCommand('help [command]', 'what a command does, with examples')
+    .showHelpAfterError('(podway help shows all commands)')
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Start here:
+  podway demo                        a tour: three nodes, nginx, redis, Services and DNS, in a few seconds
+  podway lab up                      a cluster of three nodes, to use with kubectl
+  podway lab kubectl -- get nodes
+  podway lab down`,
+    );
+  podway.addCommand(labCommand(context));
+  podway
+    .command('demo')
+    .description(
+      'start a lab, run the Kubernetes examples in it, show how packets and names get around, clean up',
+    )
+    .option('--keep', 'leave the lab running at the end')
+    .action(async (options: { readonly keep?: boolean }) => {
+      const { runDemo } = await import('./demo/demo.ts');
+      process.exitCode = await runDemo(context, { keep: options.keep === true });
+    });
+  podway
+    .command('agent')
+    .description('run the network of one node; see podway agent --help')
+    .helpOption(false);
+  podway
+    .command('test')
+    .description('run the tests: ./podway test [pure|kernel|scenarios …] [FILE …]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(() => terminal.err('the tests are run from a checkout: ./podway test'));
+  podway
+    .command('version')
+    .description('print the version')
+    .option('-o, --output <format>', 'json')
+    .action((options: { readonly output?: string }) => {
+      const facts = { podway: version(), node: process.version };
+      terminal.out(
+        options.output === 'json' ? JSON.stringify(facts) : `podway ${facts.podway} (Node ${facts.node})`,
+      );
+    });
+  podway
+    .command('completion')
+    .description(`print the shell completion for ${SHELLS.join(', ')}`)
+    .argument('<shell>', SHELLS.join('|'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  source <(podway completion bash)
+  podway completion zsh > "\${fpath[1]}/_podway"
+  podway completion fish > ~/.config/fish/completions/podway.fish`,
+    )
+    .action((shell: string) => terminal.out(completionScript(shell, podway)));
+  return inherit(podway);
+}
+
+/** Subcommands report errors as the program does. */
+function inherit(command: Command): Command {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command);
+    inherit(child);
+  }
+  return command;
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  // Commander has said its part already; help that was asked for is no failure.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof InterruptedError) {
+    terminal.err(`podway: ${error.message}`);
+    return EXIT.interrupted;
+  }
+  terminal.err(`podway: ${errorMessage(error)}`);
+  for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause))
+    terminal.err(`  because: ${errorMessage(cause)}`);
+  return error instanceof InvalidInputError ? EXIT.usage : EXIT.failed;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}

@@ -1,0 +1,94 @@
+import type { LabStatus, LabSummary, UpResult } from '#lab';
+import { formatAge, formatTable } from './table.ts';
+import type { Style } from './terminal.ts';
+
+type Format = 'json' | 'wide' | undefined;
+
+export function formatUp(up: UpResult, format: Format, style: Style): string {
+  const { name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds, marks } = up;
+  if (format === 'json')
+    return json({ name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds, parts: marks });
+  const table = formatTable(
+    ['NODE', 'ADDRESS', 'POD CIDR'],
+    nodes.map((node) => [node.name, node.ip, node.podCIDR]),
+  );
+  const dns = dnsMilliseconds === null ? '' : `, DNS answered in a Pod after ${seconds(dnsMilliseconds)}`;
+  const option = name === 'default' ? '' : ` --name ${name}`;
+  return [
+    `${style.good('✓')} lab ${style.bold(name)} ${up.restarted ? 'is up again' : 'is up'}: ${nodes.length} nodes Ready after ${seconds(bootMilliseconds)}${dns}`,
+    '',
+    table,
+    '',
+    `export KUBECONFIG=${kubeconfig}`,
+    style.dim(`or: podway lab kubectl${option} -- get pods -A;  end it with: podway lab down${option}`),
+  ].join('\n');
+}
+
+export function formatLabList(
+  labs: readonly LabSummary[],
+  format: Format,
+  style: Style,
+  now: number,
+): string {
+  if (format === 'json') return json(labs);
+  const wide = format === 'wide';
+  return formatTable(
+    ['NAME', 'STATE', 'NODES', 'AGE', ...(wide ? ['KUBECONFIG'] : [])],
+    labs.map((lab) => [
+      lab.name,
+      lab.state === 'running' ? style.good(lab.state) : lab.state,
+      String(lab.nodes),
+      formatAge(now - Date.parse(lab.createdAt)),
+      ...(wide ? [lab.kubeconfig] : []),
+    ]),
+  );
+}
+
+export function formatLabStatus(status: LabStatus, format: Format, style: Style, now: number): string {
+  if (format === 'json') return json(status);
+  const { name, state, options, createdAt, nodeStatus, processes, problem } = status;
+  const head = `lab ${style.bold(name)}: ${state}, ${options.nodes} nodes, ${options.podNetwork}, ${options.proxy}, ${options.ipFamily}, age ${formatAge(now - Date.parse(createdAt))}`;
+  const parts = [head];
+  if (state === 'stopped')
+    parts.push(`its objects are stored; start it again with: podway lab up --name ${name}`);
+  if (problem !== undefined) parts.push(style.bad(problem));
+  if (nodeStatus.length > 0)
+    parts.push(
+      formatTable(
+        ['NODE', 'READY', 'ADDRESS', 'POD CIDR', 'PODS', 'AGENT', 'RESTARTS', 'AGE'],
+        nodeStatus.map((node) => [
+          node.name,
+          node.ready ? style.good('yes') : style.bad(`no: ${node.message}`),
+          node.ip ?? '',
+          node.podCIDR ?? '',
+          String(node.pods),
+          node.agent === undefined ? 'unknown' : node.agent.state,
+          String(node.agent?.restarts ?? ''),
+          node.agent === undefined ? '' : formatAge(now - node.agent.since),
+        ]),
+      ),
+    );
+  if (format === 'wide' && processes.length > 0)
+    parts.push(
+      formatTable(
+        ['PROCESS', 'STATE', 'PID IN LAB', 'RESTARTS', 'LAST EXIT', 'SINCE'],
+        processes.map((each) => [
+          each.name,
+          each.state,
+          String(each.pid ?? ''),
+          String(each.restarts),
+          each.lastExit ?? '',
+          formatAge(now - each.since),
+        ]),
+      ),
+    );
+  return parts.join('\n\n');
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}

@@ -1,0 +1,27 @@
+/**
+ * `podway`: the first word chooses the program, and only that program's code is loaded. The jobs of a lab (agent,
+ * API server, supervisor) read their own flags; the commands for people are in `commands.ts`.
+ */
+import { enableCompileCache } from 'node:module';
+
+enableCompileCache();
+const [word, ...rest] = process.argv.slice(2);
+/** How this program is run: what the lab starts its own processes with. */
+const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
+
+switch (word) {
+  case 'agent': {
+    const { runAgent } = await import('#agent');
+    process.exitCode = await runAgent(rest);
+    break;
+  }
+  case 'lab-supervisor': {
+    const { runLabSupervisor } = await import('#lab');
+    process.exit(await runLabSupervisor(rest, program, process.env));
+    break;
+  }
+  default: {
+    const { runCommands } = await import('./commands.ts');
+    process.exitCode = await runCommands(process.argv.slice(2), program);
+  }
+}

@@ -1,0 +1,60 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLUSTER_CIDR, CLUSTER_DNS, CLUSTER_DOMAIN, SERVICE_CIDR } from './addresses.ts';
+import { nodeKubeconfigPath } from './credentials.ts';
+import type { LabOptions } from './options.ts';
+import { type LabPaths, nodeDirectory } from './paths.ts';
+
+/** Where a node keeps what, inside the lab. */
+export interface NodePaths {
+  readonly directory: string;
+  readonly kubeconfig: string;
+  readonly state: string;
+  readonly cniConf: string;
+  readonly cniBin: string;
+}
+
+export function nodePaths(node: string): NodePaths {
+  const directory = nodeDirectory(node);
+  return {
+    directory,
+    kubeconfig: join(directory, 'kubeconfig'),
+    state: join(directory, 'state'),
+    cniConf: join(directory, 'cni', 'net.d'),
+    cniBin: join(directory, 'cni', 'bin'),
+  };
+}
+
+/** Makes the node's directories and gives it its kubeconfig. */
+export function prepareNode(node: string, lab: Pick<LabPaths, 'pki'>): NodePaths {
+  const paths = nodePaths(node);
+  for (const directory of [paths.state, paths.cniConf, paths.cniBin])
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+  copyFileSync(nodeKubeconfigPath(lab, node), paths.kubeconfig);
+  return paths;
+}
+
+/** The agent's command line; ARCHITECTURE.md has the flags. */
+export function agentCommand(
+  program: readonly string[],
+  node: string,
+  options: Pick<LabOptions, 'podNetwork' | 'proxy'>,
+): readonly string[] {
+  const paths = nodePaths(node);
+  return [
+    ...program,
+    'agent',
+    ...['--node-name', node],
+    ...['--kubeconfig', paths.kubeconfig],
+    ...['--cluster-cidr', CLUSTER_CIDR],
+    ...['--service-cidr', SERVICE_CIDR],
+    ...['--cluster-dns', CLUSTER_DNS],
+    ...['--cluster-domain', CLUSTER_DOMAIN],
+    ...['--run-dir', paths.directory],
+    ...['--state-dir', paths.state],
+    ...['--cni-conf-dir', paths.cniConf],
+    ...['--cni-bin-dir', paths.cniBin],
+    ...['--pod-network', options.podNetwork],
+    ...['--proxy', options.proxy],
+  ];
+}

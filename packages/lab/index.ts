@@ -1,0 +1,29 @@
+export { labDown } from './down.ts';
+export { LabError } from './errors.ts';
+export { execCommand } from './lab-exec.ts';
+export {
+  type LabState,
+  type LabStatus,
+  type LabSummary,
+  labNames,
+  labStatus,
+  noSuchLab,
+  summarizeLab,
+} from './lab-status.ts';
+export {
+  DEFAULT_LAB_NAME,
+  DEFAULT_LAB_OPTIONS,
+  LAB_IP_FAMILIES,
+  type LabOptions,
+  POD_NETWORKS,
+  PROXIES,
+  parseChoice,
+  parseLabName,
+  parseNodeCount,
+} from './options.ts';
+export { type LabPaths, labPaths, labsDirectory, logPath } from './paths.ts';
+export { processStartedAt } from './process-identity.ts';
+export type { BootMark, BootResult, LabNode } from './records.ts';
+export { runLabSupervisor } from './supervisor.ts';
+export { formatTopologyOperation, planTopology, type TopologyOperation } from './topology.ts';
+export { labUp, type UpRequest, type UpResult } from './up.ts';

@@ -1,0 +1,74 @@
+import { nodeNames } from './addresses.ts';
+import { askControl, type PodProcess } from './control-socket.ts';
+import { LabError } from './errors.ts';
+import { labState, noSuchLab } from './lab-status.ts';
+import { labPaths, netnsPath } from './paths.ts';
+import { firstChildOf } from './process-identity.ts';
+import { type LabInstance, type LabRecord, readRecord } from './records.ts';
+import { OUTSIDE_NETNS, ROUTER } from './topology.ts';
+
+/** Where in a lab a command runs: in a node's (or the router's, or the outside client's) network, or in a Pod. */
+export type ExecTarget =
+  | { readonly kind: 'netns'; readonly name: string }
+  | {
+      readonly kind: 'pod';
+      readonly namespace: string;
+      readonly name: string;
+      readonly container: string | undefined;
+    };
+
+/** A node's name, `router` or `outside` where they exist and no Pod's namespace is given; else a Pod. */
+export function parseExecTarget(
+  name: string,
+  nodes: number,
+  pod: { readonly namespace: string | undefined; readonly container: string | undefined },
+): ExecTarget {
+  const isPlace = [ROUTER, OUTSIDE_NETNS, ...nodeNames(nodes)].includes(name);
+  if (isPlace && pod.namespace === undefined && pod.container === undefined) return { kind: 'netns', name };
+  return { kind: 'pod', namespace: pod.namespace ?? 'default', name, container: pod.container };
+}
+
+/**
+ * The command line that runs `command` there, from the user's shell: nsenter(1) into the lab, and from there into the
+ * place itself, whose processes and files only the lab can name.
+ * @throws LabError when the lab or the Pod does not run
+ */
+export async function execCommand(
+  labs: string,
+  name: string,
+  where: {
+    readonly target: string;
+    readonly namespace: string | undefined;
+    readonly container: string | undefined;
+  },
+  command: readonly string[],
+): Promise<readonly string[]> {
+  const paths = labPaths(labs, name);
+  const record = readRecord<LabRecord>(paths.lab);
+  if (record === undefined) throw noSuchLab(labs, name);
+  const holder = readRecord<LabInstance>(paths.instance)?.holder;
+  const init = holder === undefined ? undefined : firstChildOf(holder.pid);
+  if (labState(labs, name) === 'stopped' || init === undefined)
+    throw new LabError(`lab ${name} does not run; start it with: podway lab up --name ${name}`);
+  const target = parseExecTarget(where.target, record.options.nodes, where);
+  const inside = await insideCommand(paths.control, target);
+  return [...enterLab(init.pid, process.getuid?.() === 0), ...inside, ...command];
+}
+
+function enterLab(pid: number, root: boolean): readonly string[] {
+  // An ordinary user is root of the lab's user namespace already.
+  const user = root ? [] : ['--user', '--preserve-credentials'];
+  return ['nsenter', '--target', String(pid), ...user, '--mount', '--uts', '--ipc', '--net', '--pid', '--'];
+}
+
+async function insideCommand(control: string, target: ExecTarget): Promise<readonly string[]> {
+  switch (target.kind) {
+    case 'netns':
+      return target.name === ROUTER ? [] : ['nsenter', `--net=${netnsPath(target.name)}`, '--'];
+    case 'pod': {
+      const { pid } = await askControl<PodProcess>(control, target);
+      const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
+      return ['nsenter', '--target', String(pid), ...namespaces, '--root', '--wd=/', '--'];
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import { rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { basename, dirname } from 'node:path';
+import { linuxKernel } from '#kernel';
+import { errorMessage, type Logger, streamLogger, systemClock } from '#runtime';
+import { API_SERVER_PORT, nodeNames, ROUTER_ON_LAN } from './addresses.ts';
+import { agentCommand, nodePaths, prepareNode } from './agent-process.ts';
+import { apiServerCommand } from './apiserver-process.ts';
+import { applyTopology } from './apply-topology.ts';
+import { type CredentialsMessage, receiveMessages, sendMessage } from './boot-channel.ts';
+import { BootTimeline } from './boot-timeline.ts';
+import { awaitNodes, watchCluster } from './cluster-watch.ts';
+import { type SupervisorStatus, serveControl } from './control-socket.ts';
+import { probeDns } from './dns-probe.ts';
+import { LabError } from './errors.ts';
+import { CHANNEL_FD, LISTENER_FD } from './holder.ts';
+import { listenAt } from './inheritable-listener.ts';
+import { startKubelets } from './kubelets.ts';
+import { type LabPaths, labPaths, logPath } from './paths.ts';
+import { type BootResult, type LabRecord, readRecord, writeRecord } from './records.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+import { parseSupervisorOptions } from './supervisor-options.ts';
+import { planTopology } from './topology.ts';
+
+const BOOT_TIMEOUT_MS = 120_000;
+const DNS_TIMEOUT_MS = 15_000;
+
+/**
+ * `podway lab-supervisor`: runs one lab, inside the namespaces that `up` made for it. Before the lab is ready the end
+ * of the `up` command is the end of the lab; after, SIGTERM is. @returns the exit status
+ */
+export async function runLabSupervisor(
+  args: readonly string[],
+  program: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const { directory, startedAt, isNew } = parseSupervisorOptions(args);
+  const paths = labPaths(dirname(directory), basename(directory));
+  const logger = streamLogger();
+  const channel = new Socket({ fd: CHANNEL_FD });
+  const timeline = new BootTimeline(startedAt, systemClock, (mark) =>
+    sendMessage(channel, { kind: 'mark', mark }),
+  );
+  const stopped = Promise.withResolvers<string>();
+  const leash = Promise.withResolvers<never>();
+  const credentials = Promise.withResolvers<void>();
+  receiveMessages<CredentialsMessage>(
+    channel,
+    () => credentials.resolve(),
+    () => leash.reject(new LabError('the command that was starting the lab ended')),
+  );
+  // Once ready nobody waits for the leash any more.
+  leash.promise.catch(() => {});
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.resolve(signal));
+
+  const lab = new Lab(paths, program, environment, timeline, logger);
+  try {
+    const interrupted = stopped.promise.then((signal) => Promise.reject(new LabError(`ended by ${signal}`)));
+    const boot = await Promise.race([lab.boot(credentials.promise), leash.promise, interrupted]);
+    writeRecord(paths.boot, boot);
+    sendMessage(channel, { kind: 'ready', boot });
+    channel.end();
+    logger.info('the lab is ready', { milliseconds: boot.bootMilliseconds });
+  } catch (error) {
+    logger.error('the lab did not come up', { error: errorMessage(error), cause: causeOf(error) });
+    lab.kill();
+    if (isNew) rmSync(paths.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    await failed(channel, describe(error));
+    return 1;
+  }
+  const signal = await stopped.promise;
+  logger.info('the lab ends', { signal });
+  await lab[Symbol.asyncDispose]();
+  return 0;
+}
+
+/** Everything that runs in a lab; what it started ends in reverse order. */
+class Lab implements AsyncDisposable {
+  readonly #paths: LabPaths;
+  readonly #program: readonly string[];
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #timeline: BootTimeline;
+  readonly #logger: Logger;
+  readonly #processes: SupervisedProcess[] = [];
+  readonly #parts = new AsyncDisposableStack();
+
+  constructor(
+    paths: LabPaths,
+    program: readonly string[],
+    environment: NodeJS.ProcessEnv,
+    timeline: BootTimeline,
+    logger: Logger,
+  ) {
+    this.#paths = paths;
+    this.#program = program;
+    this.#environment = environment;
+    this.#timeline = timeline;
+    this.#logger = logger;
+  }
+
+  async boot(credentials: Promise<void>): Promise<BootResult> {
+    const record = readRecord<LabRecord>(this.#paths.lab);
+    if (record === undefined) throw new LabError(`${this.#paths.lab} is missing`);
+    const names = nodeNames(record.options.nodes);
+    this.#timeline.mark('supervisor runs');
+    const kernel = linuxKernel();
+    const topology = this.#parts.use(applyTopology(kernel, planTopology(record.options)));
+    this.#timeline.mark('network made');
+    await credentials;
+    this.#timeline.mark('credentials made');
+    for (const name of names) prepareNode(name, this.#paths);
+    this.#start('apiserver', apiServerCommand(this.#program, this.#paths), {
+      // Connections wait in these sockets' queues until the server takes them.
+      descriptors: async () => {
+        const cluster = await listenAt(ROUTER_ON_LAN, API_SERVER_PORT);
+        return { fds: [LISTENER_FD, cluster.fd], [Symbol.dispose]: () => cluster[Symbol.dispose]() };
+      },
+    });
+    for (const name of names) {
+      const netns = topology.netns(name);
+      this.#start(`agent-${name}`, agentCommand(this.#program, name, record.options), {
+        within: (section) => netns.run(section),
+      });
+    }
+    const [first = ''] = names;
+    const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, this.#logger));
+    const kubelets = this.#parts.use(
+      await startKubelets({ names, record, paths: this.#paths, topology, kernel, program: this.#program }),
+    );
+    this.#parts.use(
+      serveControl(this.#paths.control, async (request) => {
+        switch (request.kind) {
+          case 'status':
+            return this.status();
+          case 'pod':
+            return kubelets.podProcess(request);
+        }
+      }),
+    );
+    const nodes = await awaitNodes(cluster, names, this.#timeline, BOOT_TIMEOUT_MS);
+    const bootMilliseconds = this.#timeline.mark('all nodes Ready');
+    const answered = await probeDns({
+      kernel,
+      node: first,
+      netns: topology.netns(first),
+      timeoutMs: DNS_TIMEOUT_MS,
+    }).catch((error: unknown) => {
+      this.#logger.warn('DNS did not answer in a Pod', { error: errorMessage(error) });
+      return undefined;
+    });
+    const dnsMilliseconds = answered === undefined ? null : this.#timeline.mark('DNS answers in a Pod');
+    return { nodes, bootMilliseconds, dnsMilliseconds, marks: this.#timeline.marks };
+  }
+
+  status(): SupervisorStatus {
+    return { processes: this.#processes.map((each) => each.status()), marks: this.#timeline.marks };
+  }
+
+  /** Ends the processes that write to the lab's directory, at once. */
+  kill(): void {
+    for (const each of this.#processes) each.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.disposeAsync();
+  }
+
+  #start(
+    name: string,
+    command: readonly string[],
+    how: Pick<ConstructorParameters<typeof SupervisedProcess>[0], 'descriptors' | 'within'>,
+  ): void {
+    const started = new SupervisedProcess({
+      name,
+      command,
+      environment: this.#environment,
+      log: logPath(this.#paths, name),
+      logger: this.#logger,
+      ...how,
+    });
+    this.#processes.push(started);
+    this.#parts.use(started);
+  }
+}
+
+/** The error and what lay under it, for a person. */
+function describe(error: unknown): string {
+  const cause = causeOf(error);
+  return cause === undefined ? errorMessage(error) : `${errorMessage(error)}: ${cause}`;
+}
+
+function causeOf(error: unknown): string | undefined {
+  return error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : undefined;
+}
+
+/** Tells `up`, if it is still there. */
+function failed(channel: Socket, message: string): Promise<void> {
+  if (channel.destroyed) return Promise.resolve();
+  sendMessage(channel, { kind: 'failed', message });
+  return new Promise((resolve) => {
+    channel.once('close', () => resolve());
+    channel.end();
+  });
+}
