@@ -1,4 +1,5 @@
 export type { PodRecords } from './records/cluster-zone.ts';
+export { type HostEntry, parseHosts } from './records/host-entries.ts';
 export {
   type DnsPolicy,
   type PodDnsConfig,
@@ -10,3 +11,5 @@ export {
 } from './resolv-conf.ts';
 export { createDnsServer, type DnsServer, type DnsServerOptions } from './server/dns-server.ts';
 export type { ListenAddress } from './server/udp-listener.ts';
+export { parseUpstream } from './upstream/address.ts';
+export type { ForwardPolicy } from './upstream/forwarder.ts';

@@ -3,10 +3,11 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import test from 'node:test';
-import { parsePrefix } from '#ip';
+import { parseIp, parsePrefix } from '#ip';
 import type { EndpointSlice, Service } from '#kube-api';
 import { MemoryInformer } from '../fixtures/memory-informer.ts';
 import { endpoint, service, slice } from '../fixtures/objects.ts';
+import { type Handler, replyTo, UpstreamServer } from '../fixtures/upstream-server.ts';
 import { decodeMessage, encodeMessage, type Message, queryMessage } from '../wire/index.ts';
 import { createDnsServer, type DnsServerOptions } from './dns-server.ts';
 
@@ -188,6 +189,67 @@ test('createDnsServer: AXFR is refused, other opcodes are not implemented, EDNS 
   const edns = { udpPayloadSize: 1232, version: 1, dnssecOk: false, options: [] };
   const badvers = await dns.udp('cluster.local', 'A', { edns });
   assert.deepEqual([badvers.rcode, badvers.edns?.version], [16, 0]);
+});
+
+test('createDnsServer: an ExternalName is followed into the cluster and to the upstream', async () => {
+  await using upstream = await UpstreamServer.start(({ query }) =>
+    replyTo(query, {
+      answers: [{ name: 'www.example.com', class: 1, ttl: 60, type: 'A', address: parseIp('192.0.2.53') }],
+    }),
+  );
+  await using dns = await started({ upstreams: [`127.0.0.1:${upstream.port}`] });
+  dns.services.set(service('default/foo', { type: 'ExternalName', externalName: 'WWW.example.com' }));
+  dns.services.set(
+    service('default/bar', { type: 'ExternalName', externalName: 'kubernetes.default.svc.cluster.local' }),
+  );
+  dns.services.set(
+    service('default/self', { type: 'ExternalName', externalName: 'self.default.svc.cluster.local' }),
+  );
+  const foo = await dns.udp('foo.default.svc.cluster.local', 'A');
+  assert.deepEqual([foo.authoritative, addresses(foo)], [true, ['CNAME', '192.0.2.53']]);
+  assert.deepEqual(addresses(await dns.udp('bar.default.svc.cluster.local', 'A')), ['CNAME', '10.96.0.1']);
+  assert.deepEqual(addresses(await dns.udp('bar.default.svc.cluster.local', 'CNAME')), ['CNAME']);
+  assert.equal((await dns.udp('self.default.svc.cluster.local', 'A')).rcode, 2);
+  // The Service changes while the upstream's part is still good.
+  dns.services.set(service('default/foo', { clusterIP: '10.96.0.9' }));
+  assert.deepEqual(addresses(await dns.udp('foo.default.svc.cluster.local', 'A')), ['10.96.0.9']);
+});
+
+test('createDnsServer: upstream, stub domain, hosts and cluster each answer for their own names', async () => {
+  const give =
+    (address: string): Handler =>
+    ({ query }) =>
+      replyTo(query, {
+        answers: [
+          { name: query.questions[0]?.name ?? '', class: 1, ttl: 60, type: 'A', address: parseIp(address) },
+        ],
+      });
+  await using world = await UpstreamServer.start(give('192.0.2.1'));
+  await using corp = await UpstreamServer.start(give('192.0.2.2'));
+  await using dns = await started({
+    upstreams: [`127.0.0.1:${world.port}`],
+    stubDomains: { 'corp.example': [`127.0.0.1:${corp.port}`] },
+    hosts: [{ address: parseIp('192.0.2.3'), names: ['gate.example'] }],
+  });
+  assert.deepEqual(addresses(await dns.udp('a.example', 'A')), ['192.0.2.1']);
+  assert.deepEqual(addresses(await dns.udp('a.corp.example', 'A')), ['192.0.2.2']);
+  assert.deepEqual(addresses(await dns.udp('gate.example', 'A')), ['192.0.2.3']);
+  assert.equal((await dns.udp('none.default.svc.cluster.local', 'A')).rcode, 3);
+  await dns.udp('A.example', 'A');
+  assert.deepEqual([world.asked.length, corp.asked.length], [1, 1]);
+});
+
+test('createDnsServer: an upstream that forwards to this server is found and left alone', async () => {
+  const relay = createSocket('udp4');
+  relay.bind(0, '127.0.0.1');
+  await once(relay, 'listening');
+  await using dns = await started({ upstreams: [`127.0.0.1:${relay.address().port}`] });
+  relay.on('message', (packet) => relay.send(packet, dns.port, '127.0.0.1'));
+  const probes = Promise.withResolvers<void>();
+  relay.once('message', () => setTimeout(probes.resolve, 20));
+  await probes.promise;
+  assert.equal((await dns.udp('a.example', 'A')).rcode, 2);
+  relay.close();
 });
 
 test('createDnsServer: when an address cannot be bound it throws and leaves nothing open', async () => {

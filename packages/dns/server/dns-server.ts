@@ -4,8 +4,13 @@ import type { Informer } from '#kube-client';
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '#runtime';
 import { ClusterIndex } from '../records/cluster-index.ts';
 import { ClusterZone, type PodRecords } from '../records/cluster-zone.ts';
+import { HostEntries, type HostEntry } from '../records/host-entries.ts';
 import { reverseZones } from '../records/reverse-name.ts';
-import { isolatedResolver, Resolver } from './resolver.ts';
+import type { ForwardPolicy } from '../upstream/forwarder.ts';
+import { LoopGuard } from '../upstream/loop-guard.ts';
+import type { DnsName } from '../wire/index.ts';
+import { Outside } from './outside.ts';
+import { Resolver } from './resolver.ts';
 import { Responder } from './responder.ts';
 import { SyncGate } from './sync-gate.ts';
 import { TcpListener } from './tcp-listener.ts';
@@ -28,6 +33,19 @@ export interface DnsServerOptions {
   readonly ttl?: number;
   /** How long a question waits for the first list of the cluster before it gets SERVFAIL. Milliseconds, 2000 when absent. */
   readonly syncWaitMs?: number;
+  /**
+   * Where names outside the cluster are asked for, as {@link parseUpstream} reads them. None: such names do not exist,
+   * and clients are told so at once.
+   */
+  readonly upstreams?: readonly string[];
+  /** `random` when absent. */
+  readonly forwardPolicy?: ForwardPolicy;
+  /** Domains that have upstreams of their own. */
+  readonly stubDomains?: Readonly<Record<DnsName, readonly string[]>>;
+  /** PEM of the authorities that `tls://` upstreams are trusted by, instead of the system's. */
+  readonly upstreamCa?: string;
+  /** Names that are answered before all others. */
+  readonly hosts?: readonly HostEntry[];
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -60,7 +78,14 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     podRecords: options.podRecords ?? 'insecure',
     serverAddresses: options.listen.map(({ address }) => parseIp(address)),
   });
-  const resolver = new Resolver(zone, isolatedResolver(ttl));
+  const loops = new LoopGuard(random, logger);
+  const outside = stack.use(new Outside(options, { clock, random, logger }));
+  const resolver = new Resolver({
+    zone,
+    hosts: new HostEntries(options.hosts ?? [], ttl),
+    loops,
+    outside: outside.resolver,
+  });
   const gate = new SyncGate(
     [options.services.synced, options.endpointSlices.synced],
     clock,
@@ -77,6 +102,7 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     stack.use(await TcpListener.open({ address, port: udp.port }, responder, clock));
     listening.push({ address, port: udp.port });
   }
+  for (const upstream of outside.upstreams) void loops.probe(upstream);
   logger.info('dns: answering', { listen: listening.map(({ address, port }) => `${address}#${port}`) });
   const resources = stack.move();
   return {

@@ -1,5 +1,7 @@
 import type { ClusterZone } from '../records/cluster-zone.ts';
+import type { HostEntries } from '../records/host-entries.ts';
 import { type Resolution, record } from '../records/resolution.ts';
+import type { LoopGuard } from '../upstream/loop-guard.ts';
 import { CLASS_IN, type DnsName, META_TYPES, type Question, RCODES, RECORD_TYPES } from '../wire/index.ts';
 import { failure } from './prepared-answer.ts';
 
@@ -43,11 +45,20 @@ const MAX_CHAIN = 8;
 /** Answers any question: from the cluster, else from outside, following CNAMEs from one into the other. */
 export class Resolver {
   readonly #zone: ClusterZone;
+  readonly #hosts: HostEntries;
+  readonly #loops: LoopGuard;
   readonly #outside: OutsideResolver;
 
-  constructor(zone: ClusterZone, outside: OutsideResolver) {
-    this.#zone = zone;
-    this.#outside = outside;
+  constructor(deps: {
+    readonly zone: ClusterZone;
+    readonly hosts: HostEntries;
+    readonly loops: LoopGuard;
+    readonly outside: OutsideResolver;
+  }) {
+    this.#zone = deps.zone;
+    this.#hosts = deps.hosts;
+    this.#loops = deps.loops;
+    this.#outside = deps.outside;
   }
 
   /** Whether the cluster's own data decides the answer to this canonical name. */
@@ -60,6 +71,7 @@ export class Resolver {
     if (question.class !== CLASS_IN) return failure(RCODES.REFUSED);
     if (question.typeCode === META_TYPES.AXFR || question.typeCode === META_TYPES.IXFR)
       return failure(RCODES.REFUSED);
+    if (this.#loops.catches(question.name)) return failure(RCODES.REFUSED);
     return this.#follow(question, undefined, 0);
   }
 
@@ -68,7 +80,8 @@ export class Resolver {
     before: Resolution | undefined,
     depth: number,
   ): Resolution | Promise<Resolution> {
-    const own = this.#zone.resolve(question.name, question.typeCode);
+    const { name, typeCode } = question;
+    const own = this.#hosts.resolve(name, typeCode) ?? this.#zone.resolve(name, typeCode);
     if (own === undefined) {
       const outside = this.#outside.resolve(question);
       if (outside instanceof Promise)

@@ -1,0 +1,160 @@
+import type { Clock, Random } from '#runtime';
+import {
+  canonicalName,
+  encodeMessage,
+  type Message,
+  type Question,
+  queryMessage,
+  RCODES,
+} from '../wire/index.ts';
+import { formatUpstream, type UpstreamAddress } from './address.ts';
+import { UpstreamError } from './errors.ts';
+import { StreamExchange } from './stream-exchange.ts';
+import { udpExchange } from './udp-exchange.ts';
+
+export interface UpstreamDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface UpstreamOptions {
+  /** How long one try waits. Milliseconds. */
+  readonly timeoutMs: number;
+  /** Trusted for `tls` instead of the system's authorities: PEM. */
+  readonly ca?: string;
+}
+
+/** So many failures in a row, and an upstream is asked only when there is no other. */
+const FAILURES_TO_DOWN = 2;
+const FIRST_HOLD_MS = 500;
+const LONGEST_HOLD_MS = 10_000;
+const IDLE_MS = 10_000;
+const EDNS = { udpPayloadSize: 1232, version: 0, dnssecOk: false, options: [] } as const;
+
+/** One resolver to ask, with what is known of its health. */
+export class Upstream implements Disposable {
+  readonly name: string;
+  readonly #address: UpstreamAddress;
+  readonly #deps: UpstreamDeps;
+  readonly #options: UpstreamOptions;
+  readonly #stream: StreamExchange;
+  #failures = 0;
+  #downUntil = 0;
+  #ednsBroken = false;
+  /** Replies that were passed over because they did not answer the query sent: forged, or very late. */
+  rejectedReplies = 0;
+  /** It sends our questions back to us. */
+  isLoop = false;
+
+  constructor(address: UpstreamAddress, deps: UpstreamDeps, options: UpstreamOptions) {
+    this.name = formatUpstream(address);
+    this.#address = address;
+    this.#deps = deps;
+    this.#options = options;
+    this.#stream = new StreamExchange(address, {
+      clock: deps.clock,
+      timeoutMs: options.timeoutMs,
+      idleMs: IDLE_MS,
+      ...(options.ca !== undefined && { ca: options.ca }),
+    });
+  }
+
+  /** It failed lately, and its time to be tried again has not come. */
+  get isDown(): boolean {
+    return this.#failures >= FAILURES_TO_DOWN && this.#deps.clock.monotonic() < this.#downUntil;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]();
+  }
+
+  /** The upstream's reply, whatever its RCODE. @throws UpstreamError */
+  async ask(question: Question): Promise<Message> {
+    try {
+      let reply = await this.#exchange(question, !this.#ednsBroken);
+      if (!this.#ednsBroken && reply.rcode === RCODES.FORMERR && reply.edns === undefined) {
+        // RFC 6891 section 7: a server that knows no EDNS.
+        this.#ednsBroken = true;
+        reply = await this.#exchange(question, false);
+      }
+      this.#failures = 0;
+      return reply;
+    } catch (error) {
+      this.#failures++;
+      const hold = FIRST_HOLD_MS * 2 ** Math.min(10, Math.max(0, this.#failures - FAILURES_TO_DOWN));
+      this.#downUntil = this.#deps.clock.monotonic() + Math.min(LONGEST_HOLD_MS, hold);
+      throw error;
+    }
+  }
+
+  async #exchange(question: Question, edns: boolean): Promise<Message> {
+    const { clock, random } = this.#deps;
+    const asked = { ...question, name: randomCase(question.name, random) };
+    const id = randomId(random);
+    const query = encodeMessage(queryMessage(id, asked, edns ? { edns: EDNS } : {}));
+    if (this.#address.transport === 'tls') return this.#overStream(asked, id, query);
+    let exactCase = true;
+    const reply = await udpExchange(
+      this.#address,
+      query,
+      (candidate) => {
+        const fits = answers(candidate, id, asked, (a, b) => canonicalName(a) === canonicalName(b));
+        if (fits) exactCase = candidate.questions[0]?.name === asked.name;
+        else this.rejectedReplies++;
+        return fits;
+      },
+      { clock, timeoutMs: this.#options.timeoutMs },
+    );
+    if (!exactCase) this.rejectedReplies++;
+    // Forged, or from a server that does not keep the case (0x20): a connection cannot be forged into.
+    if (reply.truncated || !exactCase) return this.#overStream(asked, id, query);
+    return reply;
+  }
+
+  async #overStream(asked: Question, id: number, query: Uint8Array): Promise<Message> {
+    let reply: Message;
+    try {
+      reply = await this.#stream.exchange(id, query);
+    } catch (error) {
+      // The upstream may have closed an idle connection just as we used it.
+      if (!(error instanceof UpstreamError) || error.fault !== 'closed') throw error;
+      reply = await this.#stream.exchange(id, query);
+    }
+    if (!answers(reply, id, asked, (a, b) => canonicalName(a) === canonicalName(b)))
+      throw new UpstreamError(this.name, 'malformed', 'the reply is to another question');
+    return reply;
+  }
+}
+
+function answers(
+  reply: Message,
+  id: number,
+  asked: Question,
+  sameName: (a: string, b: string) => boolean,
+): boolean {
+  const [question] = reply.questions;
+  return (
+    reply.response &&
+    reply.id === id &&
+    reply.opcode === 0 &&
+    reply.questions.length === 1 &&
+    question !== undefined &&
+    question.typeCode === asked.typeCode &&
+    question.class === asked.class &&
+    sameName(question.name, asked.name)
+  );
+}
+
+function randomId(random: Random): number {
+  const [high = 0, low = 0] = random.bytes(2);
+  return (high << 8) | low;
+}
+
+/** 0x20: a forger must guess the case of every letter, too (draft-vixie-dnsext-dns0x20). Escapes stay as they are. */
+function randomCase(name: string, random: Random): string {
+  if (name.includes('\\')) return name;
+  const bits = random.bytes(name.length);
+  return name.replace(/[a-z]/g, (letter, at: number) =>
+    ((bits[at] ?? 0) & 1) === 1 ? letter.toUpperCase() : letter,
+  );
+}
