@@ -33,14 +33,20 @@ export interface NetworkNamespace extends Disposable {
   readonly inode: number;
   /** Runs `section` with the calling thread inside the namespace: synchronous, must not await, returns outside again. */
   run<T>(section: () => T): T;
-  /** Reports changes of links, addresses and routes until disposed; `overrun` means events were lost: list again. */
-  monitor(listener: (event: NetworkEvent) => void): Disposable;
+  /**
+   * Reports changes of the kinds (links, addresses and routes unless told) until disposed; `overrun` means events were
+   * lost: list again. It does not keep the process alive.
+   */
+  monitor(listener: (event: NetworkEvent) => void, kinds?: readonly NetworkEventKind[]): Disposable;
 }
+
+export type NetworkEventKind = 'link' | 'address' | 'route' | 'neighbour';
 
 export type NetworkEvent =
   | {
-      readonly kind: 'link' | 'address' | 'route' | 'neighbour';
+      readonly kind: NetworkEventKind;
       readonly change: 'new' | 'del';
+      /** 0 when the kernel names no link, as for a multipath route. */
       readonly ifindex: number;
     }
   | { readonly kind: 'overrun' };
@@ -233,7 +239,12 @@ export interface SysctlPort {
 export interface NftPort {
   /** Applies a script in one transaction, or nothing of it. @throws KernelError with nft's own message */
   run(script: string): Promise<void>;
-  /** Adds and deletes elements in one transaction. */
+  /**
+   * Adds and deletes elements in one transaction, in order: an element's data is changed by deleting and adding it.
+   * Adding an equal element again is no error; `EEXIST` is one with other data, `ENOENT` a deleted one that is not there.
+   * A transaction must fit the socket's send buffer, or it fails with `EMSGSIZE`: where the process may not raise it
+   * beyond net.core.wmem_max, that is some 5,000 elements.
+   */
   elements(changes: readonly NftElementChange[]): Promise<void>;
   /** The JSON form (libnftables-json(5)) of a table, undefined when there is none. */
   listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;
@@ -250,6 +261,8 @@ export interface NftElementChange {
   readonly set: string;
   /** Each part of the concatenated key as its bytes in network order, unpadded. */
   readonly key: readonly Uint8Array[];
+  /** The last key of a range, in a set with the interval flag whose key is a concatenation. */
+  readonly keyEnd?: readonly Uint8Array[];
   readonly data?: { readonly value: readonly Uint8Array[] } | { readonly verdict: NftVerdict };
   readonly comment?: string;
   /** Milliseconds, for a set with the timeout flag. */
@@ -279,11 +292,16 @@ export interface ConntrackEntry {
   readonly timeout: number;
 }
 
+/** Fields of the original direction; the kernel filters, so that a large table costs little. */
+export interface ConntrackFilter {
+  readonly family?: IpFamily;
+  readonly protocol?: number;
+  readonly destination?: IpAddress;
+  readonly destinationPort?: number;
+}
+
 export interface ConntrackPort {
-  list(filter?: {
-    readonly family?: IpFamily;
-    readonly protocol?: number;
-  }): Promise<readonly ConntrackEntry[]>;
+  list(filter?: ConntrackFilter): Promise<readonly ConntrackEntry[]>;
   /** Nothing there is not an error. */
   delete(entry: Pick<ConntrackEntry, 'original'>): void;
 }

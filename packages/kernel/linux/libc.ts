@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import type Koffi from 'koffi';
+import type { KoffiFunc } from 'koffi';
 import { errnoName, KernelError } from '../errors.ts';
 
 /** The calls of the C library that Podway makes in process. Each returns -1 and sets errno, or throws through {@link check}. */
@@ -81,4 +82,18 @@ export function lastErrno(): string {
 export function check(result: number, operation: string, object: string): number {
   if (result < 0) throw new KernelError({ errno: lastErrno(), operation, object });
   return result;
+}
+
+/** send() on a thread of the pool; rejects with a KernelError. */
+export function sendInPool(fd: number, bytes: Buffer, operation: string, object: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { koffi, libc } = load();
+    const send = libc.send as KoffiFunc<Libc['send']>;
+    send.async(fd, bytes, bytes.length, 0, (failure, sent) => {
+      // koffi keeps the pool thread's errno for its callback.
+      if (failure !== null) reject(failure);
+      else if (sent < 0) reject(new KernelError({ errno: errnoName(koffi.errno()), operation, object }));
+      else resolve();
+    });
+  });
 }

@@ -1,12 +1,14 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { KernelError } from '../errors.ts';
-import type { NetworkEvent, NetworkNamespace } from '../ports.ts';
+import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.ts';
 import { LinuxAddresses } from './addresses.ts';
+import { LinuxConntrack } from './conntrack.ts';
 import { LinuxFdb } from './fdb.ts';
 import { LinkNames } from './link-names.ts';
 import { LinuxLinks } from './links.ts';
+import { monitorNetns } from './monitor.ts';
 import { LinuxNeighbours } from './neighbours.ts';
-import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 import { LinuxNft } from './nft.ts';
 import { LinuxRoutes } from './routes.ts';
 import { LinuxSysctl } from './sysctl.ts';
@@ -23,6 +25,7 @@ export class LinuxNamespace implements NetworkNamespace {
   readonly fdb: LinuxFdb;
   readonly sysctl: LinuxSysctl;
   readonly nft: LinuxNft;
+  readonly conntrack: LinuxConntrack;
   #rtnetlink: NetlinkSocket | undefined;
   #open = true;
 
@@ -32,13 +35,15 @@ export class LinuxNamespace implements NetworkNamespace {
     const socket = () => this.#socket();
     const names = new LinkNames(() => this.#socket().fd);
     const inside = <T>(section: () => T) => this.run(section);
-    this.links = new LinuxLinks(socket, names, namespaceFd);
+    this.links = new LinuxLinks(socket, names, (netns) => requireLinuxNamespace(netns).fd);
     this.addresses = new LinuxAddresses(socket, names);
     this.routes = new LinuxRoutes(socket, names);
     this.neighbours = new LinuxNeighbours(socket, names);
     this.fdb = new LinuxFdb(socket, names, this.links);
     this.sysctl = new LinuxSysctl(inside);
-    this.nft = new LinuxNft(inside);
+    const nfnetlink = () => this.run(() => new NetlinkSocket(NETLINK_NETFILTER));
+    this.nft = new LinuxNft(inside, nfnetlink);
+    this.conntrack = new LinuxConntrack(nfnetlink);
   }
 
   run<T>(section: () => T): T {
@@ -46,22 +51,16 @@ export class LinuxNamespace implements NetworkNamespace {
     return insideNetns(this.fd, section);
   }
 
-  monitor(_listener: (event: NetworkEvent) => void): Disposable {
-    throw new KernelError({ errno: 'EOPNOTSUPP', operation: 'monitor', object: 'network namespace' });
-  }
-
-  get conntrack(): NetworkNamespace['conntrack'] {
-    throw new KernelError({
-      errno: 'EOPNOTSUPP',
-      operation: 'use conntrack of',
-      object: 'network namespace',
-    });
+  monitor(listener: (event: NetworkEvent) => void, kinds?: readonly NetworkEventKind[]): Disposable {
+    return this.run(() => monitorNetns(listener, kinds));
   }
 
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
     this.#rtnetlink?.[Symbol.dispose]();
+    this.nft[Symbol.dispose]();
+    this.conntrack[Symbol.dispose]();
     closeSync(this.fd);
   }
 
@@ -82,9 +81,9 @@ export class LinuxNamespace implements NetworkNamespace {
   }
 }
 
-/** The file descriptor of a namespace of this adapter. */
-export function namespaceFd(netns: NetworkNamespace): number {
-  if (netns instanceof LinuxNamespace) return netns.fd;
+/** @throws KernelError `EINVAL` for a namespace of another adapter */
+export function requireLinuxNamespace(netns: NetworkNamespace): LinuxNamespace {
+  if (netns instanceof LinuxNamespace) return netns;
   throw new KernelError({
     errno: 'EINVAL',
     operation: 'use',

@@ -2,7 +2,7 @@ import { errnoName, KernelError } from '../errors.ts';
 import { type Acknowledgement, parseDone, parseError } from '../netlink/acknowledgement.ts';
 import { type NetlinkMessage, parseMessages } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
-import { check, lastErrno, libc } from './libc.ts';
+import { check, lastErrno, libc, sendInPool } from './libc.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -29,8 +29,19 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
 
+type Decode<T> = (message: NetlinkMessage) => T | undefined;
+
+interface Answer<T> {
+  readonly values: T[];
+  /** The table changed while it was read. */
+  interrupted: boolean;
+  complete: boolean;
+}
+
 /** A dump that changed under way is asked again this often before the last answer is taken. */
 const DUMP_ATTEMPTS = 10;
+/** Parts of a dump (up to 32 KiB each) read before other work gets its turn. */
+const PARTS_A_TURN = 8;
 const RECEIVE_TIMEOUT_SECONDS = 10;
 
 export interface NetlinkRequest {
@@ -55,39 +66,26 @@ export class NetlinkSocket implements Disposable {
   #sequence = 0;
   #closed = false;
 
-  constructor(protocol: number) {
+  /** @param groups multicast groups to hear, as a bit mask (RTMGRP_*) */
+  constructor(protocol: number, groups = 0) {
     this.fd = check(
       libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol),
       'open',
       `netlink socket ${protocol}`,
     );
     try {
-      this.#option(SOL_NETLINK, NETLINK_EXT_ACK, 1);
-      this.#option(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+      this.trySetOption(SOL_NETLINK, NETLINK_EXT_ACK, 1);
+      this.trySetOption(SOL_NETLINK, NETLINK_CAP_ACK, 1);
       // Without it the kernel ignores the filters of a dump. Old kernels have none: callers filter again.
-      this.#option(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+      this.trySetOption(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
       const timeout = Buffer.alloc(16);
       timeout.writeBigInt64LE(BigInt(RECEIVE_TIMEOUT_SECONDS));
       libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
-      this.join(0);
+      this.#bind(groups);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
-  }
-
-  /** Binds, subscribing to multicast groups given as a bit mask (RTMGRP_*). */
-  join(groups: number): void {
-    const address = Buffer.alloc(12);
-    address.writeUInt16LE(AF_NETLINK);
-    address.writeUInt32LE(groups, 8);
-    check(libc().bind(this.fd, address, address.length), 'bind', 'netlink socket');
-  }
-
-  #option(level: number, name: number, value: number): void {
-    const bytes = Buffer.alloc(4);
-    bytes.writeInt32LE(value);
-    libc().setsockopt(this.fd, level, name, bytes, 4);
   }
 
   /** Sets an integer socket option; false when the kernel does not allow it. */
@@ -103,13 +101,13 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** Like {@link execute}, returning what `decode` makes of the data messages that come before the acknowledgement. */
-  query<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T | undefined): T[] {
+  query<T>(request: NetlinkRequest, decode: Decode<T>): T[] {
     const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0));
     return this.#collect(request, sequence, decode).values;
   }
 
   /** Asks for a whole table, again when it changed while it was read. @throws KernelError */
-  dump<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T | undefined): T[] {
+  dump<T>(request: NetlinkRequest, decode: Decode<T>): T[] {
     for (let attempt = 1; ; attempt++) {
       const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_DUMP | (request.flags ?? 0));
       const { values, interrupted } = this.#collect(request, sequence, decode);
@@ -117,11 +115,29 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /** A {@link dump} that lets other work run between the parts of a long answer. The socket is busy until it ends. */
+  async dumpInParts<T>(request: NetlinkRequest, decode: Decode<T>): Promise<T[]> {
+    for (let attempt = 1; ; attempt++) {
+      const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_DUMP | (request.flags ?? 0));
+      const answer: Answer<T> = { values: [], interrupted: false, complete: false };
+      for (let part = 1; !answer.complete; part++) {
+        this.#receivePart(request, sequence, decode, answer);
+        if (part % PARTS_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (!answer.interrupted || attempt === DUMP_ATTEMPTS) return answer.values;
+    }
+  }
+
   /** Sends bytes that are whole messages already. @throws KernelError */
   sendRaw(bytes: Buffer, operation: string, object: string): void {
-    if (this.#closed)
-      throw new KernelError({ errno: 'EBADF', operation, object, detail: 'the namespace handle is closed' });
+    this.#requireOpen(operation, object);
     check(libc().send(this.fd, bytes, bytes.length, 0), operation, object);
+  }
+
+  /** Like {@link sendRaw}; the kernel's work is done on a thread of the pool. */
+  async sendRawInPool(bytes: Buffer, operation: string, object: string): Promise<void> {
+    this.#requireOpen(operation, object);
+    await sendInPool(this.fd, bytes, operation, object);
   }
 
   /**
@@ -151,6 +167,18 @@ export class NetlinkSocket implements Disposable {
     libc().close(this.fd);
   }
 
+  #requireOpen(operation: string, object: string): void {
+    if (this.#closed)
+      throw new KernelError({ errno: 'EBADF', operation, object, detail: 'the socket is closed' });
+  }
+
+  #bind(groups: number): void {
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF_NETLINK);
+    address.writeUInt32LE(groups, 8);
+    check(libc().bind(this.fd, address, address.length), 'bind', 'netlink socket');
+  }
+
   #send(request: NetlinkRequest, flags: number): number {
     const sequence = this.nextSequence();
     writer.reset();
@@ -159,26 +187,25 @@ export class NetlinkSocket implements Disposable {
     return sequence;
   }
 
-  #collect<T>(
-    request: NetlinkRequest,
-    sequence: number,
-    decode: (message: NetlinkMessage) => T | undefined,
-  ): { readonly values: T[]; readonly interrupted: boolean } {
-    const values: T[] = [];
-    let interrupted = false;
-    for (;;) {
-      for (const message of this.receive(request.operation, request.object) ?? []) {
-        // An answer to a request that failed half way is not ours.
-        if (message.sequence !== sequence) continue;
-        if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          const parse = message.type === NLMSG_ERROR ? parseError : parseDone;
-          throwIfFailed(parse(message.payload, message.flags), request);
-          return { values, interrupted };
-        }
-        const value = decode(message);
-        if (value !== undefined) values.push(value);
+  #collect<T>(request: NetlinkRequest, sequence: number, decode: Decode<T>): Answer<T> {
+    const answer: Answer<T> = { values: [], interrupted: false, complete: false };
+    while (!answer.complete) this.#receivePart(request, sequence, decode, answer);
+    return answer;
+  }
+
+  #receivePart<T>(request: NetlinkRequest, sequence: number, decode: Decode<T>, answer: Answer<T>): void {
+    for (const message of this.receive(request.operation, request.object) ?? []) {
+      // An answer to a request that failed half way is not ours.
+      if (message.sequence !== sequence) continue;
+      if ((message.flags & NLM_F_DUMP_INTR) !== 0) answer.interrupted = true;
+      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+        const parse = message.type === NLMSG_ERROR ? parseError : parseDone;
+        throwIfFailed(parse(message.payload, message.flags), request);
+        answer.complete = true;
+        return;
       }
+      const value = decode(message);
+      if (value !== undefined) answer.values.push(value);
     }
   }
 }

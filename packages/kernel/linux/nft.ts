@@ -2,12 +2,19 @@ import { KernelError } from '../errors.ts';
 import { nftError } from '../nft-errors.ts';
 import type { NftElementChange, NftFamily, NftPort } from '../ports.ts';
 import { runNft } from './libnftables.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
+import { changeElements } from './nft-transaction.ts';
 
 export class LinuxNft implements NftPort {
   readonly #inside: <T>(section: () => T) => T;
+  readonly #open: () => NetlinkSocket;
+  #socket: NetlinkSocket | undefined;
+  #busy: Promise<void> | undefined;
 
-  constructor(inside: <T>(section: () => T) => T) {
+  /** @param open makes an nfnetlink socket in the namespace */
+  constructor(inside: <T>(section: () => T) => T, open: () => NetlinkSocket) {
     this.#inside = inside;
+    this.#open = open;
   }
 
   async run(script: string): Promise<void> {
@@ -15,8 +22,18 @@ export class LinuxNft implements NftPort {
     if (!ok) throw nftError('run', 'nft script', errors);
   }
 
-  async elements(_changes: readonly NftElementChange[]): Promise<void> {
-    throw new KernelError({ errno: 'EOPNOTSUPP', operation: 'change', object: 'nft elements' });
+  async elements(changes: readonly NftElementChange[]): Promise<void> {
+    if (changes.length === 0) return;
+    while (this.#busy !== undefined) await this.#busy.catch(() => undefined);
+    this.#socket ??= this.#open();
+    this.#busy = changeElements(this.#socket, changes).finally(() => {
+      this.#busy = undefined;
+    });
+    await this.#busy;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.[Symbol.dispose]();
   }
 
   async listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined> {

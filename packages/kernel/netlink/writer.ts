@@ -92,6 +92,18 @@ export class NetlinkWriter {
     this.#buffer.writeBigUInt64BE(value, this.#reserve(8));
     return this;
   }
+  /** Several values in one attribute, each padded to 4 bytes; a single one is as long as it is. */
+  attrParts(type: number, parts: readonly Uint8Array[]): this {
+    const start = this.#length;
+    this.#attrHeader(type, 0);
+    for (const part of parts) {
+      this.raw(part);
+      if (parts.length > 1) this.#pad();
+    }
+    this.patchU16(start, this.#length - start);
+    this.#pad();
+    return this;
+  }
   /** A string with its terminating NUL. */
   attrString(type: number, value: string): this {
     return this.attr(type, Buffer.from(`${value}\0`));
@@ -101,8 +113,13 @@ export class NetlinkWriter {
     const start = this.#length;
     this.#attrHeader(type | NLA_F_NESTED, 0);
     body(this);
-    this.#buffer.writeUInt16LE(this.#length - start, start);
+    this.patchU16(start, this.#length - start);
     return start;
+  }
+
+  /** Changes two bytes that were written before. */
+  patchU16(at: number, value: number): void {
+    this.#buffer.writeUInt16LE(value, at);
   }
 
   #attrHeader(type: number, valueLength: number): void {

@@ -1,0 +1,145 @@
+import type { NftElementChange, NftFamily, NftVerdict } from '../ports.ts';
+import type { NetlinkWriter } from './writer.ts';
+
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+const NLM_F_CREATE = 0x400;
+
+/** include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h */
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
+const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_LIST_ELEM = 1;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_SET_ELEM_DATA = 2;
+const NFTA_SET_ELEM_TIMEOUT = 4;
+const NFTA_SET_ELEM_USERDATA = 6;
+const NFTA_SET_ELEM_KEY_END = 10;
+const NFTA_DATA_VALUE = 1;
+const NFTA_DATA_VERDICT = 2;
+const NFTA_VERDICT_CODE = 1;
+const NFTA_VERDICT_CHAIN = 2;
+/** libnftnl's udata type of an element's comment, and the length nft allows it. */
+const UDATA_COMMENT = 0;
+export const NFT_COMMENT_MAX = 128;
+
+const FAMILIES: Readonly<Record<NftFamily, number>> = {
+  inet: 1,
+  ip: 2,
+  arp: 3,
+  netdev: 5,
+  bridge: 7,
+  ip6: 10,
+};
+/** An attribute's length is 16 bits: elements beyond this go into another message of the same transaction. */
+const MAX_LIST_BYTES = 60_000;
+
+/** Where one message of a batch went: enough to name the element an error points at. */
+export interface ElementMessage {
+  readonly sequence: number;
+  /** Index of its first change. */
+  readonly first: number;
+  /** Where each of its elements starts, in bytes from the message's start. */
+  readonly starts: readonly number[];
+}
+
+/**
+ * One transaction: batch begin, as few messages as the elements' sets and sizes allow, batch end. The last message
+ * of elements asks for the acknowledgement.
+ */
+export function encodeElementBatch(
+  writer: NetlinkWriter,
+  changes: readonly NftElementChange[],
+  nextSequence: () => number,
+): readonly ElementMessage[] {
+  const messages: ElementMessage[] = [];
+  batchEdge(writer, NFNL_MSG_BATCH_BEGIN, nextSequence());
+  for (let first = 0; first < changes.length; ) {
+    const message = encodeRun(writer, changes, first, nextSequence());
+    messages.push(message);
+    first += message.starts.length;
+  }
+  batchEdge(writer, NFNL_MSG_BATCH_END, nextSequence());
+  return messages;
+}
+
+function batchEdge(writer: NetlinkWriter, type: number, sequence: number): void {
+  writer.message(type, NLM_F_REQUEST, sequence, () => writer.u8(0).u8(0).u16be(NFNL_SUBSYS_NFTABLES));
+}
+
+/** One message: the changes from `first` that are alike in operation and set, as many as fit. */
+function encodeRun(
+  writer: NetlinkWriter,
+  changes: readonly NftElementChange[],
+  first: number,
+  sequence: number,
+): ElementMessage {
+  const head = changes[first];
+  const starts: number[] = [];
+  if (head === undefined) return { sequence, first, starts };
+  const start = writer.length;
+  const type = head.op === 'add' ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM;
+  const flags = NLM_F_REQUEST | (head.op === 'add' ? NLM_F_CREATE : 0);
+  const flagsAt = start + 6;
+  writer.message(type, flags, sequence, () => {
+    writer.u8(FAMILIES[head.family]).u8(0).u16be(0);
+    writer.attrString(NFTA_SET_ELEM_LIST_TABLE, head.table);
+    writer.attrString(NFTA_SET_ELEM_LIST_SET, head.set);
+    writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
+      const listStart = writer.length;
+      for (let at = first; at < changes.length; at++) {
+        const change = changes[at];
+        if (change === undefined || !sameSet(head, change) || writer.length - listStart > MAX_LIST_BYTES)
+          break;
+        starts.push(writer.nest(NFTA_LIST_ELEM, () => encodeElement(writer, change)) - start);
+      }
+    });
+  });
+  if (first + starts.length === changes.length) writer.patchU16(flagsAt, flags | NLM_F_ACK);
+  return { sequence, first, starts };
+}
+
+function sameSet(a: NftElementChange, b: NftElementChange): boolean {
+  return a.op === b.op && a.set === b.set && a.table === b.table && a.family === b.family;
+}
+
+function encodeElement(writer: NetlinkWriter, change: NftElementChange): void {
+  writer.nest(NFTA_SET_ELEM_KEY, () => encodeValue(writer, change.key));
+  const { keyEnd, data, timeout, comment } = change;
+  if (keyEnd !== undefined) writer.nest(NFTA_SET_ELEM_KEY_END, () => encodeValue(writer, keyEnd));
+  if (data !== undefined)
+    writer.nest(NFTA_SET_ELEM_DATA, () => {
+      if ('value' in data) encodeValue(writer, data.value);
+      else encodeVerdict(writer, data.verdict);
+    });
+  if (timeout !== undefined) writer.attrU64be(NFTA_SET_ELEM_TIMEOUT, BigInt(timeout));
+  if (comment !== undefined) {
+    const text = Buffer.from(`${comment}\0`);
+    writer.attr(NFTA_SET_ELEM_USERDATA, Buffer.concat([Buffer.from([UDATA_COMMENT, text.length]), text]));
+  }
+}
+
+/** The fields of a concatenation are padded to 4 bytes each; a lone field has its own length. */
+function encodeValue(writer: NetlinkWriter, parts: readonly Uint8Array[]): void {
+  writer.attrParts(NFTA_DATA_VALUE, parts);
+}
+
+function encodeVerdict(writer: NetlinkWriter, verdict: NftVerdict): void {
+  writer.nest(NFTA_DATA_VERDICT, () => {
+    writer.attrU32be(NFTA_VERDICT_CODE, VERDICT_CODES[verdict.kind]);
+    if ('chain' in verdict) writer.attrString(NFTA_VERDICT_CHAIN, verdict.chain);
+  });
+}
+
+const VERDICT_CODES: Readonly<Record<NftVerdict['kind'], number>> = {
+  drop: 0,
+  accept: 1,
+  jump: -3,
+  goto: -4,
+  return: -5,
+};
