@@ -22,10 +22,16 @@ test('loadNetworkConfig: the first valid file by name', () => {
 
 test('parseNetworkConfig: a single configuration is a list of one', () => {
   const config = parseNetworkConfig('{"name":"n","type":"bridge","cniVersion":"1.0.0"}', false);
-  assert.deepEqual(config.plugins.map(({ type }) => type), ['bridge']);
+  assert.deepEqual(
+    config.plugins.map(({ type }) => type),
+    ['bridge'],
+  );
 });
 
 test('parseNetworkConfig: refuses a plugin type that is a path', () => {
   for (const type of ['../sh', '/bin/sh', '..', '', 7])
-    assert.throws(() => parseNetworkConfig(JSON.stringify({ name: 'n', plugins: [{ type }] }), true), CniConfigError);
+    assert.throws(
+      () => parseNetworkConfig(JSON.stringify({ name: 'n', plugins: [{ type }] }), true),
+      CniConfigError,
+    );
 });

@@ -58,7 +58,11 @@ export function parseNetworkConfig(text: string, isList: boolean): NetworkConfig
   const { cniVersion = '0.2.0', name } = value;
   if (typeof name !== 'string' || name === '') throw new CniConfigError('name: missing');
   if (typeof cniVersion !== 'string') throw new CniConfigError('cniVersion: must be a string');
-  const plugins: readonly unknown[] = isList ? (Array.isArray(value['plugins']) ? value['plugins'] : []) : [value];
+  const plugins: readonly unknown[] = isList
+    ? Array.isArray(value['plugins'])
+      ? value['plugins']
+      : []
+    : [value];
   if (plugins.length === 0) throw new CniConfigError('plugins: must be a list that is not empty');
   return { cniVersion, name, plugins: plugins.map(parsePlugin) };
 }

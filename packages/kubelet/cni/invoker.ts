@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PodNetns } from '../runtime/netns.ts';
+import type { PodNetns } from '../runtime/pod-netns.ts';
 import { loadNetworkConfig, type NetworkConfig, type PluginConfig } from './conflist.ts';
 import { CniError, type CniResult, parseCniFailure } from './result.ts';
 
@@ -105,7 +105,8 @@ export class CniInvoker {
     child.on('error', (error) => reject(new CniError(plugin.type, command, 999, error.message)));
     child.on('close', (code, signal) => {
       if (code === 0) resolve(stdout.trim());
-      else reject(parseCniFailure(plugin.type, command, { stdout, stderr, status: `status ${code ?? signal}` }));
+      else
+        reject(parseCniFailure(plugin.type, command, { stdout, stderr, status: `status ${code ?? signal}` }));
     });
     // A plugin may end without reading its input.
     child.stdin.on('error', () => {});

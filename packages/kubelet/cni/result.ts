@@ -29,9 +29,18 @@ export function parseCniFailure(
   output: { readonly stdout: string; readonly stderr: string; readonly status: string },
 ): CniError {
   try {
-    const { code, msg, details } = JSON.parse(output.stdout) as { code?: unknown; msg?: unknown; details?: unknown };
+    const { code, msg, details } = JSON.parse(output.stdout) as {
+      code?: unknown;
+      msg?: unknown;
+      details?: unknown;
+    };
     if (typeof code === 'number' && typeof msg === 'string')
-      return new CniError(plugin, command, code, typeof details === 'string' && details !== '' ? `${msg}; ${details}` : msg);
+      return new CniError(
+        plugin,
+        command,
+        code,
+        typeof details === 'string' && details !== '' ? `${msg}; ${details}` : msg,
+      );
   } catch {
     // Not an error object: what it wrote is all there is.
   }

@@ -35,7 +35,11 @@ export function parseImageReference(image: string): ImageReference {
   const rest = isRegistry ? path.slice(slash + 1) : path;
   const official = (registry === 'docker.io' || registry === 'index.docker.io') && !rest.includes('/');
   const repository = official ? `library/${rest}` : rest;
-  if (!REPOSITORY.test(repository) || ((hasTag || tag !== '') && !TAG.test(tag)) || (digest !== '' && !DIGEST.test(digest)))
+  if (
+    !REPOSITORY.test(repository) ||
+    ((hasTag || tag !== '') && !TAG.test(tag)) ||
+    (digest !== '' && !DIGEST.test(digest))
+  )
     throw new InvalidInputError('image', image, 'not an image name (registry/repository:tag)');
   return { registry: registry === 'index.docker.io' ? 'docker.io' : registry, repository, tag, digest };
 }

@@ -44,7 +44,10 @@ test('ImageTable: an unknown image says how to add it', () => {
 test('ImageTable: a known image whose command is absent names the package', () => {
   const result = table.resolve('redis');
   assert.equal(result.kind, 'missing');
-  assert.match(result.message, /redis-server, which is not installed: install it with apt-get install redis-server/);
+  assert.match(
+    result.message,
+    /redis-server, which is not installed: install it with apt-get install redis-server/,
+  );
 });
 
 test('ImageTable: a bad name is invalid', () => assert.equal(table.resolve('NGINX:').kind, 'invalid'));

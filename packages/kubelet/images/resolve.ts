@@ -39,7 +39,9 @@ export const IMAGE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /** Finds a command on the containers' PATH. */
 export function whichOnHost(command: string): string | undefined {
-  const candidates = command.startsWith('/') ? [command] : IMAGE_PATH.split(':').map((dir) => join(dir, command));
+  const candidates = command.startsWith('/')
+    ? [command]
+    : IMAGE_PATH.split(':').map((dir) => join(dir, command));
   return candidates.find((path) => {
     try {
       accessSync(path, constants.X_OK);
@@ -56,7 +58,10 @@ export function whichOnHost(command: string): string | undefined {
  */
 export function parseImageOverride(text: string): ImageEntry {
   const equals = text.indexOf('=');
-  const words = text.slice(equals + 1).split(/\s+/).filter((word) => word !== '');
+  const words = text
+    .slice(equals + 1)
+    .split(/\s+/)
+    .filter((word) => word !== '');
   if (equals < 1 || words.length === 0) throw new InvalidInputError('image', text, 'expected IMAGE=COMMAND');
   return { names: [imageFamily(parseImageReference(text.slice(0, equals)))], cmd: words };
 }
@@ -71,7 +76,10 @@ export function createImageTable(options: ImageTableOptions): ImageTable {
       try {
         reference = parseImageReference(image);
       } catch (error) {
-        return { kind: 'invalid', message: `Failed to apply default image tag "${image}": ${errorMessage(error)}` };
+        return {
+          kind: 'invalid',
+          message: `Failed to apply default image tag "${image}": ${errorMessage(error)}`,
+        };
       }
       const family = imageFamily(reference);
       const entry = entries.find(({ names }) => names.some((name) => matches(name, family)));

@@ -50,7 +50,9 @@ const NGINX_SERVER = `server {
 `;
 
 /** One configuration for a root with many users and for one with a single user, which cannot change the workers' user. */
-const nginxConfig = (host: ImageHost): string => `${host.singleUser ? 'master_process off;\n' : 'user www-data;\n'}\
+const nginxConfig = (
+  host: ImageHost,
+): string => `${host.singleUser ? 'master_process off;\n' : 'user www-data;\n'}\
 worker_processes 1;
 error_log /dev/stderr notice;
 pid /run/nginx.pid;
@@ -100,18 +102,33 @@ export const imageTable = (host: ImageHost): readonly ImageEntry[] => [
     workingDir: '/data',
   },
   {
-    names: ['us-docker.pkg.dev/google-samples/containers/gke/gb-redis-follower', 'gcr.io/google_samples/gb-redis-follower'],
+    names: [
+      'us-docker.pkg.dev/google-samples/containers/gke/gb-redis-follower',
+      'gcr.io/google_samples/gb-redis-follower',
+    ],
     cmd: ['redis-server', ...redis, '--replicaof', 'redis-leader', '6379'],
     package: 'redis-server',
     workingDir: '/data',
   },
   {
-    names: ['docker.io/library/busybox', 'registry.k8s.io/e2e-test-images/busybox', 'gcr.io/google-containers/busybox'],
+    names: [
+      'docker.io/library/busybox',
+      'registry.k8s.io/e2e-test-images/busybox',
+      'gcr.io/google-containers/busybox',
+    ],
     ...SHELL,
-    links: Object.fromEntries(BUSYBOX_OWN.filter((name) => host.busyboxApplets.includes(name)).map((name) => [name, 'busybox'])),
+    links: Object.fromEntries(
+      BUSYBOX_OWN.filter((name) => host.busyboxApplets.includes(name)).map((name) => [name, 'busybox']),
+    ),
   },
   {
-    names: ['docker.io/library/alpine', 'docker.io/library/debian', 'docker.io/library/ubuntu', 'docker.io/library/bash', 'docker.io/nicolaka/netshoot'],
+    names: [
+      'docker.io/library/alpine',
+      'docker.io/library/debian',
+      'docker.io/library/ubuntu',
+      'docker.io/library/bash',
+      'docker.io/nicolaka/netshoot',
+    ],
     ...SHELL,
   },
   {
@@ -121,23 +138,39 @@ export const imageTable = (host: ImageHost): readonly ImageEntry[] => [
     package: 'curl',
   },
   {
-    names: ['registry.k8s.io/e2e-test-images/jessie-dnsutils', 'registry.k8s.io/e2e-test-images/dnsutils', 'docker.io/tutum/dnsutils'],
+    names: [
+      'registry.k8s.io/e2e-test-images/jessie-dnsutils',
+      'registry.k8s.io/e2e-test-images/dnsutils',
+      'docker.io/tutum/dnsutils',
+    ],
     cmd: ['sleep', 'infinity'],
     requires: 'dig',
     package: 'bind9-dnsutils',
   },
   {
-    names: ['registry.k8s.io/e2e-test-images/agnhost', 'k8s.gcr.io/e2e-test-images/agnhost', 'us.gcr.io/k8s-artifacts-prod/e2e-test-images/agnhost'],
+    names: [
+      'registry.k8s.io/e2e-test-images/agnhost',
+      'k8s.gcr.io/e2e-test-images/agnhost',
+      'us.gcr.io/k8s-artifacts-prod/e2e-test-images/agnhost',
+    ],
     builtin: 'agnhost',
     cmd: ['pause'],
   },
   {
-    names: ['registry.k8s.io/serve_hostname', 'registry.k8s.io/serve-hostname', 'gcr.io/kubernetes-e2e-test-images/serve-hostname'],
+    names: [
+      'registry.k8s.io/serve_hostname',
+      'registry.k8s.io/serve-hostname',
+      'gcr.io/kubernetes-e2e-test-images/serve-hostname',
+    ],
     builtin: 'agnhost',
     cmd: ['serve-hostname'],
   },
   {
-    names: ['gcr.io/google-samples/hello-app', 'us-docker.pkg.dev/google-samples/containers/gke/hello-app', 'us-docker.pkg.dev/cloudrun/container/hello'],
+    names: [
+      'gcr.io/google-samples/hello-app',
+      'us-docker.pkg.dev/google-samples/containers/gke/hello-app',
+      'us-docker.pkg.dev/cloudrun/container/hello',
+    ],
     builtin: 'hello-app',
   },
   { names: ['registry.k8s.io/pause', 'k8s.gcr.io/pause'], cmd: ['sleep', 'infinity'], package: 'coreutils' },

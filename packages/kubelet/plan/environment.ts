@@ -73,7 +73,8 @@ function configMapData(
   objects: PodObjects,
 ): Readonly<Record<string, string>> | undefined {
   const found = objects.configMaps.get(name ?? '');
-  if (found === undefined && optional !== true) throw new PodConfigError(`configmap "${name ?? ''}" not found`);
+  if (found === undefined && optional !== true)
+    throw new PodConfigError(`configmap "${name ?? ''}" not found`);
   return found === undefined ? undefined : (found.data ?? {});
 }
 

@@ -63,7 +63,8 @@ export function resourceField(
     selector.containerName === undefined || selector.containerName === ''
       ? own
       : containers.find(({ name }) => name === selector.containerName);
-  if (container === undefined) throw new PodConfigError(`container ${selector.containerName ?? ''} not found`);
+  if (container === undefined)
+    throw new PodConfigError(`container ${selector.containerName ?? ''} not found`);
   const match = /^(limits|requests)\.([\w./-]+)$/.exec(selector.resource);
   if (match === null) throw new PodConfigError(`unsupported container resource: ${selector.resource}`);
   const [, kind, resource = ''] = match;
@@ -77,5 +78,9 @@ export function resourceField(
 
 function fallback(kind: string | undefined, resource: string, context: DownwardContext): number {
   if (kind !== 'limits') return 0;
-  return resource === 'cpu' ? context.allocatable.cpu : resource === 'memory' ? context.allocatable.memory : 0;
+  return resource === 'cpu'
+    ? context.allocatable.cpu
+    : resource === 'memory'
+      ? context.allocatable.memory
+      : 0;
 }

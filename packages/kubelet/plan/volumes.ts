@@ -36,7 +36,9 @@ export function volumePlan(pod: Pod, volume: Volume, context: VolumeContext): Vo
     return files(secretFiles(secretName, items, optional, defaultMode, context.objects));
   }
   if (volume.downwardAPI !== undefined)
-    return files(projectionFiles(pod, { downwardAPI: volume.downwardAPI }, volume.downwardAPI.defaultMode, context));
+    return files(
+      projectionFiles(pod, { downwardAPI: volume.downwardAPI }, volume.downwardAPI.defaultMode, context),
+    );
   if (volume.projected !== undefined) {
     const { sources, defaultMode } = volume.projected;
     return files((sources ?? []).flatMap((source) => projectionFiles(pod, source, defaultMode, context)));
@@ -57,9 +59,21 @@ function projectionFiles(
   context: VolumeContext,
 ): readonly VolumeFile[] {
   if (source.configMap !== undefined)
-    return configMapFiles(source.configMap.name, source.configMap.items, source.configMap.optional, mode, context.objects);
+    return configMapFiles(
+      source.configMap.name,
+      source.configMap.items,
+      source.configMap.optional,
+      mode,
+      context.objects,
+    );
   if (source.secret !== undefined)
-    return secretFiles(source.secret.name, source.secret.items, source.secret.optional, mode, context.objects);
+    return secretFiles(
+      source.secret.name,
+      source.secret.items,
+      source.secret.optional,
+      mode,
+      context.objects,
+    );
   if (source.serviceAccountToken !== undefined) {
     const token = context.objects.tokens.get(tokenKey(source.serviceAccountToken));
     if (token === undefined) throw new PodConfigError('no service account token could be had');
@@ -108,7 +122,9 @@ function absent(optional: boolean | undefined, message: string): readonly Volume
 function configMapContents(object: ConfigMap): ReadonlyMap<string, Uint8Array> {
   return new Map([
     ...Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value)] as const),
-    ...Object.entries(object.binaryData ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const),
+    ...Object.entries(object.binaryData ?? {}).map(
+      ([key, value]) => [key, Buffer.from(value, 'base64')] as const,
+    ),
   ]);
 }
 

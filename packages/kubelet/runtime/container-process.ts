@@ -6,8 +6,8 @@ import { ReadStream } from 'node:tty';
 import { PodwayError } from '#runtime';
 import type { ContainerRoot } from './container-root.ts';
 import { INIT_SCRIPT } from './init-script.ts';
-import type { PodNetns } from './netns.ts';
 import { makePipe } from './pipe.ts';
+import type { PodNetns } from './pod-netns.ts';
 import { openPty, resizePty, type TerminalSize } from './pty.ts';
 
 /** A container did not come as far as its program: as runc's `failed to create containerd task`. */
@@ -99,7 +99,9 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   const stdio = openStdio(spec);
   let child: ChildProcess;
   try {
-    const [command, ...rest] = spec.tty ? ['setsid', '--ctty', '--wait', 'unshare', ...args] : ['unshare', ...args];
+    const [command, ...rest] = spec.tty
+      ? ['setsid', '--ctty', '--wait', 'unshare', ...args]
+      : ['unshare', ...args];
     child = spec.netns.run(() =>
       spawn(command ?? '', rest, {
         detached: !spec.tty,
@@ -162,12 +164,16 @@ interface StartReport {
   readonly error: string | undefined;
 }
 
-/** What the init wrote to descriptor 3 until it closed it. */
+/** What the init wrote to descriptor 3. It stays open in unshare(1), so its end comes only with a failure. */
 async function startReport(child: ChildProcess, ended: Promise<ExitResult>): Promise<StartReport> {
   const pipe = child.stdio[3];
-  if (!(pipe instanceof Socket)) return { pid: undefined, error: (await failure(ended)) ?? 'cannot be started' };
+  if (!(pipe instanceof Socket))
+    return { pid: undefined, error: (await failure(ended)) ?? 'cannot be started' };
   let text = '';
-  for await (const chunk of pipe) text += String(chunk);
+  for await (const chunk of pipe) {
+    text += String(chunk);
+    if (/^R$/m.test(text)) break;
+  }
   const pid = /^P (\d+)$/m.exec(text)?.[1];
   const error = /^E ([\s\S]*)/m.exec(text)?.[1]?.trim();
   const ready = /^R$/m.test(text);
@@ -194,7 +200,11 @@ interface Stdio {
 }
 
 /** Standard streams of a process: pipes, or a terminal. */
-export function openStdio(options: { readonly tty: boolean; readonly stdin: boolean; readonly multiplexer?: string }): Stdio {
+export function openStdio(options: {
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly multiplexer?: string;
+}): Stdio {
   return options.tty ? terminalStdio(options.multiplexer ?? '/dev/ptmx') : pipeStdio(options.stdin);
 }
 
@@ -214,8 +224,12 @@ function pipeStdio(withStdin: boolean): Stdio {
     },
     async read(onOutput) {
       await Promise.all([
-        readAll(new Socket({ fd: output.read, readable: true, writable: false }), (chunk) => onOutput('stdout', chunk)),
-        readAll(new Socket({ fd: error.read, readable: true, writable: false }), (chunk) => onOutput('stderr', chunk)),
+        readAll(new Socket({ fd: output.read, readable: true, writable: false }), (chunk) =>
+          onOutput('stdout', chunk),
+        ),
+        readAll(new Socket({ fd: error.read, readable: true, writable: false }), (chunk) =>
+          onOutput('stderr', chunk),
+        ),
       ]);
     },
     resize: () => {},

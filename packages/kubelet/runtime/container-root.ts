@@ -17,6 +17,7 @@ export class ContainerRoot {
   readonly #dir: string;
   readonly #entries: ReadonlyMap<string, RootEntry>;
   readonly #mounts: MountLine[] = [];
+  readonly #volumes: { readonly source: string; readonly target: string }[] = [];
   #serial = 0;
 
   /** @param dir an empty directory of the container's own, on the lab's tmpfs */
@@ -35,7 +36,21 @@ export class ContainerRoot {
   bind(source: string, target: string, readOnly = false): void {
     const path = this.resolve(target);
     this.#makeMountPoint(path, statSync(source).isDirectory());
-    this.#mounts.push({ source, target: join(this.path, path), type: 'none', options: readOnly ? 'rbind,ro' : 'rbind' });
+    this.#mounts.push({
+      source,
+      target: join(this.path, path),
+      type: 'none',
+      options: readOnly ? 'rbind,ro' : 'rbind',
+    });
+  }
+
+  /** Mounts a volume, or what is at `subPath` inside it, which is made as a directory when it is not there. */
+  bindVolume(volume: string, subPath: string, target: string, readOnly: boolean): void {
+    const source = join(volume, subPath);
+    if (subPath !== '' && statSync(source, { throwIfNoEntry: false }) === undefined)
+      mkdirSync(source, { recursive: true });
+    this.bind(source, target, readOnly);
+    this.#volumes.push({ source, target: this.resolve(target) });
   }
 
   /** As {@link bind}, at the same path, for a mount of the host; one that this user cannot see is left out. */
@@ -86,7 +101,9 @@ export class ContainerRoot {
 
   /** Follows the symbolic links of a path as they are inside the container. */
   resolve(path: string): string {
-    let rest = normalize(`/${path}`).split('/').filter((part) => part !== '');
+    let rest = normalize(`/${path}`)
+      .split('/')
+      .filter((part) => part !== '');
     let done: string[] = [];
     for (let links = 0; rest.length > 0; ) {
       const [part = '', ...others] = rest;
@@ -99,7 +116,12 @@ export class ContainerRoot {
       }
       if (++links > 40) throw new PodConfigError(`${path}: too many levels of symbolic links`);
       const base = target.startsWith('/') ? target : `/${[...done, target].join('/')}`;
-      rest = [...normalize(base).split('/').filter((name) => name !== ''), ...rest];
+      rest = [
+        ...normalize(base)
+          .split('/')
+          .filter((name) => name !== ''),
+        ...rest,
+      ];
       done = [];
     }
     return `/${done.join('/')}`;
@@ -161,7 +183,9 @@ export class ContainerRoot {
     const written = this.#writable(path);
     if (written === undefined) {
       if (this.#stat(path) !== undefined) return;
-      throw new PodConfigError(`cannot mount at ${path}: it is not there, and nothing can be made there on this machine`);
+      throw new PodConfigError(
+        `cannot mount at ${path}: it is not there, and nothing can be made there on this machine`,
+      );
     }
     this.#copyParents(path);
     if (directory) mkdirSync(written, { recursive: true });
@@ -186,6 +210,8 @@ export class ContainerRoot {
 
   /** Where a path of the container can be written before it starts; undefined below a directory of the host. */
   #writable(path: string): string | undefined {
+    const volume = this.#volumes.findLast(({ target }) => path.startsWith(`${target}/`));
+    if (volume !== undefined) return join(volume.source, path.slice(volume.target.length));
     const [, first = '', ...rest] = path.split('/');
     const entry = this.#entries.get(first);
     if (entry === undefined || entry.kind === 'own' || entry.kind === 'symlink') return join(this.path, path);

@@ -14,6 +14,9 @@ function field(text: string): string {
 /** The text of a table of mounts, which `mount --all --fstab FILE` makes in one go. */
 export function formatFstab(lines: readonly MountLine[]): string {
   return lines
-    .map(({ source, target, type, options }) => `${field(source)} ${field(target)} ${type} ${field(options)} 0 0\n`)
+    .map(
+      ({ source, target, type, options }) =>
+        `${field(source)} ${field(target)} ${type} ${field(options)} 0 0\n`,
+    )
     .join('');
 }

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Logger } from '#runtime';
@@ -74,7 +83,9 @@ export async function probeRootLayout(scratch: string, logger: Logger): Promise<
     // Another user's home, as /root is for an ordinary user.
     if (!isReadable(lower)) return { name, kind: 'own' };
     if (overlays.has(name)) return { name, kind: 'overlay', lower };
-    logger.info('no overlay possible: containers see this directory of the host as it is', { directory: lower });
+    logger.info('no overlay possible: containers see this directory of the host as it is', {
+      directory: lower,
+    });
     if (name === 'etc' && supported) return { name, kind: 'overlay', lower: copyOfEtc(scratch) };
     return { name, kind: 'bind', lower };
   };
@@ -118,7 +129,9 @@ export function submountsBelow(mountinfo: string, directories: ReadonlySet<strin
     .split('\n')
     .map((line) => line.split(' ')[4])
     .filter((point) => point !== undefined)
-    .map((point) => point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .map((point) =>
+      point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+    )
     .filter((point) => {
       const [, first = '', second] = point.split('/');
       // What is mounted on files of /etc is the host's own name service configuration, which containers replace.

@@ -1,0 +1,8 @@
+export {
+  createImageTable,
+  type ImageTable,
+  type ImageTableOptions,
+  parseImageOverride,
+} from './images/resolve.ts';
+export type { ImageEntry, ImageHost } from './images/table.ts';
+export { imageHost, type Kubelet, type KubeletOptions, rootLayout, startKubelet } from './kubelet.ts';

@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import {
+  type ContainerProcess,
+  type ExitResult,
+  environmentWords,
+  exitResult,
+  type OutputStream,
+  openStdio,
+} from './container-process.ts';
+import type { PodNetns } from './pod-netns.ts';
+
+export interface ExecSpec {
+  /** Process 1 of the container. */
+  readonly pid: number;
+  readonly netns: PodNetns;
+  readonly argv: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+  readonly workingDir: string;
+  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
+}
+
+/** Runs a command inside a running container. A command that is not there ends with status 127, as env(1) says. */
+export function execInContainer(spec: ExecSpec): ContainerProcess {
+  const { user } = spec;
+  const asUser =
+    user === undefined ? [] : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+  const nsenter = ['nsenter', '--target', String(spec.pid), '--mount', '--uts', '--ipc', '--pid', '--'];
+  const command = [
+    ...(spec.tty ? ['setsid', '--ctty', '--wait'] : []),
+    ...nsenter,
+    ...asUser,
+    ...['env', '--ignore-environment', `--chdir=${spec.workingDir}`],
+    ...environmentWords(spec.env),
+    ...(spec.tty && !spec.env.has('TERM') ? ['TERM=xterm'] : []),
+    ...spec.argv,
+  ];
+  const multiplexer = `/proc/${spec.pid}/root/dev/pts/ptmx`;
+  const stdio = openStdio({ tty: spec.tty, stdin: spec.stdin, multiplexer });
+  const [program = '', ...args] = command;
+  const child = (() => {
+    try {
+      return spec.netns.run(() =>
+        spawn(program, args, {
+          detached: !spec.tty,
+          stdio: [...stdio.child],
+          env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+          cwd: '/',
+        }),
+      );
+    } finally {
+      stdio.closeChildEnds();
+    }
+  })();
+  const outputs = stdio.read(spec.onOutput);
+  const ended = new Promise<ExitResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(exitResult(code, signal)));
+  });
+  const exited = ended.then(async (result) => {
+    await outputs;
+    stdio.close();
+    return result;
+  });
+  exited.catch(() => {});
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    stdin: stdio.stdin,
+    kill(signal) {
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+      // nsenter's child is in its process group, so that both get the signal.
+      if (spec.tty) child.kill(signal);
+      else
+        try {
+          process.kill(-child.pid, signal);
+        } catch {
+          child.kill(signal);
+        }
+    },
+    resize: (size) => stdio.resize(size),
+  };
+}
+
+/** Runs a command to its end, or until `timeoutMs` or `signal` kills it; output is cut at 10 KiB, as a kubelet's probes. */
+export async function runInContainer(
+  spec: Omit<ExecSpec, 'tty' | 'stdin' | 'onOutput'>,
+  signal: AbortSignal,
+): Promise<{ readonly exitCode: number; readonly output: string }> {
+  let output = '';
+  const child = execInContainer({
+    ...spec,
+    tty: false,
+    stdin: false,
+    onOutput: (_, chunk) => {
+      if (output.length < 10_240) output += String(chunk);
+    },
+  });
+  const kill = () => child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  if (signal.aborted) kill();
+  try {
+    const { exitCode } = await child.exited;
+    return { exitCode, output: output.slice(0, 10_240) };
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+}
