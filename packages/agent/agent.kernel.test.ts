@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type IpAddress, parseIp } from '#ip';
 import { type Kernel, linuxKernel } from '#kernel';
-import { NODES } from '#kube-api';
+import { ENDPOINT_SLICES, NODES, SERVICES } from '#kube-api';
 import { FakeKubeClient } from '#kube-client';
 import { silentLogger, sleep, systemClock } from '#runtime';
 import { type Agent, startAgent } from './agent.ts';
@@ -44,7 +44,7 @@ function optionsOf(dir: string, name: string) {
     ...['--node-name', name, '--cluster-cidr', '10.244.0.0/16', '--service-cidr', '10.96.0.0/16'],
     ...['--cluster-dns', '10.96.0.10', '--run-dir', own, '--state-dir', `${own}/state`],
     ...['--cni-conf-dir', `${own}/net.d`, '--cni-bin-dir', `${own}/bin`],
-    ...['--proxy', 'none', '--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'],
+    ...['--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'],
   ]);
   assert.ok(command.kind === 'run');
   return command.options;
@@ -64,7 +64,7 @@ async function createNode(
 }
 
 function inside(name: string, ...command: readonly string[]): string {
-  return execFileSync('ip', ['netns', 'exec', name, ...command], { encoding: 'utf8' });
+  return execFileSync('ip', ['netns', 'exec', name, ...command], { encoding: 'utf8', timeout: 5000 });
 }
 
 describe('agents of two nodes', () => {
@@ -129,6 +129,32 @@ describe('agents of two nodes', () => {
     );
   });
 
+  test('startAgent: Pods reach a Service, the one that is its endpoint too', async () => {
+    await client.create(SERVICES, {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: {
+        clusterIP: '10.96.0.50',
+        clusterIPs: ['10.96.0.50'],
+        ipFamilies: ['IPv4'],
+        ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }],
+      },
+    });
+    await client.create(ENDPOINT_SLICES, {
+      metadata: { name: 'web-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['10.244.2.2'], nodeName: 'node2', conditions: { ready: true } }],
+      ports: [{ port: 8080, protocol: 'TCP', name: '' }],
+    });
+    const server = spawn('ip', ['netns', 'exec', 'b', 'nc', '-lk', '10.244.2.2', '8080'], {
+      stdio: 'ignore',
+    });
+    try {
+      for (const pod of ['a', 'b']) await eventually(() => inside(pod, 'nc', '-zw1', '10.96.0.50', '80'));
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+
   test('startAgent: a restart changes nothing in the kernel, also while the API server is away', async () => {
     // Indices and handles would show that a thing was made anew; IPv6 link-local addresses change by themselves.
     const state = () => {
@@ -190,7 +216,7 @@ async function eventually(check: () => void): Promise<void> {
       check();
       return;
     } catch (error) {
-      if (tries === 100) throw error;
+      if (tries === 40) throw error;
       await sleep(systemClock, 20);
     }
 }

@@ -64,7 +64,9 @@ export class PodNetwork {
         return [new Error(`${formatOperation(operation)}: ${errorMessage(error)}`, { cause: error })];
       }
     });
-    await this.#reconcileMasquerade(plan.masquerade);
+    // Without a Node of its own a node keeps what it has: Nodes are deleted and registered anew under running Pods.
+    if (plan.masquerade !== undefined || !this.#options.masquerade)
+      await this.#reconcileMasquerade(plan.masquerade);
     if (failures.length > 0)
       throw new AggregateError(failures, failures.map((failure) => failure.message).join('; '));
     return { plan, operations, problems: all };
