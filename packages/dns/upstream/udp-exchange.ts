@@ -13,7 +13,7 @@ export function udpExchange(
   upstream: UpstreamAddress,
   query: Uint8Array,
   accept: (reply: Message) => boolean,
-  options: { readonly clock: Clock; readonly timeoutMs: number },
+  options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<Message> {
   const name = formatUpstream(upstream);
   return new Promise((resolve, reject) => {
@@ -21,10 +21,13 @@ export function udpExchange(
     const timer = options.clock.setTimer(options.timeoutMs, () =>
       fail(new UpstreamError(name, 'timeout', `no reply within ${options.timeoutMs} ms`)),
     );
+    const stop = () => fail(new UpstreamError(name, 'closed', 'stopped'));
+    options.signal.addEventListener('abort', stop, { once: true });
     let open = true;
     const finish = () => {
       open = false;
       timer[Symbol.dispose]();
+      options.signal.removeEventListener('abort', stop);
       socket.close();
     };
     const fail = (error: UpstreamError) => {
@@ -40,7 +43,8 @@ export function udpExchange(
       resolve(reply);
     });
     socket.on('connect', () => socket.send(query));
-    socket.connect(upstream.port, upstream.address);
+    if (options.signal.aborted) stop();
+    else socket.connect(upstream.port, upstream.address);
   });
 }
 

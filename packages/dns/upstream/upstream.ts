@@ -38,6 +38,7 @@ export class Upstream implements Disposable {
   readonly #deps: UpstreamDeps;
   readonly #options: UpstreamOptions;
   readonly #stream: StreamExchange;
+  readonly #abort = new AbortController();
   #failures = 0;
   #downUntil = 0;
   #ednsBroken = false;
@@ -65,6 +66,7 @@ export class Upstream implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#abort.abort();
     this.#stream[Symbol.dispose]();
   }
 
@@ -103,7 +105,7 @@ export class Upstream implements Disposable {
         else this.rejectedReplies++;
         return fits;
       },
-      { clock, timeoutMs: this.#options.timeoutMs },
+      { clock, timeoutMs: this.#options.timeoutMs, signal: this.#abort.signal },
     );
     if (!exactCase) this.rejectedReplies++;
     // Forged, or from a server that does not keep the case (0x20): a connection cannot be forged into.
