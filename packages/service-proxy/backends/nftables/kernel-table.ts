@@ -3,17 +3,12 @@ import type { NftPort } from '#kernel';
 import type { NftListing } from './model.ts';
 import type { NftOperation, NftTable } from './operation.ts';
 import { parseListing, UnknownNftError } from './parse.ts';
-import { SETS, TABLE } from './structure.ts';
+import { INTERVAL_SETS, TABLE } from './structure.ts';
 import { chainText, elementText, ruleTexts, setText, tableFamily } from './text.ts';
 import { elementChange } from './wire.ts';
 
 /** Elements in one kernel transaction at most: what fits the send buffer of a process without privileges. */
 const BATCH = 4_000;
-/** Their elements go by script: they are few, and ranges have several forms on the wire. */
-const INTERVAL_SETS: ReadonlySet<string> = new Set(
-  SETS.filter((set) => set.kind === 'interval').map((set) => set.name),
-);
-
 export class KernelTable implements NftTable {
   readonly #nft: NftPort;
   readonly #family: IpFamily;
@@ -84,6 +79,7 @@ export class KernelTable implements NftTable {
   }
 }
 
+/** Whether it is an element in bytes; ranges go by script: they are few, and have several forms on the wire. */
 function isDirect(operation: NftOperation | undefined): boolean {
   return (
     operation !== undefined &&

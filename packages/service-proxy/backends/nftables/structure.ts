@@ -156,3 +156,8 @@ export function factElements(facts: NodeFacts, family: IpFamily): readonly NftEl
 export function rangeText(prefix: IpPrefix): string {
   return prefixLength(prefix) === addressBits(prefixFamily(prefix)) ? prefixAddress(prefix) : prefix;
 }
+
+/** Sets whose elements are prefixes. */
+export const INTERVAL_SETS: ReadonlySet<string> = new Set(
+  SETS.filter((set) => set.kind === 'interval').map((set) => set.name),
+);

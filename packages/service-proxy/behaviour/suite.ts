@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { BehaviourWorld } from './case.ts';
+import { CASES } from './cases.ts';
+
+/**
+ * The behaviour of a backend, case by case.
+ * @param open a fresh world for one case; closed after it
+ * @param skip why a case cannot be shown there, undefined when it can
+ */
+export function describeBehaviour(
+  title: string,
+  open: () => Promise<BehaviourWorld & Partial<AsyncDisposable>>,
+  skip: (name: string) => string | undefined = () => undefined,
+): void {
+  describe(title, () => {
+    for (const { name, states } of CASES) {
+      test(name, { skip: skip(name) ?? false }, async () => {
+        const world = await open();
+        try {
+          for (const state of states) {
+            await world.program(state);
+            for (const { from, to, outcomes } of state.expect) {
+              const seen = await world.attempt(from, to, outcomes);
+              const what = `${state.when ?? 'then'}: ${from} -> ${to.address}:${to.port}/${to.protocol}`;
+              assert.deepEqual([...seen].sort(), [...outcomes].sort(), what);
+            }
+          }
+        } finally {
+          await world[Symbol.asyncDispose]?.();
+        }
+      });
+    }
+  });
+}
