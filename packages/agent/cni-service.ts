@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { AttachmentStore, CniPlugin, CniServer, DataPath, installExecutable } from '#cni';
+import { AttachmentStore, CniPlugin, CniServer, compiledClient, DataPath, installExecutable } from '#cni';
 import type { Kernel, NetworkNamespace } from '#kernel';
 import type { Clock, Logger } from '#runtime';
 import type { Metrics } from './metrics.ts';
@@ -61,7 +61,7 @@ export class CniService implements AsyncDisposable {
     installExecutable({
       binDir: options.cniBinDir,
       socketPath: paths.socket,
-      compiledClient: undefined,
+      compiledClient: compiledClient(),
       searchPath: process.env['PATH'] ?? '',
     });
     return service;

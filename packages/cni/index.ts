@@ -1,6 +1,7 @@
 export { type AddressRange, addressRange } from './address-range.ts';
 export type { Attachment, AttachmentKey } from './attachment.ts';
 export { AttachmentStore } from './attachment-store.ts';
+export { compileClient, compiledClient } from './client/compile.ts';
 export { CONFLIST_NAME, conflist, removeConflist, writeConflist } from './conflist.ts';
 export { BRIDGE, DataPath } from './data-path.ts';
 export { CNI_CODES, type CniCode, CniError } from './errors.ts';

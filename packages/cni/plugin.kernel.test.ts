@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { compileClient } from './client/compile.ts';
 import { startCniNode } from './fixture.ts';
 
 const CONFIG = { cniVersion: '1.1.0', name: 'podway', type: 'podway' };
@@ -20,41 +21,109 @@ function ip(...args: readonly string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8' });
 }
 
-describe('CNI executable, agent and kernel', () => {
-  let node: Awaited<ReturnType<typeof startCniNode>>;
-  before(async () => {
-    node = await startCniNode({ podCidrs: ['10.244.1.0/24', 'fd00:244:1::/64'] });
-  });
-  after(async () => {
-    await node[Symbol.asyncDispose]();
-  });
+const compiled = await compileClient();
+const CLIENTS = [
+  { name: 'script', client: undefined, skip: false },
+  { name: 'compiled', client: compiled, skip: compiled === undefined ? 'no C compiler' : false },
+] as const;
 
-  test('ADD, CHECK, DEL: two Pods reach each other and the node, then nothing is left', async () => {
-    for (const name of ['a', 'b']) node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
-    const results = [];
-    for (const name of ['a', 'b']) {
-      const { exitStatus, output } = await node.run(pod(name, 'ADD'), CONFIG);
-      assert.equal(exitStatus, 0, output);
-      results.push(JSON.parse(output));
-    }
-    assert.deepEqual(
-      results.map(({ ips }) => ips.map((each: { address: string }) => each.address)),
-      [
-        ['10.244.1.2/32', 'fd00:244:1::2/128'],
-        ['10.244.1.3/32', 'fd00:244:1::3/128'],
-      ],
-    );
-    for (const target of ['10.244.1.3', '10.244.1.1', 'fd00:244:1::3', 'fd00:244:1::1'])
-      ip('netns', 'exec', 'a', 'ping', '-c1', '-W2', target);
-    const check = await node.run(pod('a', 'CHECK'), { ...CONFIG, prevResult: results[0] });
-    assert.deepEqual(check, { exitStatus: 0, output: '' });
-    for (const name of ['a', 'b', 'a'])
-      assert.deepEqual(await node.run(pod(name, 'DEL'), CONFIG), { exitStatus: 0, output: '' });
-    assert.equal(node.store.count(), 0);
-    assert.deepEqual(
-      node.node.links.list().map((link) => link.name),
-      ['lo', 'cni0'],
-    );
-    for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
+for (const { name, client, skip } of CLIENTS)
+  describe(`CNI executable (${name}), agent and kernel`, { skip }, () => {
+    let node: Awaited<ReturnType<typeof startCniNode>>;
+    before(async () => {
+      node = await startCniNode({ podCidrs: ['10.244.1.0/24', 'fd00:244:1::/64'], client });
+    });
+    after(async () => {
+      await node[Symbol.asyncDispose]();
+    });
+
+    test('ADD, CHECK, DEL: two Pods reach each other and the node, then nothing is left', async () => {
+      for (const name of ['a', 'b']) node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
+      const results = [];
+      for (const name of ['a', 'b']) {
+        const { exitStatus, output } = await node.run(pod(name, 'ADD'), CONFIG);
+        assert.equal(exitStatus, 0, output);
+        results.push(JSON.parse(output));
+      }
+      assert.deepEqual(
+        results.map(({ ips }) => ips.map((each: { address: string }) => each.address)),
+        [
+          ['10.244.1.2/32', 'fd00:244:1::2/128'],
+          ['10.244.1.3/32', 'fd00:244:1::3/128'],
+        ],
+      );
+      for (const target of ['10.244.1.3', '10.244.1.1', 'fd00:244:1::3', 'fd00:244:1::1'])
+        ip('netns', 'exec', 'a', 'ping', '-c1', '-W2', target);
+      const check = await node.run(pod('a', 'CHECK'), { ...CONFIG, prevResult: results[0] });
+      assert.deepEqual(check, { exitStatus: 0, output: '' });
+      for (const name of ['a', 'b', 'a'])
+        assert.deepEqual(await node.run(pod(name, 'DEL'), CONFIG), { exitStatus: 0, output: '' });
+      assert.equal(node.store.count(), 0);
+      assert.deepEqual(
+        node.node.links.list().map((link) => link.name),
+        ['lo', 'cni0'],
+      );
+      for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
+    });
+
+    test('VERSION: answered without the agent, in the version that was asked with', async () => {
+      const { exitStatus, output } = await node.run({ CNI_COMMAND: 'VERSION' }, { cniVersion: '0.4.0' });
+      assert.equal(exitStatus, 0);
+      assert.deepEqual(JSON.parse(output), {
+        cniVersion: '0.4.0',
+        supportedVersions: ['0.3.1', '0.4.0', '1.0.0', '1.1.0'],
+      });
+    });
+
+    test('errors: exit status 1 and an error result that names the field', async () => {
+      const cases: readonly (readonly [Readonly<Record<string, string>>, unknown, number, RegExp])[] = [
+        [pod('a', 'BAD'), CONFIG, 4, /CNI_COMMAND/],
+        [pod('../a', 'ADD'), CONFIG, 4, /CNI_CONTAINERID/],
+        [pod('a', 'ADD', { CNI_IFNAME: 'a/b' }), CONFIG, 4, /CNI_IFNAME/],
+        [pod('a', 'ADD', { CNI_NETNS: '/run/netns/../x' }), CONFIG, 4, /CNI_NETNS/],
+        [pod('a', 'ADD', { CNI_NETNS: '/proc/self/ns/net' }), CONFIG, 4, /the node's own/],
+        [pod('a', 'ADD', { CNI_ARGS: 'x' }), CONFIG, 4, /CNI_ARGS/],
+        [pod('nowhere', 'ADD'), CONFIG, 3, /CNI_NETNS/],
+        [pod('a', 'ADD'), '{', 6, /not JSON/],
+        [pod('a', 'ADD'), { ...CONFIG, cniVersion: '9.9.9' }, 1, /cniVersion/],
+        [pod('a', 'ADD'), { ...CONFIG, name: '../x' }, 7, /name/],
+        [pod('a', 'ADD'), { ...CONFIG, runtimeConfig: { ips: ['10.9.9.9'] } }, 7, /runtimeConfig\.ips/],
+        [pod('a', 'CHECK'), CONFIG, 3, /no attachment/],
+        [pod('a', 'GC'), CONFIG, 7, /valid-attachments/],
+        [pod('a', 'ADD'), 'x'.repeat(2 ** 20 + 1), 6, /larger than/],
+      ];
+      for (const [environment, config, code, message] of cases) {
+        const { exitStatus, output } = await node.run(environment, config);
+        const result = JSON.parse(output);
+        assert.deepEqual([exitStatus, result.code], [1, code], output);
+        assert.match(result.msg, message);
+      }
+      assert.equal(node.store.count(), 0);
+    });
+
+    test('GC: ends what the runtime does not list, and only that', async () => {
+      for (const name of ['a', 'b']) {
+        node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
+        assert.equal((await node.run(pod(name, 'ADD'), CONFIG)).exitStatus, 0);
+      }
+      const valid = [{ containerID: 'b', ifname: 'eth0' }];
+      const gc = await node.run({ CNI_COMMAND: 'GC' }, { ...CONFIG, 'cni.dev/valid-attachments': valid });
+      assert.deepEqual(gc, { exitStatus: 0, output: '' });
+      assert.deepEqual(
+        node.store.list().map(({ containerId }) => containerId),
+        ['b'],
+      );
+      await node.run(pod('b', 'DEL'), CONFIG);
+      for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
+    });
+
+    test('agent away: ADD says to try again later, DEL lets the Pod go', async () => {
+      await node.server[Symbol.asyncDispose]();
+      const add = await node.run(pod('a', 'ADD'), CONFIG);
+      assert.equal(add.exitStatus, 1);
+      const { code, details } = JSON.parse(add.output);
+      assert.equal(code, 11);
+      assert.match(details, /agent\.sock/);
+      assert.deepEqual(await node.run(pod('a', 'DEL'), CONFIG), { exitStatus: 0, output: '' });
+    });
   });
-});
