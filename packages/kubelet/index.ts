@@ -1,3 +1,4 @@
+export { type CniAttachment, CniInvoker, type CniOptions } from './cni/invoker.ts';
 export {
   createImageTable,
   type ImageTable,

@@ -8,23 +8,26 @@ import type { BootMark } from './records.ts';
 import type { ProcessStatus } from './supervised-process.ts';
 
 /** What a running lab can be asked, at a socket in its directory. */
-export type ControlRequest =
-  | { readonly kind: 'status' }
-  | {
-      readonly kind: 'pod';
-      readonly namespace: string;
-      readonly name: string;
-      readonly container: string | undefined;
-    };
+export type ControlRequest = { readonly kind: 'status' } | ({ readonly kind: 'pod' } & PodRequest);
+
+export interface PodRequest {
+  readonly namespace: string;
+  readonly name: string;
+  /** The first one unless told. */
+  readonly container: string | undefined;
+}
 
 export interface SupervisorStatus {
   readonly processes: readonly ProcessStatus[];
   readonly marks: readonly BootMark[];
 }
 
-/** A process of a Pod, as the lab numbers it. */
+/** Process 1 of a container. */
 export interface PodProcess {
+  /** As the lab numbers it. */
   readonly pid: number;
+  /** `NAME=VALUE`. */
+  readonly environment: readonly string[];
 }
 
 type Answer<T> = { readonly ok: T } | { readonly error: string };

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { addressAt } from '#ip';
 import type { Kernel, NetworkNamespace } from '#kernel';
-import { CniInvoker } from '../kubelet/cni/invoker.ts';
+import { CniInvoker } from '#kubelet';
 import { CLUSTER_DNS, CLUSTER_DOMAIN, SERVICE_CIDR } from './addresses.ts';
 import { nodePaths } from './agent-process.ts';
 import { LabError } from './errors.ts';

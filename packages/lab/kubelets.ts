@@ -1,29 +1,119 @@
+import { createWriteStream, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Kernel } from '#kernel';
-import type { Topology } from './apply-topology.ts';
-import type { PodProcess } from './control-socket.ts';
-import type { LabPaths } from './paths.ts';
-import type { LabRecord } from './records.ts';
+import { createKubeClient, loadKubeconfig } from '#kube-client';
+import {
+  createImageTable,
+  type ImageTable,
+  imageHost,
+  parseImageOverride,
+  rootLayout,
+  startKubelet,
+} from '#kubelet';
+import { errorMessage, InvalidInputError, type Logger, streamLogger } from '#runtime';
+import { CLUSTER_DNS, CLUSTER_DOMAIN, nodeAddress, nodeNames } from './addresses.ts';
+import { nodePaths } from './agent-process.ts';
+import type { PodProcess, PodRequest } from './control-socket.ts';
+import { LabError } from './errors.ts';
+import type { LabOptions } from './options.ts';
+import { type LabPaths, logPath, netnsPath } from './paths.ts';
 
 export interface KubeletsOptions {
-  readonly names: readonly string[];
-  readonly record: LabRecord;
+  readonly options: LabOptions;
   readonly paths: LabPaths;
-  readonly topology: Topology;
   readonly kernel: Kernel;
+  /** The command that this program is run by. */
   readonly program: readonly string[];
+  readonly logger: Logger;
 }
 
+/** The kubelets of all nodes: objects of the supervisor's process. */
 export interface Kubelets extends AsyncDisposable {
-  podProcess(pod: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly container: string | undefined;
-  }): Promise<PodProcess>;
+  /** @throws LabError when no such Pod, or container of it, runs */
+  podProcess(request: PodRequest): PodProcess;
 }
 
-export async function startKubelets(_options: KubeletsOptions): Promise<Kubelets> {
-  return {
-    podProcess: async () => ({ pid: 0 }),
-    [Symbol.asyncDispose]: async () => {},
+export async function startKubelets({
+  options,
+  paths,
+  kernel,
+  program,
+  logger,
+}: KubeletsOptions): Promise<Kubelets> {
+  await using parts = new AsyncDisposableStack();
+  const images = await imagesOf(options, program);
+  const layout = rootLayout('/run/podway', logger);
+  const start = async (nodeName: string, index: number) => {
+    const node = nodePaths(nodeName);
+    const config = await loadKubeconfig({ paths: [node.kubeconfig] });
+    const client = parts.use(createKubeClient(config, {}, { userAgent: `podway-kubelet/${nodeName}` }));
+    const log = createWriteStream(logPath(paths, `kubelet-${nodeName}`), { flags: 'a', mode: 0o600 });
+    const kubelet = await startKubelet({
+      nodeName,
+      nodeAddresses: [nodeAddress(index + 1)],
+      netnsPath: netnsPath(nodeName),
+      runDir: node.directory,
+      cniConfDir: node.cniConf,
+      cniBinDir: node.cniBin,
+      logDir: join(paths.logs, 'pods'),
+      client,
+      kernel,
+      clusterDns: [CLUSTER_DNS],
+      clusterDomain: CLUSTER_DOMAIN,
+      images,
+      layout,
+      visiblePaths: visiblePaths(program),
+      logger: streamLogger('info', log),
+    });
+    return parts.use(kubelet);
   };
+  const kubelets = await Promise.all(nodeNames(options.nodes).map(start));
+  const owned = parts.move();
+  return {
+    podProcess: ({ namespace, name, container }) => {
+      const pod = kubelets
+        .map((kubelet) => kubelet.findPod(namespace, name))
+        .find((found) => found !== undefined);
+      if (pod === undefined) throw new LabError(`there is no Pod ${name} in namespace ${namespace}`);
+      const found = pod.containers.find(
+        (each) => (container === undefined && each.kind === 'app') || each.name === container,
+      );
+      const pid = found?.running?.process.pid;
+      if (pid === undefined)
+        throw new LabError(
+          `container ${container ?? found?.name ?? ''} of Pod ${namespace}/${name} does not run`,
+        );
+      return { pid, environment: readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean) };
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function imagesOf(options: LabOptions, program: readonly string[]): Promise<ImageTable> {
+  return createImageTable({
+    host: await imageHost(),
+    builtinCommand: [...program, 'builtin'],
+    overrides: imageLines(options).map(parseImageOverride),
+  });
+}
+
+/** `IMAGE=COMMAND` lines, from flags and file; empty lines and lines that begin with # say nothing. */
+export function imageLines({
+  images,
+  imagesFile,
+}: Pick<LabOptions, 'images' | 'imagesFile'>): readonly string[] {
+  if (imagesFile === undefined) return images;
+  let text: string;
+  try {
+    text = readFileSync(imagesFile, 'utf8');
+  } catch (error) {
+    throw new InvalidInputError('images', imagesFile, `cannot be read: ${errorMessage(error)}`);
+  }
+  const lines = text.split('\n').map((line) => line.trim());
+  return [...images, ...lines.filter((line) => line !== '' && !line.startsWith('#'))];
+}
+
+/** Where this program and its Node lie: built-in servers run from there inside Pods. */
+function visiblePaths(program: readonly string[]): readonly string[] {
+  return program.filter((word) => word.startsWith('/')).map((path) => dirname(path));
 }

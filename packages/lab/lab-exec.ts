@@ -66,9 +66,12 @@ async function insideCommand(control: string, target: ExecTarget): Promise<reado
     case 'netns':
       return target.name === ROUTER ? [] : ['nsenter', `--net=${netnsPath(target.name)}`, '--'];
     case 'pod': {
-      const { pid } = await askControl<PodProcess>(control, target);
+      const { pid, environment } = await askControl<PodProcess>(control, target);
       const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
-      return ['nsenter', '--target', String(pid), ...namespaces, '--root', '--wd=/', '--'];
+      return [
+        ...['nsenter', '--target', String(pid), ...namespaces, '--'],
+        ...['env', '--ignore-environment', `TERM=${process.env['TERM'] ?? 'dumb'}`, ...environment],
+      ];
     }
   }
 }

@@ -125,7 +125,13 @@ class Lab implements AsyncDisposable {
     const [first = ''] = names;
     const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, this.#logger));
     const kubelets = this.#parts.use(
-      await startKubelets({ names, record, paths: this.#paths, topology, kernel, program: this.#program }),
+      await startKubelets({
+        options: record.options,
+        paths: this.#paths,
+        kernel,
+        program: this.#program,
+        logger: this.#logger,
+      }),
     );
     this.#parts.use(
       serveControl(this.#paths.control, async (request) => {

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
+import { type Account, createAccount } from './account.ts';
+import { type Outcome, output, type RunOptions, run } from './run.ts';
+
+/** The launcher of this checkout. */
+export const PODWAY = resolve(import.meta.dirname, '../../../podway');
+
+/** What `podway lab up -o json` prints. */
+export interface UpReport {
+  readonly name: string;
+  readonly nodes: readonly { readonly name: string; readonly ip: string; readonly podCIDR: string }[];
+  readonly kubeconfig: string;
+  readonly bootMilliseconds: number;
+  readonly dnsMilliseconds: number | null;
+}
+
+export interface TestLabOptions {
+  readonly nodes?: number;
+  /** Further flags of `lab up`. */
+  readonly flags?: readonly string[];
+  /** root unless told, or whoever runs the test. */
+  readonly account?: Account['kind'];
+}
+
+/** A lab of a test's own. Disposing it takes it down, whatever the test did to it. */
+export interface TestLab extends AsyncDisposable {
+  readonly name: string;
+  readonly up: UpReport;
+  readonly account: Account;
+  readonly client: KubeClient;
+  /** `podway lab SUBCOMMAND --name NAME ARGS…`: its standard output. */
+  lab(subcommand: string, ...args: readonly string[]): Promise<string>;
+  /** Standard output of kubectl on this lab; throws what it said when it fails. */
+  kubectl(...args: readonly string[]): Promise<string>;
+  /** The same, however it ends, with input if given. */
+  runKubectl(args: readonly string[], options?: Pick<RunOptions, 'input' | 'timeoutMs'>): Promise<Outcome>;
+  /** Standard output of a command in a node's network, `router`, or `outside`. */
+  exec(place: string, ...command: readonly string[]): Promise<string>;
+  /** The same inside a Pod; `pod` is NAME, or NAMESPACE/NAME. */
+  execInPod(pod: string, ...command: readonly string[]): Promise<string>;
+  runIn(
+    place: string,
+    command: readonly string[],
+    options?: Pick<RunOptions, 'input' | 'timeoutMs'>,
+  ): Promise<Outcome>;
+}
+
+/** Starts a lab and resolves when it is ready. */
+export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
+  const account = createAccount(options.account ?? (process.getuid?.() === 0 ? 'root' : 'ordinary'));
+  const name = `test-${randomUUID().slice(0, 8)}`;
+  const podway = (subcommand: string, ...args: readonly string[]) =>
+    account.command([PODWAY, 'lab', subcommand, '--name', name, ...args]);
+  const runOptions = { env: account.env };
+  const down = async () => {
+    await run(podway('down'), runOptions);
+    account[Symbol.dispose]();
+  };
+  try {
+    const flags = [
+      ...(options.nodes === undefined ? [] : ['--nodes', String(options.nodes)]),
+      ...(options.flags ?? []),
+    ];
+    const up = JSON.parse(await output(podway('up', '-o', 'json', ...flags), runOptions)) as UpReport;
+    const client = createKubeClient(await loadKubeconfig({ paths: [up.kubeconfig] }));
+    const kubectlOptions = { env: { ...account.env, KUBECONFIG: up.kubeconfig } };
+    return {
+      name,
+      up,
+      account,
+      client,
+      lab: (subcommand, ...args) => output(podway(subcommand, ...args), runOptions),
+      kubectl: (...args) => output(account.command(['kubectl', ...args]), kubectlOptions),
+      runKubectl: (args, more) => run(account.command(['kubectl', ...args]), { ...kubectlOptions, ...more }),
+      exec: (place, ...command) => output(podway('exec', place, '--', ...command), runOptions),
+      execInPod: (pod, ...command) => output(podway('exec', ...podWords(pod), '--', ...command), runOptions),
+      runIn: (place, command, more) =>
+        run(podway('exec', place, '--', ...command), { ...runOptions, ...more }),
+      [Symbol.asyncDispose]: async () => {
+        client[Symbol.dispose]();
+        await down();
+      },
+    };
+  } catch (error) {
+    await down();
+    throw error;
+  }
+}
+
+function podWords(pod: string): readonly string[] {
+  const [first = '', second] = pod.split('/');
+  return second === undefined ? ['-n', 'default', first] : ['-n', first, second];
+}
+
+/** A file of `examples/`. */
+export function examplePath(file: string): string {
+  return join(resolve(import.meta.dirname, '../../../examples'), file);
+}
