@@ -185,6 +185,13 @@ describe('agents of two nodes', () => {
     assert.deepEqual(state(), before);
   });
 
+  test('startAgent: a route that somebody deletes is there again', async () => {
+    inside('node1', 'ip', 'route', 'del', '10.244.2.0/24');
+    await eventually(() =>
+      assert.match(inside('node1', 'ip', 'route'), /10\.244\.2\.0\/24 via 172\.30\.0\.12/),
+    );
+  });
+
   test('startAgent: a node that changes its address is followed, one that goes is forgotten', async () => {
     inside('node2', 'ip', 'address', 'add', '172.30.0.99/16', 'dev', 'eth0');
     const node = await client.get(NODES, { name: 'node2' });

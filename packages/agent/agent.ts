@@ -45,7 +45,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   const network = createPodNetwork(options, netns, part('pod-network'));
   const { promise: ready, resolve: becomeReady } = Promise.withResolvers<void>();
   const podNetwork = starting.use(
-    new Reconciler({ name: 'pod network', logger, clock }, async () => {
+    new Reconciler({ name: 'pod network', logger, clock, coalesceMs: 2 }, async () => {
       if (!nodes.hasSynced) return;
       cni.setRanges(podRanges(options.nodeName, nodes.list(), network));
       const { plan, problems } = await network.reconcile(nodes.list());
@@ -58,6 +58,16 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   );
   starting.use(nodes.onChange(() => podNetwork.trigger()));
   void nodes.synced.then(() => podNetwork.trigger());
+  // What others change under us: an address that comes or goes, a route of ours that is gone, a bridge taken down.
+  starting.use(
+    netns.monitor((event) => {
+      const isOurs =
+        event.kind === 'overrun' ||
+        event.kind === 'address' ||
+        (event.kind === 'route' && event.change === 'del');
+      if (isOurs) podNetwork.trigger();
+    }),
+  );
 
   if (options.proxy === 'nftables')
     starting.use(

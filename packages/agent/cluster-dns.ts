@@ -1,6 +1,6 @@
 import { createDnsServer, type DnsServer } from '#dns';
 import { addressBits, familyOf, type IpAddress, type IpPrefix } from '#ip';
-import type { NetworkNamespace } from '#kernel';
+import { ensureAddressHolder, type NetworkNamespace } from '#kernel';
 import type { EndpointSlice, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
@@ -54,9 +54,7 @@ export function startClusterDns(deps: ClusterDnsDeps, options: ClusterDnsOptions
 
 /** Makes the link and exactly these addresses on it; writes only differences. */
 function prepareDnsLink({ links, addresses }: NetworkNamespace, wanted: readonly IpAddress[]): void {
-  const link = links.get(DNS_LINK);
-  if (link === undefined) links.add({ kind: 'dummy', name: DNS_LINK, up: true });
-  else if (!link.up) links.set(DNS_LINK, { up: true });
+  ensureAddressHolder(links, DNS_LINK);
   const present = addresses.list({ link: DNS_LINK }).filter(({ scope }) => scope !== 'link');
   for (const old of present) if (!wanted.includes(old.address)) addresses.delete(old);
   for (const address of wanted)

@@ -14,7 +14,7 @@ import { CniServer } from './socket-server.ts';
 /** Tests only: a node whose Pods are wired by the real executable, in the test's own namespaces. */
 export async function startCniNode(options: {
   readonly podCidrs: readonly string[];
-  readonly client?: string;
+  readonly client?: string | undefined;
 }) {
   await using starting = new AsyncDisposableStack();
   const kernel = linuxKernel();
