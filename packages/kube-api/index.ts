@@ -10,6 +10,7 @@ export {
   matchesServiceSelector,
   parseLabelSelector,
 } from './labelSelector.ts';
+export { ATOMIC_OBJECTS, MERGE_RULES, type MergeRule, mergeRule } from './mergeRules.ts';
 export { apiVersionOf, controllerOf, type KubeObject, nameKey, objectKey, resourcePath } from './metadata.ts';
 export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';
