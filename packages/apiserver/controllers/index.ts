@@ -1,0 +1,1 @@
+export { type ControllersConfig, type ControllersDeps, startControllers } from './start-controllers.ts';
