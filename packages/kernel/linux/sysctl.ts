@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { isKernelError, KernelError } from '../errors.ts';
+import { isKernelError } from '../errors.ts';
 import type { SysctlPort } from '../ports.ts';
+import { sysctlPath } from '../sysctl-path.ts';
 import { wrapFileErrors } from './netns-files.ts';
 
 /** Reads and writes /proc/sys/net, whose content is that of the reading thread's namespace. */
@@ -29,17 +30,4 @@ export class LinuxSysctl implements SysctlPort {
       wrapFileErrors('set sysctl', `${key} = ${value}`, () => writeFileSync(path, value, { flag: 'r+' })),
     );
   }
-}
-
-/** sysctl(8): dots separate, and a slash stands for a dot inside a name. @throws KernelError `EINVAL` */
-export function sysctlPath(key: string): string {
-  const parts = key.split('.').map((part) => part.replaceAll('/', '.'));
-  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')))
-    throw new KernelError({
-      errno: 'EINVAL',
-      operation: 'use sysctl',
-      object: key,
-      detail: 'not a sysctl key',
-    });
-  return `/proc/sys/${parts.join('/')}`;
 }

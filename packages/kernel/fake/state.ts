@@ -1,0 +1,154 @@
+import type { IpAddress, MacAddress } from '#ip';
+import { parseMac } from '#ip';
+import { KernelError } from '../errors.ts';
+import type {
+  ConntrackEntry,
+  FdbEntry,
+  InterfaceAddress,
+  LinkKind,
+  Neighbour,
+  NetworkEvent,
+  NetworkEventKind,
+  Route,
+  VxlanOptions,
+} from '../ports.ts';
+
+export interface FakeLink {
+  readonly kind: LinkKind;
+  netns: NamespaceState;
+  index: number;
+  name: string;
+  mac: MacAddress;
+  mtu: number;
+  up: boolean;
+  master: FakeLink | undefined;
+  peer: FakeLink | undefined;
+  alias: string | undefined;
+  hairpin: boolean;
+  vxlan: VxlanOptions | undefined;
+}
+
+export interface FakeNftSet {
+  readonly map: boolean;
+  readonly timeout: boolean;
+  /** By key in hexadecimal: data in one comparable text. */
+  readonly elements: Map<string, string>;
+}
+
+export interface FakeNftTable {
+  readonly sets: Map<string, FakeNftSet>;
+  readonly chains: Set<string>;
+}
+
+/** What Linux keeps for one network namespace, as far as the fake models it. */
+export class NamespaceState {
+  readonly inode: number;
+  readonly links = new Map<string, FakeLink>();
+  readonly addresses: InterfaceAddress[] = [];
+  /** Routes somebody added; those the kernel makes for addresses are computed. */
+  readonly routes: Route[] = [];
+  readonly neighbours: Neighbour[] = [];
+  readonly fdb: FdbEntry[] = [];
+  readonly sysctls = new Map<string, string>();
+  readonly nftTables = new Map<string, FakeNftTable>();
+  readonly nftScripts: string[] = [];
+  readonly conntrack: ConntrackEntry[] = [];
+  readonly listeners = new Set<{
+    readonly kinds: readonly NetworkEventKind[];
+    readonly listener: (event: NetworkEvent) => void;
+  }>();
+  /** Handles and pins that keep it alive. */
+  users = 0;
+  #nextIndex = 1;
+
+  constructor(inode: number) {
+    this.inode = inode;
+    this.insert({
+      ...BLANK,
+      netns: this,
+      kind: 'loopback',
+      name: 'lo',
+      mac: parseMac('00:00:00:00:00:00'),
+      mtu: 65536,
+    });
+  }
+
+  /** Puts a link in, giving it an index. */
+  insert(link: Omit<FakeLink, 'index'>): FakeLink {
+    const placed: FakeLink = Object.assign(link, { netns: this, index: this.#nextIndex++ });
+    this.links.set(placed.name, placed);
+    this.emit('link', 'new', placed.index);
+    return placed;
+  }
+
+  requireLink(name: string, operation: string, object: string): FakeLink {
+    const link = this.links.get(name);
+    if (link === undefined)
+      throw new KernelError({ errno: 'ENODEV', operation, object, detail: `there is no link ${name}` });
+    return link;
+  }
+
+  /** Takes a link out with all that stands on it; ports of a bridge become free. */
+  remove(link: FakeLink): void {
+    this.links.delete(link.name);
+    this.forget(link);
+    for (const other of this.links.values()) if (other.master === link) release(other);
+    this.emit('link', 'del', link.index);
+  }
+
+  forget(link: FakeLink): void {
+    drop(this.addresses, ({ link: name }) => name === link.name);
+    drop(this.neighbours, ({ link: name }) => name === link.name);
+    drop(this.fdb, ({ link: name }) => name === link.name);
+    this.dropRoutes(link);
+  }
+
+  /** A link that goes down takes its routes with it. */
+  dropRoutes(link: FakeLink): void {
+    drop(this.routes, ({ link: name }) => name === link.name);
+  }
+
+  isLocal(address: IpAddress): boolean {
+    return this.addresses.some((own) => own.address === address);
+  }
+
+  release(): void {
+    if (--this.users > 0) return;
+    for (const link of [...this.links.values()]) {
+      this.remove(link);
+      link.peer?.netns.remove(link.peer);
+    }
+  }
+
+  /** Listeners hear of a change after the call that made it. */
+  emit(kind: NetworkEventKind, change: 'new' | 'del', ifindex: number): void {
+    for (const entry of this.listeners)
+      if (entry.kinds.includes(kind))
+        queueMicrotask(() => this.listeners.has(entry) && entry.listener({ kind, change, ifindex }));
+  }
+}
+
+export const BLANK = {
+  up: false,
+  mtu: 1500,
+  master: undefined,
+  peer: undefined,
+  alias: undefined,
+  hairpin: false,
+  vxlan: undefined,
+} as const;
+
+export function release(port: FakeLink): void {
+  port.master = undefined;
+  port.hairpin = false;
+}
+
+/** Removes what matches; true when something did. */
+export function drop<T>(list: T[], matches: (item: T) => boolean): boolean {
+  const before = list.length;
+  for (let i = list.length - 1; i >= 0; i--) {
+    const item = list[i];
+    if (item !== undefined && matches(item)) list.splice(i, 1);
+  }
+  return list.length < before;
+}
