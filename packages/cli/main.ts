@@ -16,8 +16,14 @@ switch (word) {
     break;
   }
   case 'lab-supervisor': {
-    const { runLabSupervisor } = await import('#lab');
+    const { loadSupervisor } = await import('#lab');
+    const { runLabSupervisor } = await loadSupervisor();
     process.exit(await runLabSupervisor(rest, program, process.env));
+    break;
+  }
+  case 'apiserver': {
+    const { runApiServer } = await import('#apiserver');
+    await runApiServer(rest);
     break;
   }
   default: {

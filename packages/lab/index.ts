@@ -24,6 +24,7 @@ export {
 export { type LabPaths, labPaths, labsDirectory, logPath } from './paths.ts';
 export { processStartedAt } from './process-identity.ts';
 export type { BootMark, BootResult, LabNode } from './records.ts';
-export { runLabSupervisor } from './supervisor.ts';
+/** The supervisor carries kubelets and kernel with it: loaded by who runs one. */
+export const loadSupervisor = () => import('./supervisor.ts');
 export { formatTopologyOperation, planTopology, type TopologyOperation } from './topology.ts';
 export { labUp, type UpRequest, type UpResult } from './up.ts';
