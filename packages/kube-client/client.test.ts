@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { CONFIG_MAPS, PODS } from '#kube-api';
 import { type Clock, FakeClock } from '#runtime';
 import { createKubeClient, type KubeClientOptions } from './client.ts';
-import { kubeClientConformance } from './conformance.ts';
+import { kubeClientConformance } from './conformance/index.ts';
 import { ApiError, ApiUnreachableError } from './errors.ts';
 import { FakeKubeClient } from './fake/fake-client.ts';
 import { serveKubeClient } from './fake/fake-server.ts';

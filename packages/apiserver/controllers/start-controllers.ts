@@ -1,4 +1,4 @@
-import { type IpPrefix, parsePrefix, prefixFamily } from '#ip';
+import { addressBits, parsePrefix, prefixFamily, prefixLength } from '#ip';
 import type { KubeClient } from '#kube-client';
 import { type Clock, InvalidInputError, type Logger, type Random } from '#runtime';
 import type { ControllerContext } from './base/context.ts';
@@ -18,8 +18,10 @@ import { startDeploymentController } from './workloads/deployment.ts';
 import { startReplicaSetController } from './workloads/replicaset.ts';
 
 export interface ControllersConfig {
-  /** The Pods' ranges, one a family: `10.244.0.0/16`. Every node gets a /24 or a /64 of each. */
-  readonly clusterCidrs: readonly string[];
+  /** The Pods' ranges, one a family: `10.244.0.0/16`. Every node gets a network of each. */
+  readonly podCidrs: readonly string[];
+  /** Prefix length of a node's network, by position in podCidrs; 24 and 64 unless told. */
+  readonly nodeCidrMaskSizes?: readonly number[];
   /** PEM: what Pods find as kube-root-ca.crt. */
   readonly rootCa: string;
   /** A kubelet silent for so long is taken for gone. Milliseconds; 40 s unless told. */
@@ -43,7 +45,7 @@ export interface ControllersDeps {
 export function startControllers(deps: ControllersDeps): AsyncDisposable {
   const { client, clock, config } = deps;
   const logger = deps.logger.with({ component: 'controllers' });
-  const ranges = podRanges(config.clusterCidrs);
+  const ranges = podRanges(config);
   const shared = { client, clock, logger, ...(deps.random === undefined ? {} : { random: deps.random }) };
   const informers = createInformers(client, { ...shared, retryMs: { first: 20, max: 2000 } });
   const contextOf = (component: string): ControllerContext => ({
@@ -84,14 +86,19 @@ export function startControllers(deps: ControllersDeps): AsyncDisposable {
   };
 }
 
-function podRanges(cidrs: readonly string[]): readonly PodRange[] {
-  const ranges = cidrs.map((text) => rangeOf(parsePrefix(text)));
-  const families = new Set(ranges.map(({ cidr }) => prefixFamily(cidr)));
-  if (families.size < ranges.length)
-    throw new InvalidInputError('clusterCidrs', cidrs, 'at most one range a family');
+function podRanges({ podCidrs, nodeCidrMaskSizes = [] }: ControllersConfig): readonly PodRange[] {
+  const ranges = podCidrs.map((text, index) => {
+    const cidr = parsePrefix(text);
+    const nodeLength = nodeCidrMaskSizes[index] ?? (prefixFamily(cidr) === 'IPv4' ? 24 : 64);
+    if (nodeLength < prefixLength(cidr) || nodeLength > addressBits(prefixFamily(cidr)))
+      throw new InvalidInputError(
+        'nodeCidrMaskSizes',
+        nodeLength,
+        `no network of this length lies in ${cidr}`,
+      );
+    return { cidr, nodeLength };
+  });
+  if (new Set(ranges.map(({ cidr }) => prefixFamily(cidr))).size < ranges.length)
+    throw new InvalidInputError('podCidrs', podCidrs, 'at most one range a family');
   return ranges;
-}
-
-function rangeOf(cidr: IpPrefix): PodRange {
-  return { cidr, nodeLength: prefixFamily(cidr) === 'IPv4' ? 24 : 64 };
 }

@@ -1,4 +1,4 @@
-import { kubeClientConformance } from '../conformance.ts';
+import { kubeClientConformance } from '../conformance/index.ts';
 import { FakeKubeClient } from './fake-client.ts';
 
 kubeClientConformance('fake', async () => ({

@@ -42,7 +42,7 @@ export function clusterSuite(
         clock: systemClock,
         logger: silentLogger,
         config: {
-          clusterCidrs: ['10.244.0.0/16', 'fd00:10:244::/48'],
+          podCidrs: ['10.244.0.0/16', 'fd00:10:244::/48'],
           rootCa: 'ROOT CA',
           nodeGraceMs: 60_000,
         },
