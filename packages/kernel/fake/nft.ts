@@ -1,4 +1,5 @@
 import { KernelError } from '../errors.ts';
+import { checkElement, describeElement } from '../nft-element.ts';
 import type { NftElementChange, NftFamily, NftPort } from '../ports.ts';
 import { FakeLimitError } from './limit-error.ts';
 import { type NftDeclaration, parseNftScript } from './nft-script.ts';
@@ -70,13 +71,14 @@ export class FakeNft implements NftPort {
   }
 
   #change(tables: ReadonlyMap<string, FakeNftTable>, change: NftElementChange): void {
+    checkElement(change);
     const set = this.#set(tables, change);
     const key = [change.key, change.keyEnd ?? []].flatMap((parts) => parts.map(hex)).join('.');
     const fail = (errno: string) =>
       new KernelError({
         errno,
         operation: 'change nft elements',
-        object: `${change.op} ${change.family} ${change.table} ${change.set} { ${key} }`,
+        object: describeElement(change),
       });
     if (change.op === 'delete') {
       if (!set.elements.delete(key)) throw fail('ENOENT');

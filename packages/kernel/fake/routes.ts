@@ -113,8 +113,11 @@ export class FakeRoutes implements RoutePort {
       throw fail('ENODEV', 'neither a link nor a gateway');
     if (nextHop && link !== undefined && !link.up) throw fail('ENETDOWN', 'the link is down');
     if (spec.gateway !== undefined) {
-      if (familyOf(spec.gateway) !== family) throw fail('EINVAL', 'the gateway is of the other family');
-      if (this.#state.isLocal(spec.gateway)) throw fail('EINVAL', 'the gateway is an own address');
+      if (family === 'IPv6' && familyOf(spec.gateway) === 'IPv4')
+        throw fail('EINVAL', 'an IPv4 gateway for an IPv6 destination');
+      // IPv4 takes its own address for a gateway.
+      if (family === 'IPv6' && this.#state.isLocal(spec.gateway))
+        throw fail('EINVAL', 'the gateway is an own address');
       if (spec.onlink && link === undefined) throw fail('EINVAL', 'onlink needs a link');
       if (!spec.onlink) {
         const way = best(this.#connected(), spec.gateway, spec.link);

@@ -1,8 +1,9 @@
 import { errnoName, isKernelError, KernelError } from '../errors.ts';
 import { parseError } from '../netlink/acknowledgement.ts';
-import { type ElementMessage, encodeElementBatch, NFT_COMMENT_MAX } from '../netlink/nft-elements.ts';
+import { type ElementMessage, encodeElementBatch } from '../netlink/nft-elements.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
+import { checkElement, describeElement, describeSet } from '../nft-element.ts';
 import type { NftElementChange } from '../ports.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 
@@ -25,7 +26,7 @@ export async function changeElements(
   socket: NetlinkSocket,
   changes: readonly NftElementChange[],
 ): Promise<void> {
-  for (const change of changes) validate(change);
+  for (const change of changes) checkElement(change);
   const writer = new NetlinkWriter(Math.max(1024, changes.length * 96));
   const messages = encodeElementBatch(writer, changes, () => socket.nextSequence());
   const bytes = writer.bytes();
@@ -98,25 +99,10 @@ function blame(
   const position = offset === undefined ? -1 : message.starts.findLastIndex((start) => start <= offset);
   const change = position < 0 ? undefined : changes[message.first + position];
   if (change === undefined) return describeSet(head);
-  const key = change.key.map((part) => Buffer.from(part).toString('hex')).join(' . ');
-  return `${change.op} ${describeSet(change)} { ${key} }${change.comment === undefined ? '' : ` (${change.comment})`}`;
+  return describeElement(change);
 }
 
 function describe(changes: readonly NftElementChange[]): string {
   const [first] = changes;
   return first === undefined ? 'nothing' : `${changes.length} of ${describeSet(first)}`;
-}
-
-function describeSet({ family, table, set }: NftElementChange): string {
-  return `${family} ${table} ${set}`;
-}
-
-function validate(change: NftElementChange): void {
-  if (change.comment !== undefined && Buffer.byteLength(change.comment) > NFT_COMMENT_MAX)
-    throw new KernelError({
-      errno: 'EINVAL',
-      operation: OPERATION,
-      object: describeSet(change),
-      detail: `a comment has at most ${NFT_COMMENT_MAX} bytes: ${JSON.stringify(change.comment)}`,
-    });
 }

@@ -24,9 +24,8 @@ const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
 const NFTA_VERDICT_CHAIN = 2;
-/** libnftnl's udata type of an element's comment, and the length nft allows it. */
+/** libnftnl's udata type of an element's comment. */
 const UDATA_COMMENT = 0;
-export const NFT_COMMENT_MAX = 128;
 
 const FAMILIES: Readonly<Record<NftFamily, number>> = {
   inet: 1,

@@ -39,6 +39,7 @@ const RTA_PREFSRC = 7;
 const RTA_METRICS = 8;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
+const RTA_VIA = 18;
 const RTAX_MTU = 2;
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
@@ -86,7 +87,7 @@ export function decodeRoute(payload: Buffer): RawRoute | undefined {
   return {
     destination: prefixOf(destination === undefined ? any : ipFromBytes(destination), payload.readUInt8(1)),
     type,
-    gateway: optionalIp(attributes.bytes(RTA_GATEWAY)),
+    gateway: decodeGateway(attributes),
     linkIndex: attributes.u32(RTA_OIF),
     source: optionalIp(attributes.bytes(RTA_PREFSRC)),
     scope: scope === SCOPES.link ? 'link' : scope === SCOPES.host ? 'host' : 'universe',
@@ -104,6 +105,19 @@ export function isClonedRoute(payload: Buffer): boolean {
   return payload.length >= RTMSG && (payload.readUInt32LE(8) & RTM_F_CLONED) !== 0;
 }
 
+/** RTA_VIA names a gateway of the other family (RFC 5549): a 16-bit family, then the address. */
+function decodeGateway(attributes: Attributes): IpAddress | undefined {
+  const via = attributes.bytes(RTA_VIA);
+  return optionalIp(attributes.bytes(RTA_GATEWAY) ?? via?.subarray(2));
+}
+
+function encodeGateway(writer: NetlinkWriter, family: IpFamily, gateway: IpAddress): void {
+  const own = familyOf(gateway);
+  const bytes = ipToBytes(gateway);
+  if (own === family) writer.attr(RTA_GATEWAY, bytes);
+  else writer.attr(RTA_VIA, Buffer.concat([Uint8Array.of(familyNumber(own), 0), bytes]));
+}
+
 function optionalIp(bytes: Buffer | undefined): IpAddress | undefined {
   return bytes === undefined ? undefined : ipFromBytes(bytes);
 }
@@ -119,7 +133,7 @@ function decodeNexthops(bytes: Buffer): RawRoute['nexthops'] {
     nexthops.push({
       weight: bytes.readUInt8(at + 3) + 1,
       linkIndex: bytes.readInt32LE(at + 4),
-      gateway: optionalIp(attributes.bytes(RTA_GATEWAY)),
+      gateway: decodeGateway(attributes),
     });
     at += (length + 3) & ~3;
   }
@@ -195,7 +209,8 @@ export function encodeRouteLookup(
     .u8(0)
     .u8(0)
     .u8(0)
-    .u32(RTM_F_LOOKUP_TABLE)
+    // IPv6 names the table anyway and refuses the flag.
+    .u32(familyOf(destination) === 'IPv4' ? RTM_F_LOOKUP_TABLE : 0)
     .attr(RTA_DST, ipToBytes(destination));
   if (source !== undefined) writer.attr(RTA_SRC, ipToBytes(source));
   if (inputIndex !== undefined) writer.attrU32(RTA_IIF, inputIndex);
@@ -236,7 +251,7 @@ function routeKey(
   linkIndex: number | undefined,
 ): void {
   if (prefixLength(route.destination) > 0) writer.attr(RTA_DST, ipToBytes(prefixAddress(route.destination)));
-  if (route.gateway !== undefined) writer.attr(RTA_GATEWAY, ipToBytes(route.gateway));
+  if (route.gateway !== undefined) encodeGateway(writer, prefixFamily(route.destination), route.gateway);
   if (linkIndex !== undefined) writer.attrU32(RTA_OIF, linkIndex);
   if (route.metric !== undefined) writer.attrU32(RTA_PRIORITY, route.metric);
   writer.attrU32(RTA_TABLE, table);

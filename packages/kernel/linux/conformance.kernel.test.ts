@@ -1,0 +1,4 @@
+import { kernelConformance } from '../conformance.ts';
+import { linuxKernel } from './kernel.ts';
+
+kernelConformance('Linux kernel', linuxKernel());
