@@ -20,11 +20,7 @@ import type { ResourceRoute, Router } from './route.ts';
 import { streamWatch } from './watch.ts';
 
 /** Answers the OpenAPI paths; undefined for other paths. */
-export type OpenApiHandler = (
-  path: string,
-  accept: string,
-  query: URLSearchParams,
-) => Answer | undefined | Promise<Answer | undefined>;
+export type OpenApiHandler = (path: string, accept: string) => Promise<Answer | undefined>;
 
 export interface HandlerDeps {
   readonly registry: Registry;
@@ -88,7 +84,7 @@ export class HttpHandler {
     const accept = request.headers.accept ?? '';
     const method = request.method ?? 'GET';
     if (!this.#deps.isAuthenticated(request) && !PUBLIC_PATHS.has(path)) throw unauthorized();
-    const fixed = await this.#fixed(path, accept, query);
+    const fixed = await this.#fixed(path, accept);
     if (fixed !== undefined) {
       if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
       return send(response, fixed, method);
@@ -116,10 +112,10 @@ export class HttpHandler {
     send(response, this.#resources.handle(route, apiRequest), method);
   }
 
-  async #fixed(path: string, accept: string, query: URLSearchParams): Promise<Answer | undefined> {
+  async #fixed(path: string, accept: string): Promise<Answer | undefined> {
     if (path === '/version' || path === '/version/') return json(VERSION);
     if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return plain('ok');
-    if (path.startsWith('/openapi/')) return this.#deps.openApi(path, accept, query);
+    if (path.startsWith('/openapi/')) return this.#deps.openApi(path, accept);
     if (path === '/')
       return json({
         paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],

@@ -10,6 +10,7 @@ import { TokenSigner } from '../auth/tokens.ts';
 import { Discovery } from '../http/discovery.ts';
 import { HttpHandler } from '../http/handler.ts';
 import { Router } from '../http/route.ts';
+import { inProcessClient } from '../inProcessClient.ts';
 import { KINDS } from '../kinds/index.ts';
 import type { Kind } from '../registry/kind.ts';
 import { Registry } from '../registry/registry.ts';
@@ -52,9 +53,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     registry,
     router,
     discovery: new Discovery(KINDS),
-    openApi: async (path, accept, query) => {
+    openApi: async (path, accept) => {
       const { answerOpenApi } = await import('../openapi/answer.ts');
-      return answerOpenApi(KINDS, path, accept, query);
+      return answerOpenApi(KINDS, path, accept);
     },
     kubeletSocket: options.kubeletSocket,
     isAuthenticated: (request) => isAuthenticated(request, tokens, registry),
@@ -67,12 +68,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   for (const server of servers) cleanup.defer(() => close(server));
   const addresses = servers.map((server) => server.address() as AddressInfo);
   for (const { address, port } of addresses) options.logger.debug('API server listens', { address, port });
+  const parts = { registry, tokens, kindOf };
+  if (options.controllers === true) {
+    const { startControllers } = await import('../controllers/index.ts');
+    const { podCidrs, nodeCidrMaskSizes = [], tls } = options;
+    const config = { podCidrs, nodeCidrMaskSizes, rootCa: tls.clientAuthority };
+    const client = inProcessClient(parts);
+    cleanup.use(startControllers({ client, clock, random, logger: options.logger, config }));
+  }
   const resources = cleanup.move();
   return {
+    ...parts,
     addresses,
-    registry,
-    tokens,
-    kindOf,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -24,7 +24,6 @@ export interface ApiServerOptions {
   readonly podCidrs: readonly string[];
   /** Prefix length of a node's Pod CIDR, by position in podCidrs; 24 and 64 unless told. */
   readonly nodeCidrMaskSizes?: readonly number[];
-  readonly clusterDomain?: string;
   /** The address of Service kube-system/kube-dns: the tenth of the first Service range unless told. */
   readonly clusterDns?: string;
   /** The kubelet API's unix socket, for logs, exec, attach and port-forward. */
