@@ -1,3 +1,5 @@
+export { type KubeletApiOptions, startKubeletApi } from './api/server.ts';
+export { runBuiltin } from './builtin/run-builtin.ts';
 export { type CniAttachment, CniInvoker, type CniOptions } from './cni/invoker.ts';
 export {
   createImageTable,

@@ -145,7 +145,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const see = (pod: Pod): void => {
     const uid = pod.metadata?.uid ?? '';
     const worker = workers.get(uid);
-    if (worker !== undefined) return worker.update(pod);
+    if (worker !== undefined) {
+      worker.update(pod);
+      return;
+    }
     const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (finished && pod.metadata?.deletionTimestamp === undefined) return;
     const started = new PodWorker(pod, workerDeps, () => {

@@ -13,6 +13,7 @@ export interface ImageReference {
 }
 
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const REGISTRY = /^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*(:\d+)?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}$/;
 
@@ -36,6 +37,7 @@ export function parseImageReference(image: string): ImageReference {
   const official = (registry === 'docker.io' || registry === 'index.docker.io') && !rest.includes('/');
   const repository = official ? `library/${rest}` : rest;
   if (
+    !REGISTRY.test(registry) ||
     !REPOSITORY.test(repository) ||
     ((hasTag || tag !== '') && !TAG.test(tag)) ||
     (digest !== '' && !DIGEST.test(digest))

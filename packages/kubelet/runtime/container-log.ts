@@ -12,7 +12,7 @@ export class ContainerLog {
   readonly path: string;
   readonly #now: () => number;
   readonly #partial: Record<OutputStream, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(lines: string | undefined) => void>();
   #fd: number | undefined;
   #size = 0;
 
@@ -49,11 +49,11 @@ export class ContainerLog {
       if (this.#partial[stream].length > 0) this.#write([this.#line(stream, this.#partial[stream], 'P')]);
     closeSync(this.#fd);
     this.#fd = undefined;
-    this.#notify();
+    this.#notify(undefined);
   }
 
-  /** Called after every write and at the end. */
-  onChange(listener: () => void): Disposable {
+  /** Calls with the lines of each write, as they are in the file, and with undefined at the end. */
+  onLines(listener: (lines: string | undefined) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
@@ -69,7 +69,7 @@ export class ContainerLog {
     if (this.#size + bytes.length > MAX_BYTES && this.#size > 0) this.#rotate();
     writeSync(this.#fd, bytes);
     this.#size += bytes.length;
-    this.#notify();
+    if (this.#listeners.size > 0) this.#notify(bytes.toString());
   }
 
   #rotate(): void {
@@ -79,8 +79,8 @@ export class ContainerLog {
     this.#size = 0;
   }
 
-  #notify(): void {
-    for (const listener of this.#listeners) listener();
+  #notify(lines: string | undefined): void {
+    for (const listener of this.#listeners) listener(lines);
   }
 }
 

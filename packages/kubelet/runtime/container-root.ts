@@ -129,8 +129,8 @@ export class ContainerRoot {
 
   #addEntry(entry: RootEntry, layout: RootLayout): void {
     const target = join(this.path, entry.name);
-    if (entry.kind === 'symlink') return symlinkSync(entry.target, target);
-    mkdirSync(target);
+    if (entry.kind === 'symlink') symlinkSync(entry.target, target);
+    else mkdirSync(target);
     if (entry.kind === 'bind')
       this.#mounts.push({ source: entry.lower, target, type: 'none', options: 'rbind' });
     if (entry.kind !== 'overlay') return;

@@ -1,0 +1,56 @@
+import type { Socket } from 'node:net';
+import { errorMessage } from '#runtime';
+import type { RunningContainer } from '../pod/managed-container.ts';
+import type { ContainerProcess } from '../runtime/container-process.ts';
+import { type Channels, exitStatus, failureStatus, type StreamRequest, SUCCESS } from './channels.ts';
+
+/** Runs a command in a container for a client. */
+export async function serveExec(
+  container: RunningContainer,
+  argv: readonly string[],
+  request: StreamRequest,
+  channels: Channels,
+): Promise<void> {
+  try {
+    const process = container.exec({
+      argv,
+      tty: request.tty,
+      stdin: request.stdin,
+      onOutput: (stream, chunk) => channels.write(stream, chunk),
+    });
+    connectInput(process, channels, () => process.stdin?.end());
+    // A terminal that is closed hangs up; without one the command goes on, as in a real cluster.
+    if (request.tty) channels.onClose(() => process.kill('SIGHUP'));
+    const { exitCode } = await process.exited;
+    channels.finish(exitStatus(exitCode));
+  } catch (error) {
+    channels.finish(failureStatus(errorMessage(error)));
+  }
+}
+
+/** Joins a client to a container's own process. */
+export async function serveAttach(
+  container: RunningContainer,
+  stdinOnce: boolean,
+  request: StreamRequest,
+  channels: Channels,
+): Promise<void> {
+  const { process } = container;
+  using _output = container.onOutput((stream, chunk) => {
+    if (request[stream]) channels.write(stream, chunk);
+  });
+  const gone = new Promise<void>((resolve) => channels.onClose(resolve));
+  if (request.stdin)
+    connectInput(process, channels, () => stdinOnce && !container.tty && process.stdin?.end());
+  await Promise.race([process.exited.catch(() => {}), gone]);
+  channels.finish(SUCCESS);
+}
+
+function connectInput(process: ContainerProcess, channels: Channels, onEnd: () => void): void {
+  channels.onStdin((data) => {
+    const input = process.stdin as Socket | undefined;
+    if (data === undefined) onEnd();
+    else if (input?.writable === true) input.write(data);
+  });
+  channels.onResize((size) => process.resize(size));
+}

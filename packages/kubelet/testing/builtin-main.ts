@@ -1,0 +1,3 @@
+import { runBuiltin } from '../builtin/run-builtin.ts';
+
+await runBuiltin(process.argv.slice(2));
