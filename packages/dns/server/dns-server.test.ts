@@ -261,6 +261,6 @@ test('createDnsServer: when an address cannot be bound it throws and leaves noth
         { address: '127.0.0.1', port: dns.port },
       ],
     }),
-    { code: 'EADDRINUSE' },
+    { code: 'DnsSocket', errno: 'EADDRINUSE' },
   );
 });

@@ -9,7 +9,10 @@ import { reverseZones } from '../records/reverse-name.ts';
 import type { ForwardPolicy } from '../upstream/forwarder.ts';
 import { LoopGuard } from '../upstream/loop-guard.ts';
 import type { DnsName } from '../wire/index.ts';
+import { CLIENT_LIMITS, type ClientLimits } from './client-limiter.ts';
+import { gaugeFamily, type MetricFamily, sample } from './metrics.ts';
 import { Outside } from './outside.ts';
+import { QueryLog } from './query-log.ts';
 import { Resolver } from './resolver.ts';
 import { Responder } from './responder.ts';
 import { SyncGate } from './sync-gate.ts';
@@ -46,6 +49,10 @@ export interface DnsServerOptions {
   readonly upstreamCa?: string;
   /** Names that are answered before all others. */
   readonly hosts?: readonly HostEntry[];
+  /** What one client may ask; {@link CLIENT_LIMITS} when absent. */
+  readonly clientLimits?: ClientLimits;
+  /** The part of the queries that is logged, 0 to 1; none when absent. */
+  readonly queryLogRate?: number;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -56,7 +63,14 @@ export interface DnsServer extends AsyncDisposable {
   readonly listening: readonly ListenAddress[];
   /** Whether the cluster's names are answered (CoreDNS's `ready`). */
   readonly isReady: boolean;
+  /** Present numbers, for who exposes them. */
+  collectMetrics(): readonly MetricFamily[];
 }
+
+/** Prepared answers that are kept: some 300 octets each. */
+const ANSWERS = 20_000;
+/** Questions that may wait for an upstream, or the first list, at one time. */
+const WAITING = 10_000;
 
 /**
  * Starts cluster DNS. The informers stay the caller's; their changes are answered from the moment they are reported.
@@ -92,13 +106,23 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     options.syncWaitMs ?? 2000,
   );
   const responder = new Responder(
-    { resolver, epochs: index.epochs, gate, clock, random },
-    { recursionAvailable: true, answers: 20_000, waiting: 10_000 },
+    {
+      resolver,
+      epochs: index.epochs,
+      gate,
+      clock,
+      random,
+      ...(options.queryLogRate !== undefined &&
+        options.queryLogRate > 0 && {
+          queryLog: new QueryLog(options.queryLogRate, { logger, random, index }),
+        }),
+    },
+    { answers: ANSWERS, waiting: WAITING, clientLimits: options.clientLimits ?? CLIENT_LIMITS },
   );
 
   const listening: ListenAddress[] = [];
   for (const { address, port } of options.listen) {
-    const udp = stack.use(await UdpListener.open({ address, port }, responder, logger));
+    const udp = stack.use(new UdpListener({ address, port }, responder));
     stack.use(await TcpListener.open({ address, port: udp.port }, responder, clock));
     listening.push({ address, port: udp.port });
   }
@@ -110,6 +134,16 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     get isReady() {
       return gate.isOpen;
     },
+    collectMetrics: () => [
+      ...responder.counters.collect(
+        `dns://${listening.map(({ address, port }) => `${address}:${port}`).join(',')}`,
+      ),
+      gaugeFamily('podway_dns_kept_answers', 'Prepared answers in memory.', [sample(responder.keptAnswers)]),
+      gaugeFamily('podway_dns_ready', 'Whether the cluster’s names are answered.', [
+        sample(gate.isOpen ? 1 : 0),
+      ]),
+      ...outside.collectMetrics(),
+    ],
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

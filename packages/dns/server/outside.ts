@@ -5,6 +5,7 @@ import { Forwarder, type ForwardPolicy } from '../upstream/forwarder.ts';
 import { StubDomains } from '../upstream/stub-domains.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { DnsName } from '../wire/index.ts';
+import { counterFamily, gaugeFamily, type MetricFamily, sample } from './metrics.ts';
 import { isolatedResolver, type OutsideResolver } from './resolver.ts';
 
 export interface OutsideOptions {
@@ -56,6 +57,47 @@ export class Outside implements Disposable {
 
   get upstreams(): readonly Upstream[] {
     return this.forwarders.flatMap(({ upstreams }) => upstreams);
+  }
+
+  collectMetrics(): readonly MetricFamily[] {
+    if (this.cache === undefined) return [];
+    const { hits, misses, prefetches, stale, evictions } = this.cache.counters;
+    const perUpstream = (value: (upstream: Upstream) => number) =>
+      this.upstreams.map((upstream) => sample(value(upstream), { to: upstream.name }));
+    return [
+      counterFamily('coredns_cache_hits_total', 'Questions outside answered from the cache.', [sample(hits)]),
+      counterFamily('coredns_cache_misses_total', 'Questions outside the cache did not have.', [
+        sample(misses),
+      ]),
+      counterFamily('coredns_cache_prefetch_total', 'Answers fetched before their end.', [
+        sample(prefetches),
+      ]),
+      counterFamily('coredns_cache_served_stale_total', 'Answers given after their end.', [sample(stale)]),
+      counterFamily('coredns_cache_evictions_total', 'Answers dropped for want of room.', [
+        sample(evictions),
+      ]),
+      gaugeFamily('coredns_cache_entries', 'Answers in the cache.', [sample(this.cache.size)]),
+      counterFamily(
+        'coredns_proxy_requests_total',
+        'Questions to each upstream.',
+        perUpstream((each) => each.asked),
+      ),
+      counterFamily(
+        'podway_dns_upstream_failures_total',
+        'Questions an upstream gave no reply to.',
+        perUpstream((each) => each.failed),
+      ),
+      counterFamily(
+        'podway_dns_upstream_rejected_replies_total',
+        'Replies that did not answer the query sent: forged, or very late.',
+        perUpstream((each) => each.rejectedReplies),
+      ),
+      gaugeFamily(
+        'podway_dns_upstream_down',
+        'Whether an upstream failed lately and is asked last.',
+        perUpstream((each) => (each.isDown || each.isLoop ? 1 : 0)),
+      ),
+    ];
   }
 
   [Symbol.dispose](): void {

@@ -66,8 +66,13 @@ export class Resolver {
     return this.#zone.zoneOf(name) !== undefined;
   }
 
-  /** `question.name` must be canonical. Never throws, never rejects. */
-  resolve(question: Question): Resolution | Promise<Resolution> {
+  /** Clients of one audience get one answer to a question: by default all do. */
+  audience(_question: Question, _client: string): string {
+    return '';
+  }
+
+  /** `question.name` must be canonical; `client` is the asker's address. Never throws, never rejects. */
+  resolve(question: Question, _client: string): Resolution | Promise<Resolution> {
     if (question.class !== CLASS_IN) return failure(RCODES.REFUSED);
     if (question.typeCode === META_TYPES.AXFR || question.typeCode === META_TYPES.IXFR)
       return failure(RCODES.REFUSED);

@@ -3,138 +3,209 @@ import type { Epochs } from '../records/epochs.ts';
 import type { Resolution } from '../records/resolution.ts';
 import { canonicalName, type Question } from '../wire/index.ts';
 import { MessageReader } from '../wire/reader.ts';
+import { AnswerTable } from './answer-table.ts';
+import { ClientLimiter, type ClientLimits } from './client-limiter.ts';
+import { ServerCounters } from './metrics.ts';
 import {
   failure,
+  isTruncated,
   type PreparedAnswer,
   prepareAnswer,
   renderAnswer,
   renderRefusal,
   UDP_PAYLOAD,
 } from './prepared-answer.ts';
-import { HEADER_OCTETS, type Request, readRequest } from './request.ts';
+import type { QueryLog } from './query-log.ts';
+import { HEADER_OCTETS, RequestReader } from './request-reader.ts';
 import type { Resolver } from './resolver.ts';
 import type { SyncGate } from './sync-gate.ts';
 
 export type Transport = 'udp' | 'tcp';
 
 export interface Client {
+  /** Equal for equal addresses. */
+  readonly key: number | string;
   readonly address: string;
-  readonly transport: Transport;
 }
 
 export interface ResponderOptions {
-  readonly recursionAvailable: boolean;
   /** How many prepared answers are kept. */
   readonly answers: number;
   /** How many questions may wait for an answer from elsewhere at one time. */
   readonly waiting: number;
+  readonly clientLimits: ClientLimits;
 }
+
+export interface ResponderDeps {
+  readonly resolver: Resolver;
+  readonly epochs: Epochs;
+  readonly gate: SyncGate;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly queryLog?: QueryLog;
+}
+
+/** Longest reply: over TCP. */
+export const REPLY_OCTETS = 0xffff;
 
 /** Turns one packet into its reply: reads the question, finds or makes the answer, renders it for this client. */
 export class Responder {
-  readonly #resolver: Resolver;
-  readonly #epochs: Epochs;
-  readonly #gate: SyncGate;
-  readonly #clock: Clock;
+  readonly counters = new ServerCounters();
+  readonly #deps: ResponderDeps;
   readonly #options: ResponderOptions;
-  readonly #answers = new Map<string, PreparedAnswer>();
+  readonly #limiter: ClientLimiter;
+  readonly #request = new RequestReader();
+  readonly #answers: AnswerTable;
   readonly #pending = new Map<string, Promise<PreparedAnswer>>();
   #turn: number;
 
-  constructor(
-    deps: {
-      readonly resolver: Resolver;
-      readonly epochs: Epochs;
-      readonly gate: SyncGate;
-      readonly clock: Clock;
-      readonly random: Random;
-    },
-    options: ResponderOptions,
-  ) {
-    this.#resolver = deps.resolver;
-    this.#epochs = deps.epochs;
-    this.#gate = deps.gate;
-    this.#clock = deps.clock;
+  constructor(deps: ResponderDeps, options: ResponderOptions) {
+    this.#deps = deps;
     this.#options = options;
+    this.#limiter = new ClientLimiter(options.clientLimits);
+    this.#answers = new AnswerTable(options.answers);
     this.#turn = Math.floor(deps.random.next() * 0x10000);
   }
 
-  /** Undefined: no reply is sent. Never throws, never rejects. */
-  respond(packet: Uint8Array, client: Client): Uint8Array | Promise<Uint8Array> | undefined {
-    const request = readRequest(packet);
-    if (request === 'drop') return undefined;
-    if (!('key' in request)) return renderRefusal(packet, request.questionEnd, request.rcode);
-    const kept = this.#answers.get(request.key);
-    if (kept !== undefined && this.#isFresh(kept)) return this.#render(kept, request, client);
-    const made = this.#make(request);
-    if (!(made instanceof Promise)) return this.#render(made, request, client);
-    // The packet's octets are the receiver's to use again once this call returns.
-    const own = { ...request, packet: request.packet.slice() };
-    return made.then((answer) => this.#render(answer, own, client));
+  get keptAnswers(): number {
+    return this.#answers.size;
   }
 
-  #isFresh(answer: PreparedAnswer): boolean {
-    return (
-      this.#epochs.isCurrent(answer.stamp) &&
-      (answer.lifetimeMs === Number.POSITIVE_INFINITY ||
-        this.#clock.monotonic() - answer.preparedAt < answer.lifetimeMs)
-    );
+  /**
+   * Writes the reply to `out`, which has {@link REPLY_OCTETS} for TCP and what UDP_PAYLOAD allows for UDP, and returns
+   * its length: 0 when none is sent. A promise of the reply when the answer must come from elsewhere. Never throws,
+   * never rejects; `packet` is not read after the call.
+   */
+  respond(
+    packet: Uint8Array,
+    length: number,
+    client: Client,
+    transport: Transport,
+    out: Buffer,
+  ): number | Promise<Uint8Array> {
+    const now = this.#deps.clock.monotonic();
+    if (!this.#limiter.admits(client.key, now)) {
+      this.counters.limited++;
+      return 0;
+    }
+    const request = this.#request;
+    const verdict = request.read(packet, length);
+    if (verdict === 'drop') return 0;
+    if (verdict === 'refuse') return this.#count(renderRefusal(packet, request, out), request.rcode, 0);
+    this.counters.request(transport, request.typeCode, length);
+    if (request.dnssecOk) this.counters.dnssecOk++;
+    const kept = this.#answers.get(packet, request);
+    if (kept !== undefined && this.#isFresh(kept, now))
+      return this.#render(kept, packet, request, client, transport, now, out, 0);
+    return this.#makeAndRender(packet, request, client, transport, now, out);
   }
 
-  #make(request: Request): PreparedAnswer | Promise<PreparedAnswer> {
-    const pending = this.#pending.get(request.key);
-    if (pending !== undefined) return pending;
-    const question = questionOf(request);
-    const made = this.#resolve(question);
-    if (!(made instanceof Promise)) return this.#keep(request.key, question, made);
-    if (this.#pending.size >= this.#options.waiting)
-      return prepareAnswer(question, failure(), this.#clock.monotonic());
-    const answer = made.then((resolution) => {
-      this.#pending.delete(request.key);
-      return this.#keep(request.key, question, resolution);
+  #makeAndRender(
+    packet: Uint8Array,
+    request: RequestReader,
+    client: Client,
+    transport: Transport,
+    now: number,
+    out: Buffer,
+  ): number | Promise<Uint8Array> {
+    // The octets and the reader serve the next packet as soon as this call returns.
+    const question = Buffer.from(packet.subarray(0, request.questionEnd));
+    const { address, key } = client;
+    const made = this.#make(question, request, address, now);
+    if (!(made instanceof Promise))
+      return this.#render(made, packet, request, client, transport, now, out, 0);
+    const own = Object.assign(new RequestReader(), request);
+    return made.then((answer) => {
+      const later = Buffer.allocUnsafe(transport === 'tcp' ? REPLY_OCTETS : UDP_PAYLOAD);
+      const at = this.#deps.clock.monotonic();
+      const octets = this.#render(
+        answer,
+        question,
+        own,
+        { address, key },
+        transport,
+        at,
+        later,
+        (at - now) / 1000,
+      );
+      return later.subarray(0, octets);
     });
-    this.#pending.set(request.key, answer);
+  }
+
+  #isFresh(answer: PreparedAnswer, now: number): boolean {
+    return now - answer.preparedAt < answer.lifetimeMs && this.#deps.epochs.isCurrent(answer.stamp);
+  }
+
+  #make(
+    packet: Buffer,
+    request: RequestReader,
+    client: string,
+    now: number,
+  ): PreparedAnswer | Promise<PreparedAnswer> {
+    const { hash, questionEnd } = request;
+    const name = canonicalName(new MessageReader(packet, HEADER_OCTETS).name());
+    const question: Question = { name, typeCode: request.typeCode, class: request.class };
+    const made = this.#resolve(question, client);
+    if (!(made instanceof Promise)) return this.#keep(packet, hash, questionEnd, question, made, now);
+    const pendingKey = `${name} ${question.typeCode} ${question.class} ${this.#deps.resolver.audience(question, client)}`;
+    const pending = this.#pending.get(pendingKey);
+    if (pending !== undefined) return pending;
+    if (this.#pending.size >= this.#options.waiting) return prepareAnswer(question, failure(), now);
+    const answer = made.then((resolution) => {
+      this.#pending.delete(pendingKey);
+      return this.#keep(packet, hash, questionEnd, question, resolution, this.#deps.clock.monotonic());
+    });
+    this.#pending.set(pendingKey, answer);
     return answer;
   }
 
-  #resolve(question: Question): Resolution | Promise<Resolution> {
-    if (this.#gate.isOpen || !this.#resolver.isClusterName(question.name))
-      return this.#resolver.resolve(question);
-    return this.#gate.wait().then((open) => (open ? this.#resolver.resolve(question) : failure()));
+  #resolve(question: Question, client: string): Resolution | Promise<Resolution> {
+    const { gate, resolver } = this.#deps;
+    if (gate.isOpen || !resolver.isClusterName(question.name)) return resolver.resolve(question, client);
+    if (this.#pending.size >= this.#options.waiting) return failure();
+    return gate.wait().then((open) => (open ? resolver.resolve(question, client) : failure()));
   }
 
-  #keep(key: string, question: Question, resolution: Resolution): PreparedAnswer {
+  #keep(
+    packet: Buffer,
+    hash: number,
+    questionEnd: number,
+    question: Question,
+    resolution: Resolution,
+    now: number,
+  ): PreparedAnswer {
     let answer: PreparedAnswer;
     try {
-      answer = prepareAnswer(question, resolution, this.#clock.monotonic());
+      answer = prepareAnswer(question, resolution, now);
     } catch {
-      answer = prepareAnswer(question, failure(), this.#clock.monotonic());
+      // A name in an object that no message can hold.
+      answer = prepareAnswer(question, failure(), now);
     }
-    this.#answers.delete(key);
-    if (answer.lifetimeMs > 0) {
-      this.#answers.set(key, answer);
-      // The oldest goes: what is asked for often is soon made again.
-      if (this.#answers.size > this.#options.answers)
-        for (const oldest of this.#answers.keys()) {
-          this.#answers.delete(oldest);
-          break;
-        }
-    }
+    if (answer.lifetimeMs > 0) this.#answers.set(packet, hash, questionEnd, answer);
+    else this.#answers.delete(hash);
     return answer;
   }
 
-  #render(answer: PreparedAnswer, request: Request, client: Client): Uint8Array {
+  #render(
+    answer: PreparedAnswer,
+    packet: Uint8Array,
+    request: RequestReader,
+    client: Client,
+    transport: Transport,
+    now: number,
+    out: Buffer,
+    seconds: number,
+  ): number {
     this.#turn = (this.#turn + 1) & 0x3fffffff;
-    return renderAnswer(answer, request, {
-      limit: client.transport === 'tcp' ? 0xffff : Math.min(request.payloadSize, UDP_PAYLOAD),
-      turn: this.#turn,
-      now: this.#clock.monotonic(),
-      recursionAvailable: this.#options.recursionAvailable,
-    });
+    const limit = transport === 'tcp' ? REPLY_OCTETS : Math.min(request.payloadSize, UDP_PAYLOAD);
+    const octets = renderAnswer(answer, packet, request, { limit, turn: this.#turn, now }, out);
+    if (isTruncated(out)) this.counters.truncated++;
+    this.#deps.queryLog?.note(packet, request, client, transport, answer.rcode, seconds);
+    return this.#count(octets, answer.rcode, seconds);
   }
-}
 
-function questionOf(request: Request): Question {
-  const name = new MessageReader(request.packet, HEADER_OCTETS).name();
-  return { name: canonicalName(name), typeCode: request.typeCode, class: request.class };
+  #count(octets: number, rcode: number, seconds: number): number {
+    this.counters.response(rcode, octets, seconds);
+    return octets;
+  }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '#runtime';
-import type { Responder } from './responder.ts';
+import { REPLY_OCTETS, type Responder } from './responder.ts';
 import type { ListenAddress } from './udp-listener.ts';
 
 export interface TcpLimits {
@@ -26,6 +26,9 @@ export const TCP_LIMITS: TcpLimits = {
   queryOctets: 4096,
   unreadOctets: 256 * 1024,
 };
+
+/** Replies are written here and copied to their frame at once. */
+const scratch = Buffer.alloc(REPLY_OCTETS);
 
 /** DNS over TCP on one address: RFC 7766, with pipelining, answers in the order they are ready. */
 export class TcpListener implements AsyncDisposable {
@@ -149,10 +152,9 @@ class Connection implements Disposable {
   }
 
   #answer(packet: Buffer): void {
-    const reply = this.#responder.respond(packet, { address: this.#client, transport: 'tcp' });
-    // Over TCP, what gets no reply is no DNS client.
-    if (reply === undefined) this.#socket.destroy();
-    else if (reply instanceof Promise) {
+    const client = { key: this.#client, address: this.#client };
+    const reply = this.#responder.respond(packet, packet.length, client, 'tcp', scratch);
+    if (reply instanceof Promise) {
       this.#waiting++;
       void reply.then((late) => {
         this.#waiting--;
@@ -160,7 +162,9 @@ class Connection implements Disposable {
         this.#proceed();
         if (this.#ended) this.#finish();
       });
-    } else this.#send(reply);
+      // Over TCP, what gets no reply is no DNS client, or too eager a one.
+    } else if (reply === 0) this.#socket.destroy();
+    else this.#send(scratch.subarray(0, reply));
   }
 
   #send(reply: Uint8Array): void {

@@ -42,6 +42,8 @@ export class Upstream implements Disposable {
   #failures = 0;
   #downUntil = 0;
   #ednsBroken = false;
+  asked = 0;
+  failed = 0;
   /** Replies that were passed over because they did not answer the query sent: forged, or very late. */
   rejectedReplies = 0;
   /** It sends our questions back to us. */
@@ -72,6 +74,7 @@ export class Upstream implements Disposable {
 
   /** The upstream's reply, whatever its RCODE. @throws UpstreamError */
   async ask(question: Question): Promise<Message> {
+    this.asked++;
     try {
       let reply = await this.#exchange(question, !this.#ednsBroken);
       if (!this.#ednsBroken && reply.rcode === RCODES.FORMERR && reply.edns === undefined) {
@@ -82,6 +85,7 @@ export class Upstream implements Disposable {
       this.#failures = 0;
       return reply;
     } catch (error) {
+      this.failed++;
       this.#failures++;
       const hold = FIRST_HOLD_MS * 2 ** Math.min(10, Math.max(0, this.#failures - FAILURES_TO_DOWN));
       this.#downUntil = this.#deps.clock.monotonic() + Math.min(LONGEST_HOLD_MS, hold);
