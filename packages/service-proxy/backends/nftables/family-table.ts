@@ -198,6 +198,8 @@ export class FamilyTable {
   /** Chains before what goes to them, and allowed sources, which are changed as one, before what asks for them. */
   async #commit({ adds, deletes }: Difference): Promise<number> {
     const chains = adds.flatMap(({ value }) => /^(?:goto|jump) (.+)$/.exec(value)?.[1] ?? []);
+    // Elements of one set together: they share a message.
+    const bySet = (a: NftElement, b: NftElement) => (a.set < b.set ? -1 : a.set > b.set ? 1 : 0);
     const early = ({ set }: NftElement) => set === 'allowed_sources';
     const late = (element: NftElement) => !early(element);
     const add = (element: NftElement): NftOperation => ({ do: 'add element', element });
@@ -206,8 +208,8 @@ export class FamilyTable {
       ...this.#missingChains(chains),
       ...deletes.filter(early).map(remove),
       ...adds.filter(early).map(add),
-      ...deletes.filter(late).map(remove),
-      ...adds.filter(late).map(add),
+      ...deletes.filter(late).sort(bySet).map(remove),
+      ...adds.filter(late).sort(bySet).map(add),
     ];
     await this.#write(operations);
     return operations.length;

@@ -1,0 +1,200 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { familyOf, type IpAddress, parseIp, parsePrefix } from '#ip';
+import { bindIn, connectIn, type Kernel, KernelError, type NetworkNamespace } from '#kernel';
+import type { Client, Outcome, Place } from './case.ts';
+import {
+  EXTERNAL_ADDRESS,
+  NODE_ADDRESS,
+  OTHER_NODE_ADDRESS,
+  OUTSIDE_ADDRESS,
+  PODS,
+  type PodName,
+  TARGET_PORT,
+} from './cluster.ts';
+
+const DIRECTORY = '/run/netns/behaviour-';
+const ANSWER_MS = 300;
+const POD_NAMES = Object.keys(PODS) as readonly PodName[];
+
+/**
+ * The cluster of the cases in network namespaces: the node, its two Pods on a bridge, the other node (a router for all the rest)
+ * with its two, and the client outside. Every Pod answers on TCP and UDP with its name and the client's address as it sees it.
+ */
+export class NamespaceLab implements AsyncDisposable {
+  readonly node: NetworkNamespace;
+  readonly #kernel: Kernel;
+  readonly #namespaces = new Map<string, NetworkNamespace>();
+  readonly #closers: (() => void)[] = [];
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    for (const name of ['node', 'lan', 'outside', ...POD_NAMES]) {
+      const netns = kernel.createNetns(DIRECTORY + name);
+      netns.links.set('lo', { up: true });
+      this.#namespaces.set(name, netns);
+    }
+    this.node = this.#netns('node');
+    const lan = this.#netns('lan');
+    this.#connect('node', 'eth0', NODE_ADDRESS, 'lan', 'eth0', OTHER_NODE_ADDRESS);
+    this.#connect('lan', 'eth1', parseIp('198.51.100.1'), 'outside', 'eth0', OUTSIDE_ADDRESS);
+    this.#pods('node', parseIp('10.244.1.1'), ['a', 'b']);
+    this.#pods('lan', parseIp('10.244.2.1'), ['c', 'd']);
+    this.#route('node', '0.0.0.0/0', OTHER_NODE_ADDRESS);
+    this.#route('outside', '0.0.0.0/0', parseIp('198.51.100.1'));
+    for (const prefix of ['10.244.1.0/24', '10.96.0.0/16', `${EXTERNAL_ADDRESS}/32`])
+      this.#route('lan', prefix, NODE_ADDRESS);
+    for (const netns of [this.node, lan]) netns.sysctl.set('net.ipv4.ip_forward', '1');
+  }
+
+  /** Starts the Pods' servers, on {@link TARGET_PORT} and the one after it. */
+  async serve(): Promise<void> {
+    for (const name of POD_NAMES)
+      for (const port of [TARGET_PORT, TARGET_PORT + 1]) await this.#serve(name, port);
+  }
+
+  async attempt(from: Client, to: Place): Promise<Outcome> {
+    const answer = to.protocol === 'TCP' ? await this.#tryTcp(from, to) : await this.#tryUdp(from, to);
+    const [pod, seen] = answer.split(' ');
+    if (seen === undefined) return answer;
+    if (from === 'node') return pod ?? answer;
+    const own = from === 'outside' ? OUTSIDE_ADDRESS : PODS[from];
+    return `${pod} ${seen === own ? 'kept' : 'replaced'}`;
+  }
+
+  /** A UDP client that keeps its socket, and with it its flow. */
+  async udpFlow(from: Client, to: Place) {
+    const socket = createSocket('udp4');
+    const any = parseIp('0.0.0.0');
+    socket.bind({ fd: bindIn(this.#clientNetns(from), { protocol: 'udp', address: any, port: 0 }) });
+    socket.on('error', () => {});
+    const ask = async (): Promise<Outcome> => {
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      const answer = once(socket, 'message', { signal }).then(
+        ([message]) => String(message).split(' ')[0] ?? '',
+        (error: unknown) => (refusal(error) ? 'refused' : 'silence'),
+      );
+      socket.send('?', to.port, to.address);
+      return answer;
+    };
+    return { ask, [Symbol.dispose]: () => void socket.close() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closers) close();
+    for (const [name, netns] of this.#namespaces) {
+      netns[Symbol.dispose]();
+      this.#kernel.deleteNetns(DIRECTORY + name);
+    }
+  }
+
+  #netns(name: string): NetworkNamespace {
+    const netns = this.#namespaces.get(name);
+    if (netns === undefined) throw new Error(`no namespace ${name}`);
+    return netns;
+  }
+
+  #clientNetns(from: Client): NetworkNamespace {
+    return this.#netns(from);
+  }
+
+  #connect(
+    a: string,
+    aLink: string,
+    aAddress: IpAddress,
+    b: string,
+    bLink: string,
+    bAddress: IpAddress,
+  ): void {
+    const near = this.#netns(a);
+    const far = this.#netns(b);
+    near.links.add({ kind: 'veth', name: aLink, up: true, peer: { name: bLink, up: true, netns: far } });
+    near.addresses.add({ link: aLink, address: aAddress, prefixLength: 24 });
+    far.addresses.add({ link: bLink, address: bAddress, prefixLength: 24 });
+  }
+
+  #pods(on: string, gateway: IpAddress, names: readonly PodName[]): void {
+    const host = this.#netns(on);
+    host.links.add({ kind: 'bridge', name: 'cni0', up: true });
+    host.addresses.add({ link: 'cni0', address: gateway, prefixLength: 24 });
+    for (const name of names) {
+      const pod = this.#netns(name);
+      const peer = { name: 'eth0', up: true, netns: pod };
+      host.links.add({ kind: 'veth', name: `pod-${name}`, up: true, master: 'cni0', peer });
+      host.links.set(`pod-${name}`, { hairpin: true });
+      pod.addresses.add({ link: 'eth0', address: PODS[name], prefixLength: 24 });
+      this.#route(name, '0.0.0.0/0', gateway);
+    }
+  }
+
+  #route(name: string, destination: string, gateway: IpAddress): void {
+    this.#netns(name).routes.add({ destination: parsePrefix(destination), gateway });
+  }
+
+  async #serve(name: PodName, port: number): Promise<void> {
+    const netns = this.#netns(name);
+    const address = PODS[name];
+    const tcp = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.end(`${name} ${socket.remoteAddress}`);
+    });
+    tcp.listen({ fd: bindIn(netns, { protocol: 'tcp', address, port }) });
+    const udp = createSocket(familyOf(address) === 'IPv4' ? 'udp4' : 'udp6');
+    udp.on('message', (_, from) => udp.send(`${name} ${from.address}`, from.port, from.address));
+    udp.bind({ fd: bindIn(netns, { protocol: 'udp', address, port }) });
+    this.#closers.push(
+      () => tcp.close(),
+      () => udp.close(),
+    );
+    await once(tcp, 'listening'); // a UDP socket that takes over a descriptor is ready at once
+  }
+
+  async #tryTcp(from: Client, to: Place): Promise<Outcome> {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    try {
+      const socket = await connectIn(this.#clientNetns(from), to.address, to.port, { signal });
+      return Buffer.concat(await socket.toArray()).toString();
+    } catch (error) {
+      return failure(error);
+    }
+  }
+
+  async #tryUdp(from: Client, to: Place): Promise<Outcome> {
+    const netns = this.#clientNetns(from);
+    const socket = createSocket('udp4');
+    socket.bind({ fd: bindIn(netns, { protocol: 'udp', address: parseIp('0.0.0.0'), port: 0 }) });
+    try {
+      // Connected, so that ICMP errors come back as errors.
+      const connected = once(socket, 'connect');
+      socket.connect(to.port, to.address);
+      await connected;
+      const answer = once(socket, 'message', { signal: AbortSignal.timeout(ANSWER_MS) });
+      socket.send('?');
+      const [message] = await answer;
+      return String(message);
+    } catch (error) {
+      return failure(error);
+    } finally {
+      socket.close();
+    }
+  }
+}
+
+function failure(error: unknown): Outcome {
+  if (refusal(error)) return 'refused';
+  const code = error instanceof KernelError ? error.errno : codeOf(error);
+  if (code === 'EHOSTUNREACH') return 'unreachable';
+  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
+    return 'silence';
+  throw error;
+}
+
+function refusal(error: unknown): boolean {
+  const code = error instanceof KernelError ? error.errno : codeOf(error);
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET';
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
