@@ -32,13 +32,16 @@ const sourceDirectories: Plugin = {
       if (!source.includes('import.meta.')) return { contents: source, loader: 'ts' };
       const up = (file: string) =>
         `new URL(${JSON.stringify(`../${relative(root, file)}`)}, import.meta.url)`;
-      const contents = source
-        .replaceAll(/\bimport\.meta\.(dirname|filename)\b/g, (_, what: string) =>
-          what === 'dirname'
-            ? `decodeURIComponent(${up(dirname(path))}.pathname)`
-            : `decodeURIComponent(${up(path)}.pathname)`,
-        )
-        .replaceAll(/(?<!, )\bimport\.meta\.url\b/g, `${up(path)}.href`);
+      const contents = source.replaceAll(/\bimport\.meta\.(dirname|filename|url)\b/g, (_, what: string) => {
+        switch (what) {
+          case 'dirname':
+            return `decodeURIComponent(${up(dirname(path))}.pathname)`;
+          case 'filename':
+            return `decodeURIComponent(${up(path)}.pathname)`;
+          default:
+            return `${up(path)}.href`;
+        }
+      });
       return { contents, loader: 'ts' };
     });
   },

@@ -3,6 +3,9 @@ import { LabError } from './errors.ts';
 import { netnsPath } from './paths.ts';
 import { formatTopologyOperation, ROUTER, type TopologyNetns, type TopologyOperation } from './topology.ts';
 
+/** rtm_protocol of routes that an administrator set (include/uapi/linux/rtnetlink.h): no program's own. */
+const RTPROT_STATIC = 4;
+
 /** The namespaces of a lab, open. */
 export interface Topology extends Disposable {
   netns(name: TopologyNetns): NetworkNamespace;
@@ -64,7 +67,11 @@ function applyIn(
       namespace.links.set(operation.link, { up: true });
       return;
     case 'route':
-      namespace.routes.add({ destination: operation.destination, gateway: operation.gateway });
+      namespace.routes.add({
+        destination: operation.destination,
+        gateway: operation.gateway,
+        protocol: RTPROT_STATIC,
+      });
       return;
   }
 }
