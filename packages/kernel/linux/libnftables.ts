@@ -3,8 +3,8 @@ import { koffi } from './libc.ts';
 
 const NFT_CTX_OUTPUT_HANDLE = 1 << 3;
 const NFT_CTX_OUTPUT_JSON = 1 << 4;
-/** The names a system may have the library under, newest first. */
-const LIBRARY = 'libnftables.so.1';
+/** The library's name; its ABI is stable since nftables 0.9. */
+export const LIBNFTABLES = 'libnftables.so.1';
 
 interface Library {
   nft_ctx_new(flags: number): bigint | null;
@@ -22,10 +22,10 @@ function load(): Library {
   if (library !== undefined) return library;
   let handle: ReturnType<ReturnType<typeof koffi>['load']>;
   try {
-    handle = koffi().load(LIBRARY);
+    handle = koffi().load(LIBNFTABLES);
   } catch (cause) {
     throw new KernelError(
-      { errno: 'ENOENT', operation: 'load', object: LIBRARY, detail: 'install nftables (libnftables1)' },
+      { errno: 'ENOENT', operation: 'load', object: LIBNFTABLES, detail: 'install nftables (libnftables1)' },
       { cause },
     );
   }

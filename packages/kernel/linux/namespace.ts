@@ -42,7 +42,7 @@ export class LinuxNamespace implements NetworkNamespace {
     this.fdb = new LinuxFdb(socket, names, this.links);
     this.sysctl = new LinuxSysctl(inside);
     const nfnetlink = () => this.run(() => new NetlinkSocket(NETLINK_NETFILTER));
-    this.nft = new LinuxNft(inside, nfnetlink);
+    this.nft = new LinuxNft(fd, inside, nfnetlink);
     this.conntrack = new LinuxConntrack(nfnetlink);
   }
 

@@ -1,24 +1,40 @@
 import { KernelError } from '../errors.ts';
 import { nftError } from '../nft-errors.ts';
 import type { NftElementChange, NftFamily, NftPort } from '../ports.ts';
-import { runNft } from './libnftables.ts';
+import { type NftResult, runNft } from './libnftables.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import { changeElements } from './nft-transaction.ts';
+import { runNftInWorker } from './nft-worker.ts';
+
+/** A script from this length on would block this thread for more than some 20 ms. */
+const WORKER_SCRIPT_LENGTH = 64 * 1024;
+
+/** libnftables keeps state of the whole process: nothing else may use it while a worker does. */
+let worker: Promise<unknown> | undefined;
 
 export class LinuxNft implements NftPort {
   readonly #inside: <T>(section: () => T) => T;
+  readonly #fd: number;
   readonly #open: () => NetlinkSocket;
   #socket: NetlinkSocket | undefined;
   #busy: Promise<void> | undefined;
 
-  /** @param open makes an nfnetlink socket in the namespace */
-  constructor(inside: <T>(section: () => T) => T, open: () => NetlinkSocket) {
+  /**
+   * @param fd of the namespace
+   * @param open makes an nfnetlink socket in the namespace
+   */
+  constructor(fd: number, inside: <T>(section: () => T) => T, open: () => NetlinkSocket) {
+    this.#fd = fd;
     this.#inside = inside;
     this.#open = open;
   }
 
   async run(script: string): Promise<void> {
-    const { ok, errors } = this.#inside(() => runNft(script, 'text'));
+    await this.#exclusive();
+    const { ok, errors } =
+      script.length < WORKER_SCRIPT_LENGTH
+        ? this.#inside(() => runNft(script, 'text'))
+        : await this.#runInWorker(script);
     if (!ok) throw nftError('run', 'nft script', errors);
   }
 
@@ -32,11 +48,24 @@ export class LinuxNft implements NftPort {
     await this.#busy;
   }
 
+  async #exclusive(): Promise<void> {
+    while (worker !== undefined) await worker.catch(() => undefined);
+  }
+
+  async #runInWorker(script: string): Promise<NftResult> {
+    const running = runNftInWorker(this.#fd, script).finally(() => {
+      worker = undefined;
+    });
+    worker = running;
+    return await running;
+  }
+
   [Symbol.dispose](): void {
     this.#socket?.[Symbol.dispose]();
   }
 
   async listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined> {
+    await this.#exclusive();
     const { ok, output, errors } = this.#inside(() =>
       runNft(`list table ${family} ${nftName(table)}`, 'json'),
     );
@@ -47,6 +76,7 @@ export class LinuxNft implements NftPort {
   }
 
   async listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]> {
+    await this.#exclusive();
     const { ok, output, errors } = this.#inside(() => runNft('list tables', 'json'));
     if (!ok) throw nftError('list', 'nft tables', errors);
     return parseList(output).flatMap((item) => {

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { NetworkNamespace, NftElementChange } from '../ports.ts';
+import { linuxKernel } from './kernel.ts';
+
+describe('LinuxNft', () => {
+  const kernel = linuxKernel();
+  let netns: NetworkNamespace;
+
+  before(() => {
+    netns = kernel.createNetns('/run/netns/nft');
+  });
+  after(() => {
+    netns[Symbol.dispose]();
+    kernel.deleteNetns('/run/netns/nft');
+  });
+
+  const rules = async (table: string) => JSON.stringify(await netns.nft.listTable('ip', table));
+
+  test('run: link names are those of the namespace', async () => {
+    netns.links.add({ kind: 'bridge', name: 'only-here' });
+    const { index } = netns.links.get('only-here') ?? {};
+    await netns.nft.run('table ip names { chain c { iif "only-here" accept; }; }\n');
+    assert.match(await rules('names'), /"only-here"/);
+    assert.ok(index !== undefined);
+  });
+
+  test('run: a long script is run by a worker, in the namespace, and the thread goes on', async () => {
+    const lines = Array.from({ length: 4000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+    const script = `table ip long {
+      set s { type ipv4_addr; elements = { ${lines.join(', ')} } }
+      chain c { iif "only-here" accept
+      }
+    }\n`.padEnd(80_000, '\n');
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const small = netns.nft.run('table ip small { }\n');
+    await Promise.all([netns.nft.run(script), small, netns.nft.run('table ip after { }\n')]);
+    clearInterval(timer);
+    assert.ok(turns > 0);
+    assert.match(await rules('long'), /10\.1\.15\.159/);
+    assert.match(await rules('long'), /only-here/);
+    await assert.rejects(
+      netns.nft.run(script.replace('only-here', 'nowhere')),
+      /nowhere|Interface does not exist/,
+    );
+    using here = kernel.currentNetns();
+    assert.deepEqual(await here.nft.listTables(), []);
+  });
+
+  test('run: the error carries what nft says', async () => {
+    await assert.rejects(netns.nft.run('add rule ip none c accept\n'), {
+      errno: 'ENOENT',
+      message: /No such file or directory/,
+    });
+    await assert.rejects(netns.nft.run('nonsense\n'), { errno: 'EINVAL', message: /syntax error/ });
+  });
+
+  test('elements: verdicts, values, comments and timeouts are what nft lists', async () => {
+    await netns.nft.run(`table inet e {
+      chain target { }
+      map verdicts { type ipv4_addr . inet_proto . inet_service : verdict; }
+      map ends { type inet_service : ipv4_addr . inet_service; }
+      map six { type ipv6_addr : mark; }
+      set timed { type inet_service; flags timeout; }
+      set ranges { type ipv4_addr . inet_service; flags interval; }
+    }\n`);
+    const in_ = (
+      set: string,
+      rest: Omit<NftElementChange, 'op' | 'family' | 'table' | 'set'>,
+    ): NftElementChange => ({
+      ...{ op: 'add', family: 'inet', table: 'e', set },
+      ...rest,
+    });
+    const port = (n: number) => Uint8Array.of(n >> 8, n & 255);
+    const v6 = new Uint8Array(16).fill(0xfd, 0, 1).fill(1, 15);
+    await netns.nft.elements([
+      in_('verdicts', {
+        key: [Uint8Array.of(10, 96, 0, 1), Uint8Array.of(17), port(53)],
+        data: { verdict: { kind: 'goto', chain: 'target' } },
+        comment: 'kube-system/kube-dns:dns',
+      }),
+      in_('verdicts', {
+        key: [Uint8Array.of(10, 96, 0, 2), Uint8Array.of(6), port(80)],
+        data: { verdict: { kind: 'drop' } },
+      }),
+      in_('ends', { key: [port(80)], data: { value: [Uint8Array.of(10, 0, 0, 1), port(8080)] } }),
+      in_('six', { key: [v6], data: { value: [Uint8Array.of(7, 0, 0, 0)] } }),
+      in_('timed', { key: [port(443)], timeout: 3_600_000 }),
+      in_('ranges', {
+        key: [Uint8Array.of(10, 1, 0, 0), port(1)],
+        keyEnd: [Uint8Array.of(10, 1, 0, 255), port(99)],
+      }),
+    ]);
+    const text = JSON.stringify(await netns.nft.listTable('inet', 'e'));
+    assert.match(
+      text,
+      /\{"concat":\["10.96.0.1","udp",53\]\},"comment":"kube-system\/kube-dns:dns"\}\},\{"goto":\{"target":"target"\}\}/,
+    );
+    assert.match(text, /\[\{"concat":\["10.96.0.2","tcp",80\]\},\{"drop":null\}\]/);
+    assert.match(text, /\[80,\{"concat":\["10.0.0.1",8080\]\}\]/);
+    assert.match(text, /\["fd00::1",7\]/);
+    assert.match(text, /"val":443,"timeout":3600/);
+    assert.match(text, /"addr":"10.1.0.0","len":24\}\},\{"range":\[1,99\]\}/);
+  });
+
+  test('elements: a large change is one transaction over many messages', async () => {
+    await netns.nft.run('table ip large { set s { type ipv4_addr; }; }\n');
+    const change = (i: number, op: 'add' | 'delete' = 'add'): NftElementChange => ({
+      ...{ op, family: 'ip', table: 'large', set: 's' },
+      key: [Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255)],
+    });
+    const many = Array.from({ length: 20_000 }, (_, i) => change(i));
+    await assert.rejects(
+      netns.nft.elements([...many, change(99_999, 'delete')]),
+      /delete ip large s \{ 0a01869f \}: ENOENT/,
+    );
+    assert.doesNotMatch(await rules('large'), /elem/);
+    const first = netns.nft.elements(many);
+    await netns.nft.elements([change(7, 'delete')]);
+    await first;
+    assert.match(await rules('large'), /10\.0\.0\.6","10\.0\.0\.8/);
+  });
+});
