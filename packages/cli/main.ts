@@ -15,6 +15,11 @@ switch (word) {
     process.exitCode = await runAgent(rest);
     break;
   }
+  case 'builtin': {
+    const { runBuiltin } = await import('#kubelet');
+    await runBuiltin(rest);
+    break;
+  }
   case 'lab-supervisor': {
     const { loadSupervisor } = await import('#lab');
     const { runLabSupervisor } = await loadSupervisor();

@@ -9,6 +9,7 @@ import {
   parseImageOverride,
   rootLayout,
   startKubelet,
+  startKubeletApi,
 } from '#kubelet';
 import { errorMessage, InvalidInputError, type Logger, streamLogger } from '#runtime';
 import { CLUSTER_DNS, CLUSTER_DOMAIN, nodeAddress, nodeNames } from './addresses.ts';
@@ -16,7 +17,7 @@ import { nodePaths } from './agent-process.ts';
 import type { PodProcess, PodRequest } from './control-socket.ts';
 import { LabError } from './errors.ts';
 import type { LabOptions } from './options.ts';
-import { type LabPaths, logPath, netnsPath } from './paths.ts';
+import { KUBELET_SOCKET, type LabPaths, logPath, netnsPath } from './paths.ts';
 
 export interface KubeletsOptions {
   readonly options: LabOptions;
@@ -68,6 +69,7 @@ export async function startKubelets({
     return parts.use(kubelet);
   };
   const kubelets = await Promise.all(nodeNames(options.nodes).map(start));
+  parts.use(await startKubeletApi({ socketPath: KUBELET_SOCKET, kubelets, logger }));
   const owned = parts.move();
   return {
     podProcess: ({ namespace, name, container }) => {

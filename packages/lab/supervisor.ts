@@ -145,16 +145,18 @@ class Lab implements AsyncDisposable {
     );
     const nodes = await awaitNodes(cluster, names, this.#timeline, BOOT_TIMEOUT_MS);
     const bootMilliseconds = this.#timeline.mark('all nodes Ready');
-    const answered = await probeDns({
+    const dnsMilliseconds = await probeDns({
       kernel,
       node: first,
       netns: topology.netns(first),
       timeoutMs: DNS_TIMEOUT_MS,
-    }).catch((error: unknown) => {
-      this.#logger.warn('DNS did not answer in a Pod', { error: errorMessage(error) });
-      return undefined;
-    });
-    const dnsMilliseconds = answered === undefined ? null : this.#timeline.mark('DNS answers in a Pod');
+    }).then(
+      () => this.#timeline.mark('DNS answers in a Pod'),
+      (error: unknown) => {
+        this.#logger.warn('DNS did not answer in a Pod', { error: errorMessage(error) });
+        return null;
+      },
+    );
     return { nodes, bootMilliseconds, dnsMilliseconds, marks: this.#timeline.marks };
   }
 
