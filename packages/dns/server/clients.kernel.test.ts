@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { parsePrefix } from '#ip';
+import { MemoryInformer } from '../fixtures/memory-informer.ts';
+import { endpoint, service, slice } from '../fixtures/objects.ts';
+import { podResolvConf } from '../resolv-conf.ts';
+import { createDnsServer, type DnsServer } from './dns-server.ts';
+
+/** The resolvers that Pods have, each against the real server, through the resolv.conf that a Pod gets. */
+
+const run = promisify(execFile);
+const directory = mkdtempSync(join(tmpdir(), 'podway-dns-clients-'));
+let server: DnsServer;
+
+/** A command's output and exit status; undefined when this machine does not have the command. */
+async function output(
+  command: string,
+  args: readonly string[],
+): Promise<{ text: string; status: number } | undefined> {
+  try {
+    const { stdout } = await run(command, args, { timeout: 10_000 });
+    return { text: stdout, status: 0 };
+  } catch (error) {
+    const failure = error as { readonly code?: unknown; readonly stdout?: string };
+    if (failure.code === 'ENOENT') return undefined;
+    return { text: failure.stdout ?? '', status: Number(failure.code) };
+  }
+}
+
+before(async () => {
+  // glibc asks only for the families that a link other than loopback has.
+  for (const command of [
+    'link set lo up',
+    'link add pod0 type veth peer name pod1',
+    'link set pod1 up',
+    'link set pod0 up',
+    'address add 192.0.2.1/24 dev pod0',
+    'address add 2001:db8::1/64 dev pod0 nodad',
+  ])
+    await run('ip', command.split(' '));
+  const pets = Array.from({ length: 300 }, (_, i) => endpoint(`10.244.${i >> 8}.${i & 255}`));
+  server = await createDnsServer({
+    services: new MemoryInformer([
+      service('default/kubernetes', {
+        clusterIPs: ['10.96.0.1', 'fd00:96::1'],
+        ports: [{ name: 'https', port: 443 }],
+      }),
+      service('shop/web', { clusterIP: '10.96.0.80' }),
+      service('shop/pets', { clusterIP: 'None' }),
+      service('shop/out', { type: 'ExternalName', externalName: 'kubernetes.default.svc.cluster.local' }),
+    ]),
+    endpointSlices: new MemoryInformer([slice('shop/pets-1', 'pets', pets)]),
+    listen: [
+      { address: '127.0.0.1', port: 53 },
+      { address: '::1', port: 53 },
+    ],
+    reversePrefixes: [parsePrefix('10.96.0.0/16'), parsePrefix('fd00:96::/112')],
+  });
+  const { text } = podResolvConf('ClusterFirst', undefined, {
+    clusterDns: ['127.0.0.1'],
+    clusterDomain: 'cluster.local',
+    namespace: 'shop',
+    nodeResolvConf: '',
+  });
+  writeFileSync(join(directory, 'resolv.conf'), text);
+  await run('mount', ['--bind', join(directory, 'resolv.conf'), '/etc/resolv.conf']);
+});
+
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await run('umount', ['/etc/resolv.conf']);
+  rmSync(directory, { recursive: true });
+});
+
+test('glibc: getent finds Services by short, half and whole names, in both families', async () => {
+  for (const name of ['web', 'web.shop', 'web.shop.svc', 'web.shop.svc.cluster.local'])
+    assert.match((await output('getent', ['ahostsv4', name]))?.text ?? '', /^10\.96\.0\.80 /, name);
+  const both = (await output('getent', ['ahosts', 'kubernetes.default']))?.text ?? '';
+  assert.match(both, /10\.96\.0\.1 /);
+  assert.match(both, /fd00:96::1 /);
+  assert.match((await output('getent', ['ahostsv4', 'out']))?.text ?? '', /10\.96\.0\.1 /);
+});
+
+test('glibc: reverse names, and a clean no for what is not', async () => {
+  assert.match(
+    (await output('getent', ['hosts', '10.96.0.80']))?.text ?? '',
+    /web\.shop\.svc\.cluster\.local/,
+  );
+  assert.match((await output('getent', ['hosts', 'fd00:96::1']))?.text ?? '', /kubernetes\.default\.svc/);
+  assert.equal((await output('getent', ['ahostsv4', 'nothing.example.com']))?.status, 2);
+});
+
+test('glibc: 300 endpoints come whole, over TCP', async () => {
+  const { text = '' } = (await output('getent', ['ahostsv4', 'pets'])) ?? {};
+  assert.equal(new Set(text.split('\n').flatMap((line) => line.split(' ')[0] || [])).size, 300);
+});
+
+test('dig: flags, sections, status, EDNS and TCP', async (t) => {
+  const name = 'kubernetes.default.svc.cluster.local';
+  const answer = await output('dig', [name, 'A']);
+  if (answer === undefined) return t.skip('dig is not installed');
+  assert.match(answer.text, /status: NOERROR/);
+  assert.match(answer.text, /flags: qr aa rd ra; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1/);
+  assert.match(answer.text, /EDNS: version: 0, flags:; udp: 1232/);
+  assert.doesNotMatch(answer.text, /malformed|parser|extra bytes/i);
+  const dig = async (...args: string[]) => (await output('dig', args))?.text ?? '';
+  assert.match(
+    await dig('nope.default.svc.cluster.local'),
+    /status: NXDOMAIN[\s\S]*AUTHORITY: 1[\s\S]*\tSOA\tns\.dns/,
+  );
+  assert.equal(await dig('+short', '@::1', `_https._tcp.${name}`, 'SRV'), `0 100 443 ${name}.\n`);
+  assert.equal(await dig('+short', '+tcp', '-x', '10.96.0.1'), `${name}.\n`);
+  assert.equal(await dig('+short', 'dns-version.cluster.local', 'TXT'), '"1.1.0"\n');
+  assert.match(await dig('+noedns', '+ignore', 'pets.shop.svc.cluster.local'), /flags: qr aa tc rd ra/);
+  assert.match(await dig('+edns=1', '+noednsneg', name), /status: BADVERS/);
+  assert.match(await dig('+tcp', 'pets.shop.svc.cluster.local'), /ANSWER: 300,/);
+  assert.match(await dig('cluster.local', 'AXFR'), /Transfer failed/);
+  assert.match(await dig(name, 'TYPE65'), /status: NOERROR[\s\S]*ANSWER: 0, AUTHORITY: 1/);
+});
+
+test('drill: reads our answers', async (t) => {
+  const answer = await output('drill', ['kubernetes.default.svc.cluster.local', 'AAAA']);
+  if (answer === undefined) return t.skip('drill is not installed');
+  assert.match(answer.text, /rcode: NOERROR[\s\S]*\tAAAA\tfd00:96::1/);
+});
+
+test('busybox: nslookup reads our answers', async (t) => {
+  const answer = await output('busybox', ['nslookup', 'web.shop.svc.cluster.local', '127.0.0.1']);
+  if (answer === undefined) return t.skip('busybox is not installed');
+  assert.match(answer.text, /Address( 1)?: +10\.96\.0\.80/);
+});
+
+test('Node: its resolver reads our answers', async () => {
+  const resolver = new Resolver();
+  resolver.setServers(['127.0.0.1']);
+  assert.deepEqual(await resolver.resolve4('web.shop.svc.cluster.local'), ['10.96.0.80']);
+  const [srv] = await resolver.resolveSrv('_https._tcp.kubernetes.default.svc.cluster.local');
+  assert.deepEqual([srv?.name, srv?.port], ['kubernetes.default.svc.cluster.local', 443]);
+  assert.deepEqual(await resolver.reverse('10.96.0.80'), ['web.shop.svc.cluster.local']);
+  assert.equal((await resolver.resolve4('pets.shop.svc.cluster.local')).length, 300);
+  await assert.rejects(resolver.resolve4('none.shop.svc.cluster.local'), { code: 'ENOTFOUND' });
+  await assert.rejects(resolver.resolve6('web.shop.svc.cluster.local'), { code: 'ENODATA' });
+});
