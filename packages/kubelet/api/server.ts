@@ -231,7 +231,11 @@ class KubeletApi {
         const connect = (host: string) =>
           connectInNetns(sandbox.netns, host, port, { clock, signal: timeout.signal });
         // The Pod's localhost, whichever family its server listens on.
-        return await connect('127.0.0.1').catch(() => connect('::1'));
+        return await connect('127.0.0.1').catch((error: unknown) =>
+          connect('::1').catch(() => {
+            throw error;
+          }),
+        );
       },
     };
   }

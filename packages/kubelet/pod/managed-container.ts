@@ -564,7 +564,8 @@ export class ManagedContainer {
   #execSpec(running: Running) {
     const { plan, context, process } = running;
     const { env, workingDir, user } = plan;
-    return { pid: process.pid, netns: context.netns, env, workingDir, user };
+    const multiplexer = plan.tty ? '/dev/ptmx' : `/proc/${process.pid}/root/dev/pts/ptmx`;
+    return { pid: process.pid, netns: context.netns, env, workingDir, user, multiplexer };
   }
 
   #event(type: EventType, reason: string, message: string): void {
@@ -595,7 +596,7 @@ function buildRoot(
   context: ContainerStartContext,
 ): ContainerRoot {
   rmSync(dir, { recursive: true, force: true });
-  const root = new ContainerRoot(dir, layout);
+  const root = new ContainerRoot(dir, layout, { hostTerminals: plan.tty });
   for (const path of context.visible) root.bindHost(path);
   for (const [path, content] of Object.entries(image.files)) root.writeFile(path, content);
   for (const [name, command] of Object.entries(image.links))

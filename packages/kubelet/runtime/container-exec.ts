@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import {
   type ContainerProcess,
   type ExitResult,
   environmentWords,
   exitResult,
+  killQuietly,
   type OutputStream,
   openStdio,
 } from './container-process.ts';
@@ -18,6 +20,8 @@ export interface ExecSpec {
   readonly workingDir: string;
   readonly user: { readonly uid: number; readonly gid: number } | undefined;
   readonly tty: boolean;
+  /** Where a terminal comes from: the ptmx of the devpts that the container sees. */
+  readonly multiplexer: string;
   readonly stdin: boolean;
   readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
 }
@@ -29,22 +33,22 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
     user === undefined ? [] : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
   const nsenter = ['nsenter', '--target', String(spec.pid), '--mount', '--uts', '--ipc', '--pid', '--'];
   const command = [
-    ...(spec.tty ? ['setsid', '--ctty', '--wait'] : []),
     ...nsenter,
+    // A session of its own inside the container's pid namespace, or shells there could not control jobs.
+    ...['setsid', ...(spec.tty ? ['--ctty'] : [])],
     ...asUser,
     ...['env', '--ignore-environment', `--chdir=${spec.workingDir}`],
     ...environmentWords(spec.env),
     ...(spec.tty && !spec.env.has('TERM') ? ['TERM=xterm'] : []),
     ...spec.argv,
   ];
-  const multiplexer = `/proc/${spec.pid}/root/dev/pts/ptmx`;
-  const stdio = openStdio({ tty: spec.tty, stdin: spec.stdin, multiplexer });
+  const stdio = openStdio({ tty: spec.tty, stdin: spec.stdin, multiplexer: spec.multiplexer });
   const [program = '', ...args] = command;
   const child = (() => {
     try {
       return spec.netns.run(() =>
         spawn(program, args, {
-          detached: !spec.tty,
+          detached: true,
           stdio: [...stdio.child],
           env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
           cwd: '/',
@@ -71,17 +75,23 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
     stdin: stdio.stdin,
     kill(signal) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-      // nsenter's child is in its process group, so that both get the signal.
-      if (spec.tty) child.kill(signal);
-      else
-        try {
-          process.kill(-child.pid, signal);
-        } catch {
-          child.kill(signal);
-        }
+      // The command is the child of nsenter, in a session of its own.
+      for (const pid of childrenOf(child.pid)) killQuietly(pid, signal);
     },
     resize: (size) => stdio.resize(size),
   };
+}
+
+/** proc_pid_children(5) */
+function childrenOf(pid: number): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter((text) => text !== '')
+      .map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /** Runs a command to its end, or until `timeoutMs` or `signal` kills it; output is cut at 10 KiB, as a kubelet's probes. */

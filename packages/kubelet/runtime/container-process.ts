@@ -92,19 +92,16 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
     ...['--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
     ...['sh', '-c', INIT_SCRIPT, 'podway-init'],
     ...[spec.root.path, fstab, spec.hostname, spec.workingDir],
-    ...[spec.env.get('PATH') ?? '', ...user, program],
+    ...[spec.env.get('PATH') ?? '', ...user, spec.tty ? '--ctty' : '', program],
     ...environmentWords(spec.env),
     ...spec.argv,
   ];
   const stdio = openStdio(spec);
   let child: ChildProcess;
   try {
-    const [command, ...rest] = spec.tty
-      ? ['setsid', '--ctty', '--wait', 'unshare', ...args]
-      : ['unshare', ...args];
     child = spec.netns.run(() =>
-      spawn(command ?? '', rest, {
-        detached: !spec.tty,
+      spawn('unshare', args, {
+        detached: true,
         stdio: [...stdio.child, 'pipe'],
         env: { PATH: process.env['PATH'] ?? '' },
         cwd: '/',
@@ -142,7 +139,7 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
 }
 
 /** A process that is already gone needs no signal. */
-function killQuietly(pid: number, signal: NodeJS.Signals): void {
+export function killQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -20,8 +20,11 @@ export class ContainerRoot {
   readonly #volumes: { readonly source: string; readonly target: string }[] = [];
   #serial = 0;
 
-  /** @param dir an empty directory of the container's own, on the lab's tmpfs */
-  constructor(dir: string, layout: RootLayout) {
+  /**
+   * @param dir an empty directory of the container's own, on the lab's tmpfs
+   * @param options.hostTerminals the container's own terminal is one of the host's, which it must see in /dev/pts
+   */
+  constructor(dir: string, layout: RootLayout, options: { readonly hostTerminals?: boolean } = {}) {
     this.#dir = dir;
     this.path = join(dir, 'rootfs');
     this.#entries = new Map(layout.entries.map((entry) => [entry.name, entry]));
@@ -29,7 +32,7 @@ export class ContainerRoot {
     this.#mounts.push({ source: this.path, target: this.path, type: 'none', options: 'bind' });
     for (const entry of layout.entries) this.#addEntry(entry, layout);
     for (const point of layout.submounts) this.bindHost(point);
-    this.#addSystem(layout);
+    this.#addSystem(layout, options.hostTerminals === true);
   }
 
   /** Makes a directory or file of the host visible at `target` (the same path unless given). */
@@ -147,7 +150,7 @@ export class ContainerRoot {
     });
   }
 
-  #addSystem(layout: RootLayout): void {
+  #addSystem(layout: RootLayout, hostTerminals: boolean): void {
     const at = (name: string) => join(this.path, name);
     this.#mounts.push(
       layout.freshProc
@@ -162,12 +165,13 @@ export class ContainerRoot {
       chmodSync(at(name), 0o1777);
     }
     for (const name of ['dev/pts', 'run/lock']) mkdirSync(at(name), { recursive: true });
-    this.#mounts.push({
+    const devpts = {
       source: 'devpts',
-      target: at('dev/pts'),
       type: 'devpts',
       options: 'newinstance,ptmxmode=0666,mode=0620,nosuid,noexec',
-    });
+    };
+    const shared = { source: '/dev/pts', type: 'none', options: 'bind' };
+    this.#mounts.push({ ...(hostTerminals ? shared : devpts), target: at('dev/pts') });
     for (const name of DEVICES) {
       writeFileSync(at(`dev/${name}`), '');
       this.#mounts.push({ source: `/dev/${name}`, target: at(`dev/${name}`), type: 'none', options: 'bind' });

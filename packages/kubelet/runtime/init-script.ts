@@ -3,7 +3,7 @@
  * supervisor sees it, mounts, changes the root, and becomes the program. Descriptor 3 carries `P PID`, then `R` just
  * before the program starts, or `E MESSAGE`.
  *
- * Arguments: root, fstab, hostname, working directory, PATH, uid (or ''), gid, program, then for env(1): variables,
+ * Arguments: root, fstab, hostname, working directory, PATH, uid (or ''), gid, `--ctty` (or ''), program, then for env(1): variables,
  * program and its arguments.
  */
 export const INIT_SCRIPT = `
@@ -11,8 +11,10 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 read -r pid rest </proc/self/stat
 printf 'P %s\\n' "$pid" >&3
 fail() { printf 'E %s\\n' "$1" >&3; exit 128; }
-root=$1 fstab=$2 host=$3 dir=$4 path=$5 uid=$6 gid=$7 program=$8
+root=$1 fstab=$2 host=$3 dir=$4 path=$5 uid=$6 gid=$7 tty=$8
 shift 8
+program=$1
+shift
 message=$(mount --all --fstab "$fstab" 2>&1) || fail "mounting the root: $message"
 hostname "$host" || fail "hostname $host"
 cd "$root" || fail "cd $root"
@@ -25,6 +27,6 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 env=$(command -v env)
 printf 'R\\n' >&3
 exec 3>&-
-[ -n "$uid" ] && exec setpriv --reuid="$uid" --regid="$gid" --clear-groups "$env" -i "$@"
-exec "$env" -i "$@"
+[ -n "$uid" ] && exec setsid $tty setpriv --reuid="$uid" --regid="$gid" --clear-groups "$env" -i "$@"
+exec setsid $tty "$env" -i "$@"
 `;

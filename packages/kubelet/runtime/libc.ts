@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import { PodwayError } from '#runtime';
 
 /** A system call that Node has no function for failed. */
@@ -49,5 +49,10 @@ export function systemCall(name: string, call: (libc: Libc) => number): number {
   const { libc, errno } = load();
   const result = call(libc);
   if (result >= 0) return result;
-  throw new SystemCallError(name, getSystemErrorName(-errno()));
+  throw new SystemCallError(name, errnoName(errno()));
+}
+
+function errnoName(errno: number): string {
+  const found = Object.entries(constants.errno).find(([, number]) => number === errno);
+  return found === undefined ? `errno ${errno}` : found[0];
 }

@@ -43,6 +43,9 @@ export class HeaderBlockReader {
   }
 }
 
+/** An empty stored block: what a flush writes. Go's inflate hands out what it has only when it meets one. */
+const FLUSH = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Writes header blocks of one direction as stored deflate blocks: a valid zlib stream that needs no state. */
 export class HeaderBlockWriter {
   #first = true;
@@ -55,7 +58,7 @@ export class HeaderBlockWriter {
     stored.writeUInt16LE(text.length ^ 0xffff, 3);
     const start = this.#first ? Buffer.from([0x78, 0x01]) : Buffer.alloc(0);
     this.#first = false;
-    return Buffer.concat([start, stored, text]);
+    return Buffer.concat([start, stored, text, FLUSH]);
   }
 }
 
