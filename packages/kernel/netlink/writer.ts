@@ -40,23 +40,28 @@ export class NetlinkWriter {
   }
 
   u8(value: number): this {
-    this.#buffer.writeUInt8(value, this.#reserve(1));
+    const at = this.#reserve(1);
+    this.#buffer.writeUInt8(value, at);
     return this;
   }
   u16(value: number): this {
-    this.#buffer.writeUInt16LE(value, this.#reserve(2));
+    const at = this.#reserve(2);
+    this.#buffer.writeUInt16LE(value, at);
     return this;
   }
   u16be(value: number): this {
-    this.#buffer.writeUInt16BE(value, this.#reserve(2));
+    const at = this.#reserve(2);
+    this.#buffer.writeUInt16BE(value, at);
     return this;
   }
   u32(value: number): this {
-    this.#buffer.writeUInt32LE(value >>> 0, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#buffer.writeUInt32LE(value >>> 0, at);
     return this;
   }
   raw(bytes: Uint8Array): this {
-    this.#buffer.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
     return this;
   }
 
@@ -84,12 +89,14 @@ export class NetlinkWriter {
   }
   attrU32be(type: number, value: number): this {
     this.#attrHeader(type, 4);
-    this.#buffer.writeUInt32BE(value >>> 0, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#buffer.writeUInt32BE(value >>> 0, at);
     return this;
   }
   attrU64be(type: number, value: bigint): this {
     this.#attrHeader(type, 8);
-    this.#buffer.writeBigUInt64BE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#buffer.writeBigUInt64BE(value, at);
     return this;
   }
   /** Several values in one attribute, each padded to 4 bytes; a single one is as long as it is. */
@@ -130,9 +137,12 @@ export class NetlinkWriter {
 
   #pad(): void {
     const padding = -this.#length & 3;
-    if (padding > 0) this.#buffer.fill(0, this.#reserve(padding), this.#length);
+    if (padding === 0) return;
+    const at = this.#reserve(padding);
+    this.#buffer.fill(0, at, this.#length);
   }
 
+  /** Makes room; call it before touching the buffer, which it may replace. */
   #reserve(count: number): number {
     const at = this.#length;
     if (at + count > this.#buffer.length) {
