@@ -36,7 +36,7 @@ export interface ServiceProxy extends AsyncDisposable {
 }
 
 const COALESCE_MS = 2;
-const CHECK_MS = 5_000;
+const CHECK_MS = 2_000;
 
 /**
  * Keeps the node's Services in the kernel. Nothing is written before Services and EndpointSlices have synced, so that a

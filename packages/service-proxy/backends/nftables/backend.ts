@@ -8,6 +8,11 @@ import type { ServiceTable } from '../../table/table.ts';
 import { FamilyTable } from './family-table.ts';
 import { KernelTable } from './kernel-table.ts';
 
+/** With more Services than this the whole table is never read while running: it would take too long. */
+const SMALL = 500;
+/** One check in so many reads the whole table, the others look at a part. */
+const WHOLE_CHECK_EVERY = 15;
+
 /** Services as elements of a few nftables maps: see README.md. */
 export class NftablesBackend implements ProxyBackend {
   readonly name = 'nftables';
@@ -15,6 +20,7 @@ export class NftablesBackend implements ProxyBackend {
   readonly #tables: readonly FamilyTable[];
   /** Families that were in use at the last apply. */
   #used: readonly FamilyTable[] = [];
+  #checks = 0;
 
   constructor(nft: NftPort) {
     this.#nft = nft;
@@ -46,7 +52,11 @@ export class NftablesBackend implements ProxyBackend {
   }
 
   async intact(): Promise<boolean> {
-    for (const table of this.#used) if (!(await table.exists())) return false;
+    this.#checks++;
+    for (const table of this.#used) {
+      const whole = table.size <= SMALL && this.#checks % WHOLE_CHECK_EVERY === 0;
+      if (!(await (whole ? table.matches() : table.spotCheck()))) return false;
+    }
     return true;
   }
 

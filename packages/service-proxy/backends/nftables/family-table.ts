@@ -12,13 +12,23 @@ import type { ServiceTable } from '../../table/table.ts';
 import { type EntrySlots, entryElements, entrySlots, SHARED_SETS, transport } from './elements.ts';
 import type { NftChain, NftElement, NftListing } from './model.ts';
 import type { NftOperation, NftTable } from './operation.ts';
-import { endpointMap, FACT_SETS, factElements, fixedChains, localEndpointMap, SETS } from './structure.ts';
+import {
+  endpointMap,
+  FACT_SETS,
+  factElements,
+  fixedChains,
+  localEndpointMap,
+  SENTINEL,
+  SETS,
+} from './structure.ts';
 import { isTargetChain, targetChainBody } from './target-chains.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 4_000;
 /** Chains made with the table, so that the usual scalings of a Service change elements only. */
-const READY_MADE_CHAINS = Array.from({ length: 10 }, (_, i) => `ep${i + 1}`);
+const READY_MADE_CHAINS = Array.from({ length: 16 }, (_, i) => `ep${i + 1}`);
+/** Elements that one spot check looks at. */
+const SAMPLE = 128;
 
 interface Programmed {
   readonly entry: ServiceEntry;
@@ -45,6 +55,8 @@ export class FamilyTable {
   #programmed = new Map<string, Programmed>();
   /** How many Services ask for an element of the {@link SHARED_SETS}; key: `SET KEY`. */
   #shared = new Map<string, number>();
+  /** Where {@link spotCheck} goes on. */
+  #sampled: MapIterator<Programmed> | undefined;
 
   constructor(table: NftTable, family: IpFamily) {
     this.#table = table;
@@ -54,6 +66,7 @@ export class FamilyTable {
   /** Reads the table as it is in the kernel and forgets what was known of it. */
   async observe(): Promise<ReadonlySet<FrontendKey>> {
     this.#known = false;
+    this.#sampled = undefined;
     this.#programmed = new Map();
     this.#shared = new Map();
     let listing = await this.#table.read();
@@ -89,8 +102,43 @@ export class FamilyTable {
     return written;
   }
 
-  exists(): Promise<boolean> {
-    return this.#table.exists();
+  /**
+   * Whether a part of what should be there is, a further part at each call: cheap at any size. Elements that someone has deleted are
+   * put back by the asking itself; a table that is gone, or elements with other data, make it false.
+   */
+  async spotCheck(): Promise<boolean> {
+    if (!this.#known) return false;
+    const operations: NftOperation[] = this.#sample().map((element) => ({ do: 'add element', element }));
+    try {
+      await this.#table.write(operations);
+      return true;
+    } catch {
+      this.#known = false;
+      return false;
+    }
+  }
+
+  /** Whether everything that should be there is, and nothing else: reads the whole table. */
+  async matches(): Promise<boolean> {
+    if (!this.#known) return false;
+    const listing = await this.#table.read();
+    if (listing === undefined || listing === 'foreign' || !isOurs(listing)) return false;
+    if (listing.chains.length !== this.#chains.size) return false;
+    const found = new Map(listing.elements.map((element) => [idOf(element), element.value]));
+    const holds = (element: NftElement) => found.get(idOf(element)) === element.value;
+    const wanted = new Set(this.#facts.map(idOf));
+    if (!this.#facts.every(holds)) return false;
+    for (const { entry, slots } of this.#programmed.values())
+      for (const element of entryElements(entry, slots, this.family)) {
+        if (!holds(element)) return false;
+        wanted.add(idOf(element));
+      }
+    return found.size === wanted.size;
+  }
+
+  /** How many Services it carries. */
+  get size(): number {
+    return this.#programmed.size;
   }
 
   async remove(): Promise<void> {
@@ -109,7 +157,7 @@ export class FamilyTable {
       }
       operations.push(...this.#missingChains(READY_MADE_CHAINS));
     }
-    const wanted = factElements(facts, this.family);
+    const wanted = [SENTINEL, ...factElements(facts, this.family)];
     const has = (list: readonly NftElement[], { set, key }: NftElement) =>
       list.some((other) => other.set === set && other.key === key);
     for (const element of this.#facts)
@@ -186,6 +234,22 @@ export class FamilyTable {
       else if (count === 0) difference.deletes.push(element);
     }
     return this.#commit(difference);
+  }
+
+  /** The elements of some Services, others at each call, and the sentinel. */
+  #sample(): readonly NftElement[] {
+    const sample: NftElement[] = [SENTINEL];
+    for (let rounds = 0; rounds < 2 && sample.length < SAMPLE; rounds++) {
+      this.#sampled ??= this.#programmed.values();
+      for (const { entry, slots } of this.#sampled) {
+        sample.push(
+          ...entryElements(entry, slots, this.family).filter(({ set }) => set !== 'allowed_sources'),
+        );
+        if (sample.length >= SAMPLE) return sample;
+      }
+      this.#sampled = undefined;
+    }
+    return sample;
   }
 
   #count(element: NftElement, change: number): number {

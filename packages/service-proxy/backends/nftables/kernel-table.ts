@@ -42,13 +42,10 @@ export class KernelTable implements NftTable {
     }
   }
 
-  async exists(): Promise<boolean> {
-    const family = tableFamily(this.#family);
-    return (await this.#nft.listTables()).some((table) => table.family === family && table.name === TABLE);
-  }
-
   async remove(): Promise<void> {
-    if (await this.exists()) await this.#nft.run(`delete table ${tableFamily(this.#family)} ${TABLE}\n`);
+    // Made first, so that nothing there is no error; one transaction, so nobody sees it made.
+    const table = `table ${tableFamily(this.#family)} ${TABLE}`;
+    await this.#nft.run(`add ${table}\ndelete ${table}\n`);
   }
 
   #change(operation: NftOperation) {

@@ -34,10 +34,6 @@ export class MemoryTable implements NftTable {
     for (const operation of operations) this.#apply(operation);
   }
 
-  async exists(): Promise<boolean> {
-    return this.#there;
-  }
-
   async remove(): Promise<void> {
     this.#there = false;
     this.#sets.clear();

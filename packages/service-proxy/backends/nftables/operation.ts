@@ -14,6 +14,6 @@ export interface NftTable {
   read(): Promise<NftListing | undefined | 'foreign'>;
   /** In order; not one transaction as a whole, but no packet sees a Service without its endpoints. */
   write(operations: readonly NftOperation[]): Promise<void>;
-  exists(): Promise<boolean>;
+  /** Nothing there is not an error. */
   remove(): Promise<void>;
 }

@@ -26,6 +26,7 @@ export function localEndpointMap(protocol: TransportProtocol): string {
 
 /** Every set and map of the table. README.md says what each is for. */
 export const SETS: readonly NftSet[] = [
+  { name: 'sentinel', key: ['port'], data: undefined, kind: 'plain' },
   { name: 'pod_cidrs', key: ['address'], data: undefined, kind: 'interval' },
   { name: 'cluster_cidrs', key: ['address'], data: undefined, kind: 'interval' },
   { name: 'service_cidrs', key: ['address'], data: undefined, kind: 'interval' },
@@ -51,8 +52,11 @@ export const SETS: readonly NftSet[] = [
   { name: 'affinity', key: ['address', ...PLACE], data: ENDPOINT, kind: 'learned' },
 ];
 
-/** Sets that hold facts of the node rather than Services. */
-export const FACT_SETS = ['pod_cidrs', 'cluster_cidrs', 'service_cidrs'] as const;
+/** Sets that hold facts of the node rather than Services, and the sentinel. */
+export const FACT_SETS = ['pod_cidrs', 'cluster_cidrs', 'service_cidrs', 'sentinel'] as const;
+
+/** An element that is always there: writing it again asks, for next to nothing, whether the table is. */
+export const SENTINEL: NftElement = { set: 'sentinel', key: '1', value: '' };
 
 export const SOURCE_OUTSIDE_CLUSTER = 'source_outside_cluster';
 export const SOURCE_OUTSIDE_NODE = 'source_outside_node';
