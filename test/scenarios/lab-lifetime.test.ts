@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Account, accountKinds, createAccount, whyNotForOthers } from './support/account.ts';
+import { eventually } from './support/eventually.ts';
+import { PODWAY } from './support/lab.ts';
+import { output, run } from './support/run.ts';
+
+/** What a lab could leave behind outside its directory. */
+interface Traces {
+  readonly processes: readonly string[];
+  readonly mounts: string;
+  readonly namespaces: readonly string[];
+  readonly links: readonly string[];
+}
+
+/** Processes of one account's labs are known by its home: it is in their environment. */
+function processesOf(account: Account): readonly string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return environment.includes(`HOME=${account.home}\0`) || command.includes(account.home)
+          ? [`${pid} ${command}`]
+          : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+function traces(account: Account): Traces {
+  return {
+    processes: processesOf(account),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
+    namespaces: existsSync('/run/netns') ? readdirSync('/run/netns').sort() : [],
+    links: readdirSync('/sys/class/net').sort(),
+  };
+}
+
+function labsOf(account: Account): readonly string[] {
+  const labs = join(account.home, 'state/podway/labs');
+  return existsSync(labs) ? readdirSync(labs) : [];
+}
+
+/** Nothing of the account's labs is left; the machine's own mounts, namespaces and links are as before. */
+async function assertNothingLeft(account: Account, before: Traces): Promise<void> {
+  await eventually(() => assert.deepEqual(traces(account), before), 10_000);
+  assert.deepEqual(labsOf(account), []);
+}
+
+function podway(account: Account, ...args: readonly string[]) {
+  return account.command([PODWAY, ...args]);
+}
+
+/** `lab up` in a session of its own, as from a terminal; `progressed` resolves when the lab's supervisor runs. */
+function startUp(account: Account, ...args: readonly string[]) {
+  const [program = '', ...words] = podway(account, 'lab', 'up', ...args);
+  const child = spawn(program, words, { env: account.env, stdio: 'ignore', detached: true });
+  return { child, ended: once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]> };
+}
+
+function bootBegan(account: Account): Promise<void> {
+  return eventually(
+    () =>
+      assert.ok(
+        processesOf(account).some((line) => line.includes(' agent ')),
+        'no agent runs yet',
+      ),
+    20_000,
+    20,
+  );
+}
+
+for (const kind of accountKinds()) {
+  const reason = kind === 'ordinary' ? whyNotForOthers() : undefined;
+  const scenario = (name: string, body: (account: Account, before: Traces) => Promise<void>) =>
+    test(`${name}, as ${kind}`, reason === undefined ? {} : { skip: reason }, async () => {
+      using account = createAccount(kind);
+      const before = traces(account);
+      try {
+        await body(account, before);
+      } finally {
+        await run(podway(account, 'lab', 'down', '--all'), { env: account.env });
+      }
+    });
+
+  scenario(
+    'lab up, status and down: a lab comes, is seen, and goes without a trace',
+    async (account, before) => {
+      const { env } = account;
+      const up = JSON.parse(
+        await output(podway(account, 'lab', 'up', '--nodes', '2', '-o', 'json'), { env }),
+      );
+      assert.deepEqual(
+        up.nodes.map((node: { name: string; ip: string }) => [node.name, node.ip]),
+        [
+          ['node1', '172.30.0.11'],
+          ['node2', '172.30.0.12'],
+        ],
+      );
+      assert.equal(statSync(up.kubeconfig).mode & 0o777, 0o600);
+      assert.ok(up.bootMilliseconds > 0 && up.dnsMilliseconds >= up.bootMilliseconds);
+      const status = JSON.parse(await output(podway(account, 'lab', 'status', '-o', 'json'), { env }));
+      assert.equal(status.state, 'running');
+      assert.deepEqual(
+        status.nodeStatus.map((node: { ready: boolean; agent: { state: string } }) => [
+          node.ready,
+          node.agent.state,
+        ]),
+        [
+          [true, 'running'],
+          [true, 'running'],
+        ],
+      );
+      const again = await run(podway(account, 'lab', 'up'), { env });
+      assert.equal(again.code, 1);
+      assert.match(again.stderr, /lab default is up/);
+      await output(podway(account, 'lab', 'down'), { env });
+      await assertNothingLeft(account, before);
+    },
+  );
+
+  scenario('lab up: Ctrl-C before the lab is ready leaves nothing', async (account, before) => {
+    const up = startUp(account);
+    await bootBegan(account);
+    process.kill(-(up.child.pid ?? 0), 'SIGINT');
+    assert.deepEqual(await up.ended, [130, null]);
+    await assertNothingLeft(account, before);
+  });
+
+  scenario('lab up: a killed terminal before the lab is ready leaves nothing', async (account, before) => {
+    const up = startUp(account);
+    await bootBegan(account);
+    process.kill(-(up.child.pid ?? 0), 'SIGKILL');
+    await up.ended;
+    await assertNothingLeft(account, before);
+  });
+
+  scenario('lab up: a boot that fails says why and leaves nothing', async (account, before) => {
+    const outcome = await run(podway(account, 'lab', 'up', '--images', '/nonexistent/images'), {
+      env: account.env,
+    });
+    assert.notEqual(outcome.code, 0);
+    assert.match(outcome.stderr, /images: invalid value "\/nonexistent\/images": cannot be read/);
+    await assertNothingLeft(account, before);
+  });
+
+  scenario('lab down: works when every process of the lab was killed', async (account, before) => {
+    await output(podway(account, 'lab', 'up', '--nodes', '1'), { env: account.env });
+    for (const line of processesOf(account)) kill(Number(line.split(' ')[0]));
+    await eventually(() => assert.deepEqual(processesOf(account), []));
+    const list = JSON.parse(await output(podway(account, 'lab', 'list', '-o', 'json'), { env: account.env }));
+    assert.equal(list[0].state, 'stopped');
+    await output(podway(account, 'lab', 'down'), { env: account.env });
+    await assertNothingLeft(account, before);
+  });
+
+  scenario(
+    'lab up: a lab whose processes were killed comes back with its objects and port',
+    async (account, before) => {
+      const { env } = account;
+      const first = JSON.parse(
+        await output(podway(account, 'lab', 'up', '--nodes', '2', '-o', 'json'), { env }),
+      );
+      const kubectl = (...args: readonly string[]) =>
+        output(account.command(['kubectl', '--kubeconfig', first.kubeconfig, ...args]), { env });
+      await kubectl('create', 'configmap', 'kept', '--from-literal=key=value');
+      const server = await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}');
+      for (const line of processesOf(account)) kill(Number(line.split(' ')[0]));
+      await eventually(() => assert.deepEqual(processesOf(account), []));
+      const second = JSON.parse(await output(podway(account, 'lab', 'up', '-o', 'json'), { env }));
+      assert.deepEqual(second.nodes, first.nodes);
+      assert.equal(await kubectl('get', 'configmap', 'kept', '-o', 'jsonpath={.data.key}'), 'value');
+      assert.equal(await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}'), server);
+      await output(podway(account, 'lab', 'down'), { env });
+      await assertNothingLeft(account, before);
+    },
+  );
+}
+
+test('lab up: two labs live side by side, and one goes without the other', async () => {
+  const [kind = 'ordinary'] = accountKinds();
+  using account = createAccount(kind);
+  const { env } = account;
+  const before = traces(account);
+  try {
+    await Promise.all(
+      ['a', 'b'].map((name) => output(podway(account, 'lab', 'up', '--name', name, '--nodes', '1'), { env })),
+    );
+    await output(podway(account, 'lab', 'down', '--name', 'a'), { env });
+    const addresses = await output(
+      podway(account, 'lab', 'exec', '--name', 'b', 'node1', '--', 'ip', '-4', 'address'),
+      {
+        env,
+      },
+    );
+    assert.match(addresses, /172\.30\.0\.11/);
+    assert.deepEqual(labsOf(account), ['b']);
+  } finally {
+    await run(podway(account, 'lab', 'down', '--all'), { env });
+  }
+  await assertNothingLeft(account, before);
+});
+
+test('lab exec: exit codes and input pass through', async () => {
+  const [kind = 'ordinary'] = accountKinds();
+  using account = createAccount(kind);
+  const { env } = account;
+  try {
+    await output(podway(account, 'lab', 'up', '--nodes', '1'), { env });
+    const exec = (words: readonly string[], input?: string) =>
+      run(podway(account, 'lab', 'exec', ...words), { env, ...(input === undefined ? {} : { input }) });
+    assert.equal((await exec(['node1', '--', 'sh', '-c', 'exit 7'])).code, 7);
+    assert.equal((await exec(['outside', '--', 'cat'], 'through')).stdout, 'through');
+    const unknown = await exec(['no-such-pod', '--', 'true']);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /there is no Pod no-such-pod in namespace default/);
+  } finally {
+    await run(podway(account, 'lab', 'down', '--all'), { env });
+  }
+});
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Ended with another one.
+  }
+}
