@@ -29,7 +29,7 @@ export interface ImageHost {
 }
 
 /** Commands whose options or output differ from the host's own, where people write for busybox. */
-const BUSYBOX_OWN = ['wget', 'nslookup', 'telnet', 'nc', 'traceroute', 'httpd', 'ping'];
+const BUSYBOX_OWN = ['wget', 'nslookup', 'telnet', 'traceroute', 'httpd', 'ping'];
 
 const SHELL = { cmd: ['/bin/sh'], requires: 'sh', package: 'dash' } as const;
 
@@ -52,7 +52,7 @@ const NGINX_SERVER = `server {
 /** One configuration for a root with many users and for one with a single user, which cannot change the workers' user. */
 const nginxConfig = (
   host: ImageHost,
-): string => `${host.singleUser ? 'master_process off;\n' : 'user www-data;\n'}\
+): string => `${host.singleUser ? 'user root;\nmaster_process off;\n' : 'user www-data;\n'}\
 worker_processes 1;
 error_log /dev/stderr notice;
 pid /run/nginx.pid;
