@@ -34,6 +34,7 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
     'V1PodTemplateSpec',
   ],
   'io.k8s.api.apps.v1': ['Deployment', 'ReplicaSet'].flatMap(withList),
+  'io.k8s.api.authentication.v1': ['AuthenticationV1TokenRequest'],
   'io.k8s.api.autoscaling.v1': ['V1Scale'],
   'io.k8s.api.coordination.v1': withList('Lease'),
   'io.k8s.api.discovery.v1': withList('EndpointSlice'),
@@ -134,15 +135,17 @@ function readComment(text: string): string {
 
 /** The model class inside a type such as `Array<V1Container>`. */
 function modelNames(type: string): string | undefined {
-  return /\b((?:V1|CoreV1|DiscoveryV1|EventsV1)[A-Z]\w*)/.exec(type.replaceAll('V1MicroTime', ''))?.[1];
+  return /\b((?:Authentication|Core|Discovery|Events)?V1[A-Z]\w*)/.exec(
+    type.replaceAll('V1MicroTime', ''),
+  )?.[1];
 }
 
 function typeName({ className }: { readonly className: string }): string {
-  return TYPE_NAMES[className] ?? className.replace(/^(Core|Discovery|Events)?V1/, '');
+  return TYPE_NAMES[className] ?? className.replace(/^(Authentication|Core|Discovery|Events)?V1/, '');
 }
 
 function definitionName({ className, goPackage }: Model): string {
-  return `${goPackage}.${className.replace(/^(Core|Discovery|Events)?V1/, '')}`;
+  return `${goPackage}.${className.replace(/^(Authentication|Core|Discovery|Events)?V1/, '')}`;
 }
 
 function isQuantity(model: Model, { baseName, type }: Attribute): boolean {

@@ -15,4 +15,4 @@ export { apiVersionOf, controllerOf, type KubeObject, nameKey, objectKey, resour
 export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';
 export * from './resources.ts';
-export { type Schema, schemaDefinitions } from './schema.ts';
+export { type ProtobufFields, protobufFields, type Schema, schemaDefinitions } from './schema.ts';

@@ -12,12 +12,27 @@ export interface Schema {
   readonly required?: readonly string[];
 }
 
+/** By field number: a field's JSON name, or the fields of a message that JSON has inlined. */
+export interface ProtobufFields {
+  readonly [number: string]: string | ProtobufFields;
+}
+
+let loadedFields: Readonly<Record<string, ProtobufFields>> | undefined;
+
+/** The protobuf field numbers of each definition. Read on first use. */
+export function protobufFields(): Readonly<Record<string, ProtobufFields>> {
+  loadedFields ??= readJson('protobuf.json') as Readonly<Record<string, ProtobufFields>>;
+  return loadedFields;
+}
+
 let loaded: Readonly<Record<string, Schema>> | undefined;
 
 /** Every definition by its full name (`io.k8s.api.core.v1.Pod`). Read on first use: agents never call this. */
 export function schemaDefinitions(): Readonly<Record<string, Schema>> {
-  loaded ??= JSON.parse(
-    readFileSync(new URL('./generated/schema.json', import.meta.url), 'utf8'),
-  ) as Readonly<Record<string, Schema>>;
+  loaded ??= readJson('schema.json') as Readonly<Record<string, Schema>>;
   return loaded;
+}
+
+function readJson(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`./generated/${name}`, import.meta.url), 'utf8'));
 }

@@ -52,7 +52,7 @@ export class HttpHandler {
     response.on('error', () => {});
     this.#request(request, response).catch((error: unknown) => {
       const status = toStatus(error);
-      if (status.code >= 500)
+      if (status.code === 500)
         this.#deps.logger.error('request failed', { method: request.method, path: request.url, error });
       if (response.headersSent) return void response.destroy();
       send(response, failure(status), request.method);

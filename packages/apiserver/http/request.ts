@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { parse as parseYaml } from 'yaml';
 import { errorMessage } from '#runtime';
 import { badRequest, tooLarge, unsupportedMediaType } from '../status.ts';
+import { decodeProtobufBody } from './protobufBody.ts';
 
 /** Of a request's body, in bytes. Source: MaxRequestBodyBytes of the generic API server. */
 export const MAX_BODY = 3 * 1024 * 1024;
@@ -18,6 +18,7 @@ export interface ApiRequest {
   readonly body: string;
 }
 
+/** The body as text; YAML and protobuf become JSON here, so that only those who send them load what it takes. @throws StatusError 400, 413 */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > MAX_BODY) throw tooLarge(MAX_BODY);
@@ -28,20 +29,37 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     if (size > MAX_BODY) throw tooLarge(MAX_BODY);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const type = mediaType(request.headers['content-type'] ?? '');
+  if (type === PROTOBUF) return size === 0 ? '' : JSON.stringify(decodeProtobufBody(Buffer.concat(chunks)));
+  const text = Buffer.concat(chunks).toString('utf8');
+  const isYaml = type.endsWith('yaml');
+  return isYaml && !text.trimStart().startsWith('{') ? yamlToJson(text) : text;
 }
 
-const BODY_TYPES = ['application/json', 'application/yaml'] as const;
+/** How often a YAML text may refer to its anchors: more is a bomb, not a manifest. */
+const MAX_ALIASES = 100;
 
-/** A JSON or YAML body. @throws StatusError 400, 415 */
+async function yamlToJson(text: string): Promise<string> {
+  const { parse } = await import('yaml');
+  try {
+    return JSON.stringify(parse(text, { maxAliasCount: MAX_ALIASES }) ?? null);
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: ${errorMessage(error)}`);
+  }
+}
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const BODY_TYPES = ['application/json', 'application/yaml', PROTOBUF] as const;
+
+/** A body that {@link readBody} read. @throws StatusError 400, 415 */
 export function parseBody({ body, contentType }: Pick<ApiRequest, 'body' | 'contentType'>): unknown {
   const type = mediaType(contentType);
   switch (type) {
     case '':
     case 'application/json':
-      return parseJson(body);
     case 'application/yaml':
-      return parseYamlBody(body);
+    case PROTOBUF:
+      return parseJson(body);
     default:
       throw unsupportedMediaType(type, BODY_TYPES);
   }
@@ -56,13 +74,5 @@ export function parseJson(body: string): unknown {
     return JSON.parse(body) as unknown;
   } catch (error) {
     throw badRequest(`the object provided is unrecognized (must be of type JSON): ${errorMessage(error)}`);
-  }
-}
-
-export function parseYamlBody(body: string): unknown {
-  try {
-    return parseYaml(body, { maxAliasCount: 100 }) as unknown;
-  } catch (error) {
-    throw badRequest(`error converting YAML to JSON: ${errorMessage(error)}`);
   }
 }

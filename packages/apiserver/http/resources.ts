@@ -29,7 +29,7 @@ import { type IncludeObject, partialMetadata, renderTable } from '../table/table
 import { invalidValue } from '../validation/fieldError.ts';
 import { parseAccept } from './accept.ts';
 import { type Answer, json } from './answer.ts';
-import { type ApiRequest, mediaType, parseBody, parseJson, parseYamlBody } from './request.ts';
+import { type ApiRequest, mediaType, parseBody, parseJson } from './request.ts';
 import type { ResourceRoute } from './route.ts';
 
 const PATCH_TYPES = [
@@ -200,7 +200,7 @@ export class ResourceHandler {
           );
         return this.#registry.apply(
           target,
-          parseYamlBody(request.body),
+          parseJson(request.body),
           request.query.get('force') === 'true',
           options,
         );

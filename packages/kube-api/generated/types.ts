@@ -153,6 +153,18 @@ export interface Binding {
   readonly target: ObjectReference;
 }
 
+/** BoundObjectReference is a reference to an object that a token is bound to. */
+export interface BoundObjectReference {
+  /** apiVersion is API version of the referent. */
+  readonly apiVersion?: string;
+  /** kind of the referent. */
+  readonly kind?: string;
+  /** name of the referent. */
+  readonly name?: string;
+  /** uid of the referent. */
+  readonly uid?: string;
+}
+
 /** Represents a source location of a volume to mount, managed by an external CSI driver */
 export interface CSIVolumeSource {
   /** driver is the name of the CSI driver that handles this volume. */
@@ -2614,6 +2626,34 @@ export interface Taint {
   readonly timeAdded?: Time;
   /** The taint value corresponding to the taint key. */
   readonly value?: string;
+}
+
+/** TokenRequest requests a token for a given service account. */
+export interface TokenRequest {
+  /** APIVersion defines the versioned schema of this representation of an object. */
+  readonly apiVersion?: string;
+  /** Kind is a string value representing the REST resource this object represents. */
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+  readonly spec?: TokenRequestSpec;
+  readonly status?: TokenRequestStatus;
+}
+
+/** TokenRequestSpec contains client provided parameters of a token request. */
+export interface TokenRequestSpec {
+  /** audiences are the intendend audiences of the token. */
+  readonly audiences?: readonly string[];
+  readonly boundObjectRef?: BoundObjectReference;
+  /** expirationSeconds is the requested duration of validity of the request. */
+  readonly expirationSeconds?: number;
+}
+
+/** TokenRequestStatus is the result of a token request. */
+export interface TokenRequestStatus {
+  /** expirationTimestamp is the time of expiration of the returned token. */
+  readonly expirationTimestamp?: Time;
+  /** token is the opaque bearer token. */
+  readonly token?: string;
 }
 
 /** The pod this Toleration is attached to tolerates any taint that matches the triple <key,value,effect> using the matching operator <operator>. */
