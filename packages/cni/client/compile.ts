@@ -10,7 +10,9 @@ const SOURCE = join(import.meta.dirname, 'podway-cni.c');
 
 /** The compiled client of this version, undefined when nobody has compiled it: a script serves then, more slowly. */
 export function compiledClient(): string | undefined {
-  return existsSync(clientPath()) ? clientPath() : undefined;
+  if (!existsSync(SOURCE)) return undefined;
+  const path = clientPath();
+  return existsSync(path) ? path : undefined;
 }
 
 /** Compiles the client, if it is not there already; undefined when there is no C compiler or it cannot link statically. */
