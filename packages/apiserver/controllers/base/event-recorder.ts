@@ -41,7 +41,7 @@ export class ApiEventRecorder implements EventRecorder {
 
   record(object: Stored<KubeObject>, type: EventType, reason: string, message: string): void {
     const involved = referenceTo(object);
-    const key = JSON.stringify([involved, type, reason, message]);
+    const key = JSON.stringify([involved.uid, type, reason, message]);
     const before = this.#written.get(key) ?? Promise.resolve(undefined);
     const write = before
       .then((event) => this.#write(event, involved, type, reason, message))
