@@ -130,6 +130,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     cni,
     recorder,
     images: options.images,
+    singleUser: isSingleUser(readFileSync('/proc/self/uid_map', 'utf8')),
     layout: options.layout,
     services: () => services.list(),
     nodeName,

@@ -11,6 +11,7 @@ import type {
 import { type Clock, errorMessage, type Logger, type Random, sleep } from '#runtime';
 import { type EventRecorder, type EventType, podReference, rfc3339 } from '../events.ts';
 import type { ImageTable, ResolvedImage } from '../images/resolve.ts';
+import { API_ACCESS_PATH } from '../plan/api-access.ts';
 import { type ContainerPlan, containerPlan } from '../plan/container-plan.ts';
 import type { EnvironmentContext } from '../plan/environment.ts';
 import { type ExecSpec, execInContainer, runInContainer } from '../runtime/container-exec.ts';
@@ -32,6 +33,8 @@ import type { ContainerView } from './status.ts';
 /** What all containers of a node share. */
 export interface ContainerDeps {
   readonly images: ImageTable;
+  /** Only one user exists: runAsUser cannot be followed. */
+  readonly singleUser: boolean;
   readonly layout: () => Promise<RootLayout>;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
@@ -48,6 +51,8 @@ export interface ContainerStartContext {
   readonly environment: Omit<EnvironmentContext, 'imageEnvironment'>;
   /** Where each volume is. */
   readonly volumes: ReadonlyMap<string, string>;
+  /** What is mounted at {@link API_ACCESS_PATH} where the container mounts nothing itself. */
+  readonly apiAccess: string | undefined;
   /** Files that the kubelet itself provides: /etc/resolv.conf and the like. */
   readonly files: Readonly<Record<string, string>>;
   /** Directories of the host that must be visible, such as Podway's own. */
@@ -314,7 +319,14 @@ export class ManagedContainer {
   async #start(image: ResolvedImage, makeContext: () => Promise<ContainerStartContext>): Promise<void> {
     const { clock, random } = this.#deps;
     const context = await makeContext();
-    const plan = containerPlan(context.pod, this.container, image, context.environment);
+    const wanted = containerPlan(context.pod, this.container, image, context.environment);
+    const plan = this.#deps.singleUser ? { ...wanted, user: undefined } : wanted;
+    if (wanted.user !== plan.user && wanted.user?.uid !== 0)
+      this.#event(
+        'Warning',
+        'UserIgnored',
+        `runAsUser ${wanted.user?.uid}: a lab of an ordinary user has one user only`,
+      );
     const layout = await this.#deps.layout();
     this.#attempt++;
     this.#containerId = `podway://${Buffer.from(random.bytes(32)).toString('hex')}`;
@@ -607,6 +619,8 @@ function buildRoot(
     const volume = context.volumes.get(mount.volume);
     if (volume !== undefined) root.bindVolume(volume, mount.subPath, mount.target, mount.readOnly);
   }
+  if (context.apiAccess !== undefined && !plan.mounts.some(({ target }) => target === API_ACCESS_PATH))
+    root.bind(context.apiAccess, API_ACCESS_PATH, true);
   const message = join(dir, 'termination-log');
   writeFileSync(message, '', { mode: 0o666 });
   root.bind(message, plan.terminationMessagePath);

@@ -7,6 +7,7 @@ import { isNotFound, type KubeClient } from '#kube-client';
 import { errorMessage, type Logger, Reconciler } from '#runtime';
 import type { CniInvoker } from '../cni/invoker.ts';
 import { podReference, rfc3339 } from '../events.ts';
+import { apiAccessVolume } from '../plan/api-access.ts';
 import { PodConfigError } from '../plan/errors.ts';
 import { podHostname } from '../plan/hostname.ts';
 import { podHosts } from '../plan/hosts.ts';
@@ -198,7 +199,10 @@ export class PodWorker implements AsyncDisposable {
     if (sandbox === undefined) throw new PodConfigError('the Pod has no sandbox');
     const { nodeName, nodeAddresses, clusterDns, clusterDomain, allocatable, services } = this.#deps;
     const { namespace = 'default' } = pod.metadata ?? {};
-    const objects = await fetchPodObjects(this.#deps.client, pod);
+    const [objects, apiAccess] = await Promise.all([
+      fetchPodObjects(this.#deps.client, pod),
+      this.#apiAccess(),
+    ]);
     const downward = { podIps: sandbox.podIps, hostIps: nodeAddresses, nodeName, allocatable };
     const hostname = podHostname(pod, nodeName, clusterDomain);
     this.#volumes ??= this.#mountVolumes({ ...downward, objects });
@@ -217,6 +221,7 @@ export class PodWorker implements AsyncDisposable {
       podIp: sandbox.podIps[0] ?? '127.0.0.1',
       hostname: hostname.kernelHostname,
       volumes: this.#volumes,
+      apiAccess,
       files: {
         '/etc/resolv.conf': resolvConf.text,
         '/etc/hosts': podHosts(pod, hostname, sandbox.podIps, readHostFile('/etc/hosts')),
@@ -230,6 +235,25 @@ export class PodWorker implements AsyncDisposable {
         serviceEnvironment: serviceEnvironment(services(), namespace, pod.spec?.enableServiceLinks !== false),
       },
     };
+  }
+
+  /**
+   * Where the Pod's access to the API is, for a Pod that comes without such a volume; undefined when there is no service
+   * account to have a token of (yet), which is no reason not to start.
+   */
+  async #apiAccess(): Promise<string | undefined> {
+    const volume = apiAccessVolume(this.#pod);
+    if (volume === undefined) return undefined;
+    const pod: Pod = { ...this.#pod, spec: { containers: [], ...this.#pod.spec, volumes: [volume] } };
+    const { nodeName, nodeAddresses, allocatable } = this.#deps;
+    try {
+      const objects = await fetchPodObjects(this.#deps.client, pod);
+      const context = { objects, podIps: [], hostIps: nodeAddresses, nodeName, allocatable };
+      return makeVolumes(pod, join(this.#dir, 'volumes'), context).get(volume.name);
+    } catch (error) {
+      this.#logger.debug('no access to the API for this Pod', { error: errorMessage(error) });
+      return undefined;
+    }
   }
 
   #mountVolumes(context: Parameters<typeof makeVolumes>[2]): ReadonlyMap<string, string> {
