@@ -27,6 +27,13 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
     await this.#backend.apply(this.#table, changed);
   }
 
+  /** As {@link program}, by a process that finds what an earlier one has left. @returns how much it wrote */
+  async restart(state: BehaviourState): Promise<number> {
+    this.#table = buildTable(state.services, state.slices, { ...FACTS, ...state.facts });
+    await this.#backend.observe();
+    return (await this.#backend.apply(this.#table, [])).writes;
+  }
+
   async attempt(from: Client, to: Place, expected: readonly Outcome[]): Promise<ReadonlySet<Outcome>> {
     const seen = new Set<Outcome>();
     let more = expected.length > 1 ? MORE_ATTEMPTS : 1;

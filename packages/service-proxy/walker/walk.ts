@@ -210,6 +210,9 @@ class Walk {
         step(`remembered for ${statement.timeout} s`);
         return 'next';
       }
+      case 'forget':
+        step('the endpoint that was remembered is no longer one: forgotten');
+        return 'next';
       case 'masquerade':
         this.#masqueraded = true;
         step("the source becomes the node's address on the way out");

@@ -79,8 +79,7 @@ export class MemoryTable implements NftTable {
     if ((statement.do === 'goto' || statement.do === 'jump') && !this.#chains.has(statement.chain))
       throw new NftRefusedError('ENOENT', `chain ${statement.chain}`);
     if (statement.do === 'lookup') this.#elementsOf(statement.set);
-    if (statement.do === 'verdict map' || statement.do === 'dnat' || statement.do === 'learn')
-      this.#elementsOf(statement.map);
+    if ('map' in statement) this.#elementsOf(statement.map);
   }
 
   #elementsOf(set: string): Map<string, string> {

@@ -80,6 +80,13 @@ export type NftStatement =
       /** Seconds. */
       readonly timeout: number;
     }
+  | {
+      readonly do: 'forget';
+      readonly key: readonly NftField[];
+      readonly map: string;
+      /** Of no use to the kernel, but nft wants it. */
+      readonly data: readonly NftField[];
+    }
   | { readonly do: 'masquerade' | 'drop' | 'return' }
   | { readonly do: 'goto' | 'jump'; readonly chain: string }
   | { readonly do: 'reject'; readonly with: RejectWith };

@@ -107,7 +107,7 @@ function parseRule(expressions: readonly unknown[]): NftRule {
 }
 
 function parseStatement(expression: unknown, implied: Set<string>): NftStatement {
-  if (typeof expression === 'string') return parseLearn(expression, implied);
+  if (typeof expression === 'string') return parseMapUpdate(expression, implied);
   const [kind, body] = onlyEntry(expression, 'statement');
   switch (kind) {
     case 'match':
@@ -162,11 +162,11 @@ function parseReject(body: unknown, implied: Set<string>): NftStatement {
   return { do: 'reject', with: known };
 }
 
-/** nft 1.0.6 has no JSON for a map update and gives its text. */
-function parseLearn(text: string, implied: Set<string>): NftStatement {
-  const found = /^update @(\w+) \{ (.+) timeout (\w+) : (.+) \}$/.exec(text);
+/** nft 1.0.6 has no JSON for what a rule does to a map, and gives its text. */
+function parseMapUpdate(text: string, implied: Set<string>): NftStatement {
+  const found = /^(update|delete) @(\w+) \{ (.+?)(?: timeout (\w+))? : (.+) \}$/.exec(text);
   if (found === null) throw new UnknownNftError('statement', text);
-  const [, map = '', key = '', timeout = '', data = ''] = found;
+  const [, operation, map = '', key = '', timeout, data = ''] = found;
   const field = (part: string): NftField => {
     const known: Readonly<Record<string, NftField>> = {
       'ip saddr': 'saddr',
@@ -185,13 +185,10 @@ function parseLearn(text: string, implied: Set<string>): NftStatement {
     if (result === undefined) throw new UnknownNftError('field', part);
     return result;
   };
-  return {
-    do: 'learn',
-    key: key.split(' . ').map(field),
-    map,
-    data: data.split(' . ').map(field),
-    timeout: seconds(timeout),
-  };
+  const parts = { key: key.split(' . ').map(field), map, data: data.split(' . ').map(field) };
+  if (operation === 'delete') return { do: 'forget', ...parts };
+  if (timeout === undefined) throw new UnknownNftError('statement', text);
+  return { do: 'learn', ...parts, timeout: seconds(timeout) };
 }
 
 /** `3h`, `1d2h3m4s` */

@@ -1,5 +1,5 @@
 import type { Frontend } from '../../table/entry.ts';
-import type { NftChain, NftStatement } from './model.ts';
+import type { NftChain, NftField, NftStatement } from './model.ts';
 import {
   DESTINATION,
   endpointMap,
@@ -98,22 +98,24 @@ function balance(count: number, map: (protocol: TransportProtocol) => string): N
   ]);
 }
 
+/**
+ * Runs after translation: daddr and dport are the endpoint's. What leads to an endpoint that has left since is forgotten and the
+ * packet dropped; the client's next try finds another endpoint. So nothing has to look for such entries when an endpoint leaves.
+ */
 function learnRules(timeout: number): NftChain['rules'] {
-  // Runs after translation: daddr and dport are the endpoint's. A client is not bound to an endpoint that has just gone.
-  return PROTOCOLS.map((protocol) => [
-    { do: 'match', field: 'l4proto', values: [protocol] },
-    {
-      do: 'lookup',
-      key: ['ct original daddr', 'l4proto', 'ct original dport', 'daddr', 'dport'],
-      set: 'affine_endpoints',
-      negate: false,
-    },
-    {
-      do: 'learn',
-      key: ['saddr', 'ct original daddr', 'l4proto', 'ct original dport'],
-      map: 'affinity',
-      data: ['daddr', 'dport'],
-      timeout,
-    },
-  ]);
+  const client: readonly NftField[] = ['saddr', 'ct original daddr', 'l4proto', 'ct original dport'];
+  const data: readonly NftField[] = ['daddr', 'dport'];
+  const key: readonly NftField[] = ['ct original daddr', 'l4proto', 'ct original dport', ...data];
+  return PROTOCOLS.flatMap((protocol): NftChain['rules'] => {
+    const transport: NftStatement = { do: 'match', field: 'l4proto', values: [protocol] };
+    return [
+      [
+        transport,
+        { do: 'lookup', key, set: 'affine_endpoints', negate: false },
+        { do: 'learn', key: client, map: 'affinity', data, timeout },
+        { do: 'return' },
+      ],
+      [transport, { do: 'forget', key: client, map: 'affinity', data }, { do: 'drop' }],
+    ];
+  });
 }

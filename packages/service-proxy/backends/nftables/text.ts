@@ -84,6 +84,8 @@ function statementText(statement: NftStatement, family: IpFamily, transport: str
       return `dnat ${tableFamily(family)} to ${key(statement.key)} map @${statement.map}`;
     case 'learn':
       return `update @${statement.map} { ${key(statement.key)} timeout ${statement.timeout}s : ${key(statement.data)} }`;
+    case 'forget':
+      return `delete @${statement.map} { ${key(statement.key)} : ${key(statement.data)} }`;
     case 'goto':
     case 'jump':
       return `${statement.do} ${statement.chain}`;
