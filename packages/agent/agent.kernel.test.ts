@@ -64,7 +64,11 @@ async function createNode(
 }
 
 function inside(name: string, ...command: readonly string[]): string {
-  return execFileSync('ip', ['netns', 'exec', name, ...command], { encoding: 'utf8', timeout: 5000 });
+  return execFileSync('ip', ['netns', 'exec', name, ...command], {
+    encoding: 'utf8',
+    timeout: 5000,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
 }
 
 describe('agents of two nodes', () => {
@@ -183,6 +187,14 @@ describe('agents of two nodes', () => {
     client.setAway(false);
     await agents[0].ready;
     assert.deepEqual(state(), before);
+  });
+
+  test('masquerade: outside the cluster a Pod is seen as its node', () => {
+    inside('node2', 'ip', 'address', 'add', '198.51.100.10/32', 'dev', 'lo');
+    inside('node1', 'ip', 'route', 'add', '198.51.100.0/24', 'via', '172.30.0.12');
+    inside('a', 'ping', '-c1', '-W2', '198.51.100.10');
+    assert.match(inside('node2', 'conntrack', '-L', '-p', 'icmp'), /src=172\.30\.0\.11 dst=198\.51\.100\.10/);
+    inside('node1', 'ip', 'route', 'del', '198.51.100.0/24');
   });
 
   test('startAgent: a route that somebody deletes is there again', async () => {
