@@ -2,9 +2,7 @@
  * `podway`: the first word chooses the program, and only that program's code is loaded. The jobs of a lab (agent,
  * API server, supervisor) read their own flags; the commands for people are in `commands.ts`.
  */
-import { enableCompileCache } from 'node:module';
 
-enableCompileCache();
 const [word, ...rest] = process.argv.slice(2);
 /** How this program is run: what the lab starts its own processes with. */
 const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];

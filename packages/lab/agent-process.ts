@@ -34,17 +34,25 @@ export function prepareNode(node: string, lab: Pick<LabPaths, 'pki'>): NodePaths
   return paths;
 }
 
+/**
+ * The young generation grows to 16 MiB otherwise, and stays: 1 MiB saves an idle agent 4 of 31 MiB (its own, unshared
+ * memory), and costs it a scavenge of a fraction of a millisecond more often.
+ */
+const AGENT_NODE_FLAGS = ['--max-semi-space-size=1'];
+
 /** The agent's command line; ARCHITECTURE.md has the flags. */
 export function agentCommand(
-  program: readonly string[],
-  node: string,
+  [node = '', ...entry]: readonly string[],
+  nodeName: string,
   options: Pick<LabOptions, 'podNetwork' | 'proxy'>,
 ): readonly string[] {
-  const paths = nodePaths(node);
+  const paths = nodePaths(nodeName);
   return [
-    ...program,
+    node,
+    ...AGENT_NODE_FLAGS,
+    ...entry,
     'agent',
-    ...['--node-name', node],
+    ...['--node-name', nodeName],
     ...['--kubeconfig', paths.kubeconfig],
     ...['--cluster-cidr', CLUSTER_CIDR],
     ...['--service-cidr', SERVICE_CIDR],
