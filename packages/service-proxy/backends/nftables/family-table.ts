@@ -22,6 +22,7 @@ import {
   SETS,
 } from './structure.ts';
 import { isTargetChain, targetChainBody } from './target-chains.ts';
+import { ruleText } from './text.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 4_000;
@@ -352,5 +353,7 @@ function isOurs(listing: NftListing): boolean {
 }
 
 function sameChain(expected: NftChain, found: NftChain | undefined): boolean {
-  return JSON.stringify(expected) === JSON.stringify(found);
+  const text = ({ hook, rules }: NftChain) =>
+    [hook?.type, hook?.at, hook?.priority, ...rules.map((rule) => ruleText(rule, 'IPv4'))].join('\n');
+  return found !== undefined && text(expected) === text(found);
 }

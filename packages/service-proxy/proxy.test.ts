@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type IpAddress, parseIp } from '#ip';
+import type { ConntrackEntry } from '#kernel';
+import type { EndpointSlice, Node, Service } from '#kube-api';
+import { FakeClock, silentLogger } from '#runtime';
+import type { ProxyBackend } from './backend.ts';
+import {
+  CLUSTER_IP,
+  FACTS,
+  NODE_ADDRESS,
+  PODS,
+  SERVICE_PORT,
+  service,
+  slice,
+  TARGET_PORT,
+} from './behaviour/cluster.ts';
+import { ObjectStore } from './behaviour/object-store.ts';
+import { createServiceProxy } from './proxy.ts';
+import { type FrontendKey, frontendKey } from './table/entry.ts';
+import { printTable, type ServiceTable } from './table/table.ts';
+
+const NODE: Node = {
+  metadata: { name: 'node1', labels: { 'topology.kubernetes.io/zone': 'east' } },
+  spec: { podCIDR: '10.244.1.0/24' },
+  status: {
+    addresses: [
+      { type: 'Hostname', address: 'node1' },
+      { type: 'InternalIP', address: NODE_ADDRESS },
+    ],
+  },
+};
+
+class RecordingBackend implements ProxyBackend {
+  readonly name = 'recording';
+  readonly calls: string[] = [];
+  /** Keys that an earlier life left. */
+  left: readonly FrontendKey[] = [];
+  broken = false;
+  whole = true;
+  table = '';
+
+  async probe() {
+    return [];
+  }
+  async observe() {
+    this.calls.push('observe');
+    this.whole = true;
+    return { frontends: new Set(this.left) };
+  }
+  async apply(table: ServiceTable, changed: Iterable<string>) {
+    this.calls.push(`apply ${[...changed].sort().join(' ')}`.trim());
+    if (this.broken) throw new Error('the kernel says no');
+    this.table = printTable(table);
+    return { writes: 0 };
+  }
+  async intact() {
+    return this.whole;
+  }
+  async cleanup() {}
+}
+
+function start(options: { readonly synced?: boolean; readonly flows?: ConntrackEntry[] } = {}) {
+  const clock = new FakeClock(1_000);
+  const backend = new RecordingBackend();
+  const flows = options.flows ?? [];
+  const deleted: ConntrackEntry['original'][] = [];
+  const synced = { synced: options.synced ?? true };
+  const services = new ObjectStore<Service>([service()], synced);
+  const slices = new ObjectStore<EndpointSlice>([slice(['b'])], synced);
+  const nodes = new ObjectStore<Node>([NODE], synced);
+  let listed = 0;
+  const launch = () =>
+    createServiceProxy(
+      {
+        services,
+        endpointSlices: slices,
+        nodes,
+        backend,
+        conntrack: {
+          list: async ({ protocol } = {}) => {
+            listed++;
+            return flows.filter(({ original }) => original.protocol === protocol);
+          },
+          delete: ({ original }) => void deleted.push(original),
+        },
+        logger: silentLogger,
+        clock,
+      },
+      {
+        nodeName: 'node1',
+        clusterCIDRs: FACTS.clusterCIDRs,
+        serviceCIDRs: FACTS.serviceCIDRs,
+        localAddresses: FACTS.localAddresses,
+      },
+    );
+  /** Lets promises and timers run. */
+  const run = async (ms = 10) => {
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+    clock.advance(ms);
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+  };
+  return { backend, clock, services, slices, nodes, deleted, launch, run, listed: () => listed };
+}
+
+function flow(destination: IpAddress, port: number, source: IpAddress, sourcePort: number): ConntrackEntry {
+  const client = { address: PODS.a, port: 4_000 };
+  return {
+    original: {
+      source: client.address,
+      sourcePort: client.port,
+      destination,
+      destinationPort: port,
+      protocol: 17,
+    },
+    reply: { source, sourcePort, destination: client.address, destinationPort: client.port, protocol: 17 },
+    mark: 0,
+    status: 0,
+    timeout: 30,
+  };
+}
+
+describe('createServiceProxy', () => {
+  test('writes nothing before every informer has synced', async () => {
+    const { backend, services, slices, nodes, launch, run } = start({ synced: false });
+    await using proxy = launch();
+    await run();
+    services.sync();
+    nodes.sync();
+    await run();
+    services.set(service());
+    await run();
+    assert.deepEqual(backend.calls, []);
+    assert.equal(proxy.lastUpdated, undefined);
+    slices.sync();
+    await run();
+    assert.deepEqual(backend.calls, ['observe', 'apply default/web']);
+    assert.ok(proxy.lastUpdated);
+  });
+
+  test('a burst of changes is one apply, with the Services that differ', async () => {
+    const { backend, services, slices, launch, run } = start();
+    await using _proxy = launch();
+    await run();
+    backend.calls.length = 0;
+    services.set(
+      service({ clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7'] }, { metadata: { name: 'other' } }),
+    );
+    slices.set(slice(['b', 'c']));
+    slices.set(slice(['b', 'c', 'd']));
+    await run();
+    assert.deepEqual(backend.calls, ['apply default/other default/web']);
+    assert.match(backend.table, /10\.244\.1\.11:8080\* 10\.244\.2\.10:8080 10\.244\.2\.11:8080/);
+  });
+
+  test('a failed apply is repeated with the same Services and those that came since', async () => {
+    const { backend, services, launch, run } = start();
+    await using _proxy = launch();
+    backend.broken = true;
+    await run();
+    services.set(
+      service({ clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7'] }, { metadata: { name: 'other' } }),
+    );
+    backend.broken = false;
+    await run(100);
+    assert.deepEqual(backend.calls, ['observe', 'apply default/web', 'apply default/other default/web']);
+  });
+
+  test('what someone else broke is observed and written again', async () => {
+    const { backend, launch, run } = start();
+    await using _proxy = launch();
+    await run();
+    backend.calls.length = 0;
+    await run(2_000);
+    assert.deepEqual(backend.calls, ['apply']);
+    backend.whole = false;
+    await run(2_000);
+    assert.deepEqual(backend.calls, ['apply', 'observe', 'apply']);
+  });
+
+  test('the node’s zone and Pod range come from its Node object and are followed', async () => {
+    const { nodes, launch, run } = start();
+    await using proxy = launch();
+    await run();
+    assert.deepEqual(proxy.table.facts, FACTS);
+    nodes.set({ ...NODE, metadata: { name: 'node1', labels: {} } });
+    nodes.set({ ...NODE, metadata: { name: 'node2' } });
+    await run();
+    assert.equal(proxy.table.facts.zone, undefined);
+  });
+
+  test('flows to an endpoint that left are deleted, those of a Service that went while the agent was away too', async () => {
+    const gone = parseIp('10.96.0.77');
+    const main = { name: 'main', protocol: 'UDP' };
+    const valid = flow(CLUSTER_IP, SERVICE_PORT, PODS.b, TARGET_PORT);
+    const left = flow(CLUSTER_IP, SERVICE_PORT, PODS.c, TARGET_PORT);
+    const ofGone = flow(gone, 53, PODS.d, 5353);
+    const foreign = flow(parseIp('10.96.0.78'), 53, PODS.d, 5353);
+    const { backend, services, slices, deleted, launch, run, listed } = start({
+      flows: [valid, left, ofGone, foreign],
+    });
+    backend.left = [frontendKey(gone, 'UDP', 53)];
+    services.set(service({ ports: [{ ...main, port: SERVICE_PORT }] }));
+    slices.set(slice(['b'], { ports: [{ ...main, port: TARGET_PORT }] }));
+    await using _proxy = launch();
+    await run();
+    assert.deepEqual(deleted, [left.original, ofGone.original]);
+    const before = listed();
+    slices.set(slice(['b', 'd'], { ports: [{ ...main, port: TARGET_PORT }] }));
+    await run();
+    assert.equal(listed(), before, 'a new endpoint strands no flow: conntrack is not read');
+  });
+
+  test('disposing stops it and leaves what is programmed', async () => {
+    const { backend, slices, launch, run } = start();
+    const proxy = launch();
+    await run();
+    await proxy[Symbol.asyncDispose]();
+    backend.calls.length = 0;
+    slices.set(slice(['c']));
+    await run(10_000);
+    assert.deepEqual(backend.calls, []);
+  });
+});
