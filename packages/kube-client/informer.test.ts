@@ -5,7 +5,6 @@ import { FakeClock, seededRandom } from '#runtime';
 import { ApiError, ApiUnreachableError } from './errors.ts';
 import { FakeKubeClient } from './fake/fake-client.ts';
 import { createInformer, type InformerOptions } from './informer.ts';
-import { withoutManagedFields } from './metadata.ts';
 import type { KubeClient, ListOptions, WatchEvent, WatchOptions } from './ports.ts';
 
 /** Lets everything that is ready happen. */
@@ -219,13 +218,11 @@ test('createInformer: a late event does not bring a deleted object back', async 
 
 test('createInformer: transform drops fields before they are stored', async () => {
   const client = new FakeKubeClient();
-  await client.create(CONFIG_MAPS, {
-    metadata: { namespace: 'default', name: 'a', managedFields: [{ manager: 'm' }] },
-  });
-  await using followed = follow(client, { transform: withoutManagedFields });
+  await client.create(CONFIG_MAPS, configMap('a', { large: 'text' }));
+  await using followed = follow(client, { transform: ({ data: _, ...rest }) => rest });
   await followed.informer.synced;
   const stored = followed.informer.get('default/a');
-  assert.equal(stored?.metadata?.managedFields, undefined);
+  assert.equal(stored?.data, undefined);
   assert.equal(stored?.metadata?.name, 'a');
 });
 

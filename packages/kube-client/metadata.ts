@@ -31,14 +31,6 @@ export function compareResourceVersions(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The object without the fields that only the API server reads (managedFields): for informers' `transform`. */
-export function withoutManagedFields<T>(object: T): T {
-  const metadata = isRecord(object) ? object['metadata'] : undefined;
-  if (!isRecord(metadata) || metadata['managedFields'] === undefined) return object;
-  const { managedFields: _, ...rest } = metadata;
-  return { ...object, metadata: rest };
-}
-
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

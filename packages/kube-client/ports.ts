@@ -1,15 +1,5 @@
 import type { Resource } from '#kube-api';
 
-/** Metadata that every stored object has. */
-export interface StoredObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly uid: string;
-    readonly resourceVersion: string;
-  };
-}
-
 export interface ListOptions {
   /** Only this namespace; all when absent. */
   readonly namespace?: string;

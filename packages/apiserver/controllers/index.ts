@@ -1,1 +1,1 @@
-export { type ControllersConfig, type ControllersDeps, startControllers } from './start-controllers.ts';
+export { startControllers } from './start-controllers.ts';

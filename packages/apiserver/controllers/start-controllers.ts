@@ -1,6 +1,6 @@
 import { addressBits, parsePrefix, prefixFamily, prefixLength } from '#ip';
 import type { KubeClient } from '#kube-client';
-import { type Clock, InvalidInputError, type Logger, type Random } from '#runtime';
+import { type Clock, errorMessage, InvalidInputError, type Logger, type Random } from '#runtime';
 import type { ControllerContext } from './base/context.ts';
 import { ApiEventRecorder } from './base/event-recorder.ts';
 import { createInformers } from './base/informers.ts';
@@ -48,16 +48,16 @@ export function startControllers(deps: ControllersDeps): AsyncDisposable {
   const ranges = podRanges(config);
   const shared = { client, clock, logger, ...(deps.random === undefined ? {} : { random: deps.random }) };
   const informers = createInformers(client, { ...shared, retryMs: { first: 20, max: 2000 } });
-  const contextOf = (component: string): ControllerContext => ({
-    client,
-    clock,
-    logger,
-    informers,
-    events: new ApiEventRecorder(shared, component),
-  });
+  const recorders: ApiEventRecorder[] = [];
+  const contextOf = (component: string): ControllerContext => {
+    const events = new ApiEventRecorder(shared, component);
+    recorders.push(events);
+    return { client, clock, logger, informers, events };
+  };
   const running: AsyncDisposable[] = Object.values(informers);
   let stopped = false;
-  const started = Promise.all(Object.values(informers).map(({ synced }) => synced)).then(() => {
+  const start = async () => {
+    await Promise.all(Object.values(informers).map(({ synced }) => synced));
     if (stopped) return;
     running.push(
       startNodeIpamController(contextOf('node-ipam'), ranges),
@@ -75,13 +75,17 @@ export function startControllers(deps: ControllersDeps): AsyncDisposable {
       }),
       startGarbageCollector(contextOf('garbage-collector')),
     );
-  });
+  };
+  const started = start().catch((error: unknown) =>
+    logger.error('the controllers did not start', { error: errorMessage(error) }),
+  );
   return {
     async [Symbol.asyncDispose]() {
       stopped = true;
       // A synced that never comes must not hold us up.
       if (Object.values(informers).every(({ hasSynced }) => hasSynced)) await started;
       for (const one of running.toReversed()) await one[Symbol.asyncDispose]();
+      await Promise.all(recorders.map((recorder) => recorder.flush()));
     },
   };
 }

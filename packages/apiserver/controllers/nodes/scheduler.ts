@@ -13,15 +13,18 @@ export function startScheduler(context: ControllerContext): AsyncDisposable {
   const { pods, nodes } = informers;
   const resource = storedResource(PODS);
 
-  const reconciler = new Reconciler({ name: 'scheduler', clock, logger }, async () => {
+  // One Pod that cannot be bound must not keep the others waiting for long.
+  const retryMs = { first: 20, max: 1000 };
+  const reconciler = new Reconciler({ name: 'scheduler', clock, logger, retryMs }, async () => {
     const decisions = planScheduling(pods.list(), nodes.list());
-    await Promise.all(
+    const results = await Promise.allSettled(
       decisions.map((decision) =>
         decision.node === undefined
           ? tellUnschedulable(decision.pod, decision.reason)
           : bind(decision.pod, decision.node),
       ),
     );
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   });
 
   async function bind(pod: StoredPod, node: string): Promise<void> {
