@@ -395,6 +395,14 @@ export function kernelConformance(name: string, kernel: Kernel): void {
         refuses('ENODEV', () => netns.neighbours.replace({ link: 'none', address: ip('10.0.0.9'), mac }));
         assert.deepEqual(netns.neighbours.list({ link: 'none' }), []);
       });
+      test('announce: both families; a link that is down or missing says so', () => {
+        pair();
+        netns.neighbours.announce({ link: 'a', address: ip('10.0.0.1') });
+        netns.neighbours.announce({ link: 'a', address: ip('fd00::1') });
+        refuses('ENODEV', () => netns.neighbours.announce({ link: 'none', address: ip('10.0.0.1') }));
+        netns.links.set('a', { up: false });
+        refuses('ENETDOWN', () => netns.neighbours.announce({ link: 'a', address: ip('10.0.0.1') }));
+      });
       test('fdb: a VXLAN entry has one destination, the default entry several', () => {
         netns.links.add({
           kind: 'vxlan',
@@ -442,6 +450,42 @@ export function kernelConformance(name: string, kernel: Kernel): void {
         assert.deepEqual(there(), [entry]);
         netns.fdb.delete(entry);
         assert.deepEqual(there(), []);
+      });
+    });
+
+    describe('shaping', () => {
+      const limit = { rate: 10_000_000, burst: 800_000 };
+      const near = (value = 0, wanted: number) => Math.abs(value - wanted) < wanted / 100;
+
+      test('limit, limitOf, unlimit', () => {
+        pair();
+        netns.shaping.unlimit('a');
+        assert.equal(netns.shaping.limitOf('a'), undefined);
+        netns.shaping.limit('a', limit);
+        netns.shaping.limit('a', { ...limit, rate: 100_000_000_000 });
+        const got = netns.shaping.limitOf('a');
+        assert.ok(near(got?.rate, 100_000_000_000) && near(got?.burst, limit.burst), JSON.stringify(got));
+        netns.shaping.unlimit('a');
+        netns.shaping.unlimit('a');
+        netns.shaping.unlimit('none');
+        assert.deepEqual([netns.shaping.limitOf('a'), netns.shaping.limitOf('none')], [undefined, undefined]);
+        refuses('ENODEV', () => netns.shaping.limit('none', limit));
+        assert.throws(() => netns.shaping.limit('a', { ...limit, burst: 1 }), /burst of a: invalid value 1/);
+        assert.throws(() => netns.shaping.limit('a', { ...limit, rate: Number.NaN }), /rate of a/);
+      });
+      test('redirectIngress, redirectOf, unredirectIngress', () => {
+        pair();
+        netns.links.add({ kind: 'ifb', name: 'ifb-a', up: true });
+        netns.links.add({ kind: 'ifb', name: 'ifb-b', up: true });
+        netns.shaping.redirectIngress('a', 'ifb-a');
+        netns.shaping.redirectIngress('a', 'ifb-b');
+        assert.equal(netns.shaping.redirectOf('a'), 'ifb-b');
+        assert.equal(netns.shaping.redirectOf('ifb-b'), undefined);
+        netns.shaping.unredirectIngress('a');
+        netns.shaping.unredirectIngress('a');
+        assert.equal(netns.shaping.redirectOf('a'), undefined);
+        refuses('ENODEV', () => netns.shaping.redirectIngress('a', 'none'));
+        refuses('ENODEV', () => netns.shaping.redirectIngress('none', 'ifb-a'));
       });
     });
 

@@ -29,6 +29,7 @@ export interface NetworkNamespace extends Disposable {
   readonly sysctl: SysctlPort;
   readonly nft: NftPort;
   readonly conntrack: ConntrackPort;
+  readonly shaping: ShapingPort;
   /** The namespace's identity: inode of its nsfs file, equal for two handles on one namespace. */
   readonly inode: number;
   /** Runs `section` with the calling thread inside the namespace: synchronous, must not await, returns outside again. */
@@ -211,6 +212,11 @@ export interface NeighbourPort {
     },
   ): void;
   delete(neighbour: Pick<Neighbour, 'link' | 'address'>): void;
+  /**
+   * Tells the link's other hosts that this link's MAC address has the IP address: a gratuitous ARP, or an unsolicited
+   * neighbour advertisement. `ENETDOWN` when the link is down.
+   */
+  announce(neighbour: Pick<Neighbour, 'link' | 'address'>): void;
 }
 
 export interface FdbEntry {
@@ -224,6 +230,28 @@ export interface FdbPort {
   list(filter?: { readonly link?: string }): readonly FdbEntry[];
   replace(entry: FdbEntry): void;
   delete(entry: FdbEntry): void;
+}
+
+export interface RateLimit {
+  /** Bits a second. */
+  readonly rate: number;
+  /** Bits that may go at once after a pause. */
+  readonly burst: number;
+}
+
+/** Bandwidth. What arrives by a link is limited by sending it through an `ifb` link that has a limit. */
+export interface ShapingPort {
+  /** Limits what leaves by the link, in place of a limit that is there. */
+  limit(link: string, limit: RateLimit): void;
+  /** undefined: no limit, or no link. The kernel may round both values down a little. */
+  limitOf(link: string): RateLimit | undefined;
+  /** Nothing there is not an error. */
+  unlimit(link: string): void;
+  /** Everything that arrives by `link` leaves by `target` first, and goes on as if it came by `link`. */
+  redirectIngress(link: string, target: string): void;
+  redirectOf(link: string): string | undefined;
+  /** Nothing there is not an error. */
+  unredirectIngress(link: string): void;
 }
 
 export interface SysctlPort {

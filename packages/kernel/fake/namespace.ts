@@ -6,6 +6,7 @@ import { FakeLinks } from './links.ts';
 import { FakeFdb, FakeNeighbours } from './neighbours.ts';
 import { FakeNft } from './nft.ts';
 import { FakeRoutes } from './routes.ts';
+import { FakeShaping } from './shaping.ts';
 import type { NamespaceState } from './state.ts';
 import { FakeSysctl } from './sysctl.ts';
 
@@ -17,6 +18,7 @@ export class FakeNamespace implements NetworkNamespace {
   readonly routes: FakeRoutes;
   readonly neighbours: FakeNeighbours;
   readonly fdb: FakeFdb;
+  readonly shaping: FakeShaping;
   readonly sysctl: FakeSysctl;
   readonly nft: FakeNft;
   readonly conntrack: FakeConntrack;
@@ -30,6 +32,7 @@ export class FakeNamespace implements NetworkNamespace {
     this.routes = new FakeRoutes(state);
     this.neighbours = new FakeNeighbours(state);
     this.fdb = new FakeFdb(state);
+    this.shaping = new FakeShaping(state);
     this.sysctl = new FakeSysctl(state);
     this.nft = new FakeNft(state);
     this.conntrack = new FakeConntrack(state);

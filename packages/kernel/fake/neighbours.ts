@@ -1,4 +1,5 @@
 import { familyOf, type IpFamily } from '#ip';
+import { KernelError } from '../errors.ts';
 import type { FdbEntry, FdbPort, Neighbour, NeighbourPort } from '../ports.ts';
 import { drop, type NamespaceState } from './state.ts';
 
@@ -28,6 +29,13 @@ export class FakeNeighbours implements NeighbourPort {
   delete({ link, address }: Pick<Neighbour, 'link' | 'address'>): void {
     if (drop(this.#state.neighbours, (other) => other.link === link && other.address === address))
       this.#state.emit('neighbour', 'del', this.#state.links.get(link)?.index ?? 0);
+  }
+
+  announce({ link, address }: Pick<Neighbour, 'link' | 'address'>): void {
+    const failure = { operation: 'announce', object: `${address} on ${link}` };
+    const { up, mac } = this.#state.requireLink(link, failure.operation, failure.object);
+    if (!up) throw new KernelError({ errno: 'ENETDOWN', ...failure });
+    this.#state.announcements.push({ link, address, mac });
   }
 }
 

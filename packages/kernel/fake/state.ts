@@ -48,6 +48,8 @@ export class NamespaceState {
   /** Routes somebody added; those the kernel makes for addresses are computed. */
   readonly routes: Route[] = [];
   readonly neighbours: Neighbour[] = [];
+  readonly announcements: { readonly link: string; readonly address: IpAddress; readonly mac: MacAddress }[] =
+    [];
   readonly fdb: FdbEntry[] = [];
   readonly sysctls = new Map<string, string>();
   readonly nftTables = new Map<string, FakeNftTable>();

@@ -11,6 +11,7 @@ import { LinuxNeighbours } from './neighbours.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 import { LinuxNft } from './nft.ts';
 import { LinuxRoutes } from './routes.ts';
+import { LinuxShaping } from './shaping.ts';
 import { LinuxSysctl } from './sysctl.ts';
 import { insideNetns } from './thread-netns.ts';
 
@@ -23,6 +24,7 @@ export class LinuxNamespace implements NetworkNamespace {
   readonly routes: LinuxRoutes;
   readonly neighbours: LinuxNeighbours;
   readonly fdb: LinuxFdb;
+  readonly shaping: LinuxShaping;
   readonly sysctl: LinuxSysctl;
   readonly nft: LinuxNft;
   readonly conntrack: LinuxConntrack;
@@ -38,8 +40,9 @@ export class LinuxNamespace implements NetworkNamespace {
     this.links = new LinuxLinks(socket, names, (netns) => requireLinuxNamespace(netns).fd);
     this.addresses = new LinuxAddresses(socket, names);
     this.routes = new LinuxRoutes(socket, names);
-    this.neighbours = new LinuxNeighbours(socket, names);
+    this.neighbours = new LinuxNeighbours(socket, names, this.links, inside);
     this.fdb = new LinuxFdb(socket, names, this.links);
+    this.shaping = new LinuxShaping(socket, names);
     this.sysctl = new LinuxSysctl(inside);
     const nfnetlink = () => this.run(() => new NetlinkSocket(NETLINK_NETFILTER));
     this.nft = new LinuxNft(fd, inside, nfnetlink);

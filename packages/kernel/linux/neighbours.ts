@@ -1,5 +1,6 @@
 import { familyOf, type IpFamily } from '#ip';
-import { isKernelError } from '../errors.ts';
+import { encodeAnnouncement } from '../announcement.ts';
+import { isKernelError, KernelError } from '../errors.ts';
 import {
   decodeNeighbour,
   encodeNeighbour,
@@ -8,7 +9,8 @@ import {
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
 } from '../netlink/neighbour.ts';
-import type { Neighbour, NeighbourPort } from '../ports.ts';
+import type { LinkPort, Neighbour, NeighbourPort } from '../ports.ts';
+import { sendAnnouncement } from './announce.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
 
@@ -16,9 +18,19 @@ export class LinuxNeighbours implements NeighbourPort {
   readonly #socket: () => NetlinkSocket;
   readonly #names: LinkNames;
 
-  constructor(socket: () => NetlinkSocket, names: LinkNames) {
+  readonly #links: LinkPort;
+  readonly #inside: <T>(section: () => T) => T;
+
+  constructor(
+    socket: () => NetlinkSocket,
+    names: LinkNames,
+    links: LinkPort,
+    inside: <T>(section: () => T) => T,
+  ) {
     this.#socket = socket;
     this.#names = names;
+    this.#links = links;
+    this.#inside = inside;
   }
 
   list(filter: { readonly link?: string; readonly family?: IpFamily } = {}): readonly Neighbour[] {
@@ -69,5 +81,13 @@ export class LinuxNeighbours implements NeighbourPort {
     } catch (error) {
       if (!isKernelError(error, 'ENOENT', 'ENODEV')) throw error;
     }
+  }
+
+  announce({ link, address }: Pick<Neighbour, 'link' | 'address'>): void {
+    const object = `${address} on ${link}`;
+    const found = this.#links.get(link);
+    if (found?.mac === undefined) throw new KernelError({ errno: 'ENODEV', operation: 'announce', object });
+    const announcement = encodeAnnouncement(address, found.mac);
+    this.#inside(() => sendAnnouncement(found.index, announcement, object));
   }
 }

@@ -10,6 +10,7 @@ import { decodeLink } from './link.ts';
 import { decodeFdbEntry, decodeNeighbour } from './neighbour.ts';
 import { parseMessages } from './reader.ts';
 import { decodeRoute } from './route.ts';
+import { decodeQdisc, decodeRedirect } from './traffic-control.ts';
 
 const CASES = 100_000;
 
@@ -32,6 +33,8 @@ const DECODERS: readonly ((bytes: Buffer) => unknown)[] = [
   decodeNeighbour,
   decodeFdbEntry,
   decodeConntrack,
+  decodeQdisc,
+  decodeRedirect,
   (bytes) => parseError(bytes, 0x200),
   (bytes) => parseDone(bytes, 0x200),
   parseMessages,

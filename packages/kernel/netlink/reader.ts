@@ -78,6 +78,9 @@ export class Attributes {
   u32be(type: number): number | undefined {
     return this.#sized(type, 4)?.readUInt32BE(0);
   }
+  u64(type: number): bigint | undefined {
+    return this.#sized(type, 8)?.readBigUInt64LE(0);
+  }
   /** Up to the first NUL. */
   string(type: number): string | undefined {
     const value = this.#values.get(type);

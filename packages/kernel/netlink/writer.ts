@@ -93,6 +93,12 @@ export class NetlinkWriter {
     this.#buffer.writeUInt32BE(value >>> 0, at);
     return this;
   }
+  attrU64(type: number, value: bigint): this {
+    this.#attrHeader(type, 8);
+    const at = this.#reserve(8);
+    this.#buffer.writeBigUInt64LE(value, at);
+    return this;
+  }
   attrU64be(type: number, value: bigint): this {
     this.#attrHeader(type, 8);
     const at = this.#reserve(8);
