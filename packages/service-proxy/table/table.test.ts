@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { EndpointSlice, Service } from '#kube-api';
+import {
+  CLUSTER_IP,
+  EXTERNAL_ADDRESS,
+  endpoint,
+  FACTS,
+  type PodName,
+  service,
+  slice,
+  TERMINATING,
+} from '../behaviour/cluster.ts';
+import { frontendKey } from './entry.ts';
+import type { NodeFacts } from './facts.ts';
+import { buildTable, diffTables, printTable, ServiceTableBuilder } from './table.ts';
+
+const NAMES = ['s1', 's2', 's3'] as const;
+const PODS: readonly PodName[] = ['a', 'b', 'c', 'd'];
+
+const someService = fc.record({
+  name: fc.constantFrom(...NAMES),
+  created: fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'),
+  external: fc.boolean(),
+  policy: fc.constantFrom('Cluster', 'Local'),
+});
+const someSlice = fc.record({
+  name: fc.constantFrom('x', 'y', 'z'),
+  of: fc.constantFrom(...NAMES),
+  pods: fc.uniqueArray(fc.constantFrom(...PODS)),
+  terminating: fc.boolean(),
+});
+type Step =
+  | { readonly do: 'service'; readonly name: string; readonly object: Service | undefined }
+  | { readonly do: 'slice'; readonly name: string; readonly object: EndpointSlice | undefined }
+  | { readonly do: 'facts'; readonly facts: NodeFacts };
+
+const someStep: fc.Arbitrary<Step> = fc.oneof(
+  someService.map(({ name, created, external, policy }): Step => {
+    const spec = {
+      clusterIP: `10.96.1.${NAMES.indexOf(name)}`,
+      clusterIPs: [`10.96.1.${NAMES.indexOf(name)}`],
+      externalIPs: external ? [EXTERNAL_ADDRESS] : [],
+      internalTrafficPolicy: policy,
+    };
+    return { do: 'service', name, object: service(spec, { metadata: { name, creationTimestamp: created } }) };
+  }),
+  fc.constantFrom(...NAMES).map((name): Step => ({ do: 'service', name, object: undefined })),
+  someSlice.map(({ name, of, pods, terminating }): Step => {
+    const endpoints = pods.map((pod) => endpoint(pod, terminating ? { conditions: TERMINATING } : {}));
+    return { do: 'slice', name, object: slice(endpoints, { name, service: of }) };
+  }),
+  fc.constantFrom('x', 'y', 'z').map((name): Step => ({ do: 'slice', name, object: undefined })),
+  fc.constantFrom('node1', 'node2').map((name): Step => ({ do: 'facts', facts: { ...FACTS, name } })),
+);
+
+describe('ServiceTableBuilder', () => {
+  test('after any changes the table is the one that would be built at once, and commit tells every difference', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(someStep, { maxLength: 4 }), { maxLength: 8 }), (commits) => {
+        const builder = new ServiceTableBuilder(FACTS);
+        const services = new Map<string, Service>();
+        const slices = new Map<string, EndpointSlice>();
+        let facts = FACTS;
+        let previous = buildTable([], [], facts);
+        for (const steps of commits) {
+          for (const step of steps) {
+            if (step.do === 'facts') {
+              facts = step.facts;
+              builder.setFacts(facts);
+              continue;
+            }
+            const key = `default/${step.name}`;
+            if (step.do === 'service') {
+              builder.setService(key, step.object);
+              if (step.object === undefined) services.delete(key);
+              else services.set(key, step.object);
+            } else {
+              builder.setSlice(key, step.object);
+              if (step.object === undefined) slices.delete(key);
+              else slices.set(key, step.object);
+            }
+          }
+          const changed = builder.commit().map((change) => change.service);
+          const whole = buildTable(services.values(), slices.values(), facts);
+          assert.equal(printTable(builder.table), printTable(whole));
+          const expected = diffTables(previous, whole).map((change) => change.service);
+          assert.deepEqual(changed.sort(), expected.sort());
+          previous = whole;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a change decides its own Service only: the entries of others are the same objects', () => {
+    const builder = new ServiceTableBuilder(FACTS);
+    builder.setService('default/web', service());
+    builder.setService(
+      'default/other',
+      service({ clusterIPs: ['10.96.0.7'] }, { metadata: { name: 'other' } }),
+    );
+    builder.commit();
+    const before = builder.table.services.get('default/other');
+    builder.setSlice('default/web-1', slice(['b']));
+    assert.deepEqual(
+      builder.commit().map((change) => change.service),
+      ['default/web'],
+    );
+    assert.equal(builder.table.services.get('default/other'), before);
+    assert.deepEqual(builder.commit(), []);
+  });
+
+  test('a change that decides nothing new is none', () => {
+    const builder = new ServiceTableBuilder(FACTS);
+    builder.setService('default/web', service());
+    builder.setSlice('default/web-1', slice(['b']));
+    builder.commit();
+    builder.setService('default/web', service({}, { metadata: { labels: { touched: 'yes' } } }));
+    builder.setFacts({ ...FACTS });
+    assert.deepEqual(builder.commit(), []);
+  });
+
+  test('lookup: finds who answers at an address and port', () => {
+    const table = buildTable([service()], [slice(['b'])], FACTS);
+    assert.equal(table.lookup(frontendKey(CLUSTER_IP, 'TCP', 80))?.entry.service, 'default/web');
+    assert.equal(table.lookup(frontendKey(CLUSTER_IP, 'UDP', 80)), undefined);
+  });
+});
