@@ -11,22 +11,28 @@ import { installExecutable, PLUGIN_TYPE } from './executable.ts';
 import { CniPlugin } from './plugin.ts';
 import { CniServer } from './socket-server.ts';
 
-/** Tests only: a node whose Pods are wired by the real executable, in the test's own namespaces. */
-export async function startCniNode(options: {
+export interface CniNodeOptions {
   readonly podCidrs: readonly string[];
+  /** The compiled client; the script when absent. */
   readonly client?: string | undefined;
-}) {
+  /** Where the state is, and stays; a directory of its own otherwise. */
+  readonly dir?: string;
+}
+
+/** Tests only: a node whose Pods are wired by the real executable, in the test's own namespaces. */
+export async function startCniNode(options: CniNodeOptions) {
   await using starting = new AsyncDisposableStack();
   const kernel = linuxKernel();
-  const dir = mkdtempSync('/tmp/cni-test-');
-  starting.defer(() => rmSync(dir, { recursive: true }));
+  const dir = options.dir ?? mkdtempSync('/tmp/cni-test-');
+  if (options.dir === undefined) starting.defer(() => rmSync(dir, { recursive: true }));
   const node = starting.use(kernel.currentNetns());
   const store = starting.use(new AttachmentStore(join(dir, 'attachments.sqlite')));
   const dataPath = new DataPath(kernel, node);
-  starting.defer(() => dataPath.remove());
+  if (options.dir === undefined) starting.defer(() => dataPath.remove());
   const plugin = new CniPlugin({ store, dataPath, clock: systemClock, logger: silentLogger });
   const ranges = options.podCidrs.map((cidr) => [addressRange(parsePrefix(cidr))]);
   plugin.setNode({ ranges, mtu: 1400 });
+  plugin.repair();
   const socketPath = join(dir, 'agent.sock');
   const deps = { execute: plugin.execute.bind(plugin), clock: systemClock, logger: silentLogger };
   const server = starting.use(await CniServer.listen(deps, socketPath));
