@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { parseIp, parsePrefix } from '#ip';
+import { linuxKernel, type NetworkNamespace } from '#kernel';
+import type { BehaviourState } from '../../behaviour/case.ts';
+import { CASES } from '../../behaviour/cases.ts';
+import { balancedService, FACTS, nodePortService, service, slice } from '../../behaviour/cluster.ts';
+import { WalkedWorld } from '../../behaviour/walked-world.ts';
+import { buildTable, diffTables } from '../../table/table.ts';
+import { NftablesBackend } from './backend.ts';
+import { KernelTable } from './kernel-table.ts';
+
+describe('NftablesBackend in the kernel', () => {
+  const kernel = linuxKernel();
+  let netns: NetworkNamespace;
+  before(() => {
+    netns = kernel.createNetns('/run/netns/nftables-backend');
+  });
+  after(() => {
+    netns[Symbol.dispose]();
+    kernel.deleteNetns('/run/netns/nftables-backend');
+  });
+  afterEach(async () => {
+    await new NftablesBackend(netns.nft).cleanup();
+  });
+
+  const tableOf = (state: Pick<BehaviourState, 'services' | 'slices' | 'facts'>) =>
+    buildTable(state.services, state.slices, { ...FACTS, ...state.facts });
+
+  test('the kernel lists what was meant, in every state of every case, and a restart writes nothing', async () => {
+    for (const { name, states } of CASES) {
+      const backend = new NftablesBackend(netns.nft);
+      await backend.cleanup();
+      const walked = new WalkedWorld();
+      let previous = buildTable([], [], FACTS);
+      for (const state of states) {
+        const table = tableOf(state);
+        await backend.apply(
+          table,
+          diffTables(previous, table).map((change) => change.service),
+        );
+        await walked.program(state);
+        previous = table;
+        const listing = await new KernelTable(netns.nft, 'IPv4').read();
+        assert.ok(listing !== undefined && listing !== 'foreign', name);
+        const expected = walked.listing;
+        const text = ({ elements }: typeof expected) =>
+          elements.map((element) => Object.values(element).join(' ')).sort();
+        assert.deepEqual(text(listing), text(expected), `${name}: ${state.when ?? ''}`);
+        const byName = (chains: typeof expected.chains) =>
+          [...chains].sort((a, b) => (a.name < b.name ? -1 : 1));
+        assert.deepEqual(byName(listing.chains), byName(expected.chains), name);
+      }
+      const restarted = new NftablesBackend(netns.nft);
+      await restarted.observe();
+      assert.deepEqual(await restarted.apply(previous, []), { writes: 0 }, name);
+    }
+  });
+
+  test('IPv6: the same in the table of that family, and nothing of it when the node has none', async () => {
+    const state = {
+      services: [
+        nodePortService({
+          clusterIPs: ['fd00:96::1'],
+          sessionAffinity: 'ClientIP',
+          externalTrafficPolicy: 'Local',
+        }),
+        balancedService({
+          clusterIPs: ['fd00:96::2'],
+          loadBalancerSourceRanges: ['2001:db8::/32', 'fd00::7/128'],
+        }),
+      ],
+      slices: [
+        slice([{ addresses: ['fd00:244::10'], nodeName: 'node1' }, { addresses: ['fd00:244:1::10'] }], {
+          addressType: 'IPv6',
+        }),
+      ],
+      facts: {
+        addresses: [...FACTS.addresses, parseIp('fd00:172::b')],
+        nodePortAddresses: [parseIp('fd00:172::b')],
+        clusterCIDRs: [parsePrefix('fd00:244::/48')],
+        serviceCIDRs: [parsePrefix('fd00:96::/112')],
+      },
+    };
+    const table = tableOf(state);
+    const backend = new NftablesBackend(netns.nft);
+    await backend.observe();
+    const { writes } = await backend.apply(table, []);
+    assert.ok(writes > 0);
+    const restarted = new NftablesBackend(netns.nft);
+    const { frontends } = await restarted.observe();
+    assert.ok(frontends.has('fd00:96::2 TCP 80' as never), [...frontends].join());
+    assert.deepEqual(await restarted.apply(table, []), { writes: 0 });
+    await backend.cleanup();
+    await new NftablesBackend(netns.nft).apply(
+      tableOf({ services: [service()], slices: [slice(['b'])] }),
+      [],
+    );
+    assert.deepEqual(
+      (await netns.nft.listTables()).map(({ family }) => family),
+      ['ip'],
+    );
+  });
+
+  test('cleanup removes our tables and leaves everyone else’s', async () => {
+    await netns.nft.run(
+      'add table ip docker\nadd chain ip docker x\nadd table inet podway-masq\nadd table inet podway\n',
+    );
+    const backend = new NftablesBackend(netns.nft);
+    await backend.apply(tableOf({ services: [service()], slices: [slice(['b'])] }), []);
+    await backend.cleanup();
+    await backend.cleanup();
+    const names = (await netns.nft.listTables()).map(({ family, name }) => `${family} ${name}`);
+    assert.deepEqual(names.sort(), ['inet podway', 'inet podway-masq', 'ip docker']);
+    await netns.nft.run('flush ruleset\n');
+  });
+
+  test('a flushed ruleset is noticed and made good', async () => {
+    const backend = new NftablesBackend(netns.nft);
+    const table = tableOf({ services: [service()], slices: [slice(['b'])] });
+    await backend.apply(table, []);
+    assert.equal(await backend.intact(), true);
+    await netns.nft.run('flush ruleset\n');
+    assert.equal(await backend.intact(), false);
+    await backend.observe();
+    await backend.apply(table, []);
+    assert.equal(await backend.intact(), true);
+  });
+
+  test('a rule that someone has added is noticed within some checks', async () => {
+    const backend = new NftablesBackend(netns.nft);
+    const table = tableOf({ services: [service()], slices: [slice(['b'])] });
+    await backend.apply(table, []);
+    await netns.nft.run('insert rule ip podway prerouting drop\n');
+    const checks = [];
+    for (let i = 0; i < 20; i++) checks.push(await backend.intact());
+    assert.ok(checks.includes(false));
+    await backend.observe();
+    await backend.apply(table, []);
+    const listing = await new KernelTable(netns.nft, 'IPv4').read();
+    assert.ok(listing !== undefined && listing !== 'foreign');
+    assert.equal(listing.chains.find(({ name }) => name === 'prerouting')?.rules.length, 1);
+  });
+});
