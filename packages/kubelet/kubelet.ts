@@ -7,7 +7,7 @@ import { createInformer, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '#runtime';
 import { CniInvoker } from './cni/invoker.ts';
 import { createEventRecorder } from './events.ts';
-import type { ImageTable } from './images/resolve.ts';
+import { type ImageTable, whichOnHost } from './images/resolve.ts';
 import type { ImageHost } from './images/table.ts';
 import { NodeRegistration } from './node/node-registration.ts';
 import { machine } from './node/node-status.ts';
@@ -76,7 +76,14 @@ export function isSingleUser(uidMap: string): boolean {
 function busyboxApplets(): Promise<readonly string[]> {
   return new Promise((resolve) => {
     execFile('busybox', ['--list'], (error, stdout) =>
-      resolve(error === null ? stdout.trim().split('\n') : []),
+      resolve(
+        error === null
+          ? stdout
+              .trim()
+              .split('\n')
+              .filter((name) => whichOnHost(name) === undefined)
+          : [],
+      ),
     );
   });
 }

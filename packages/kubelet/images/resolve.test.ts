@@ -27,7 +27,7 @@ test('ImageTable: a built-in server is an entrypoint, and learns its tag', () =>
   assert.equal(image.env['PODWAY_IMAGE_TAG'], '2.0');
 });
 
-test('ImageTable: busybox brings its own applets as far as the host has them', () => {
+test('ImageTable: busybox brings the applets that the host lacks', () => {
   assert.deepEqual(found('busybox:1.36').links, { wget: 'busybox' });
 });
 

@@ -24,12 +24,12 @@ export interface ImageEntry {
 export interface ImageHost {
   /** Only one user exists: programs cannot change to another. */
   readonly singleUser: boolean;
-  /** What the host's busybox can do; empty when there is none. */
+  /** What the host's busybox can do and the host has no command for. */
   readonly busyboxApplets: readonly string[];
 }
 
-/** Commands whose options or output differ from the host's own, where people write for busybox. */
-const BUSYBOX_OWN = ['wget', 'nslookup', 'telnet', 'traceroute', 'httpd', 'ping'];
+/** Commands that busybox images are used for, and that hosts may lack. */
+const BUSYBOX_COMMANDS = ['wget', 'nslookup', 'telnet', 'traceroute', 'httpd', 'ping', 'nc', 'vi'];
 
 const SHELL = { cmd: ['/bin/sh'], requires: 'sh', package: 'dash' } as const;
 
@@ -118,7 +118,7 @@ export const imageTable = (host: ImageHost): readonly ImageEntry[] => [
     ],
     ...SHELL,
     links: Object.fromEntries(
-      BUSYBOX_OWN.filter((name) => host.busyboxApplets.includes(name)).map((name) => [name, 'busybox']),
+      BUSYBOX_COMMANDS.filter((name) => host.busyboxApplets.includes(name)).map((name) => [name, 'busybox']),
     ),
   },
   {

@@ -105,6 +105,7 @@ export class ManagedContainer {
   #lastState: ContainerState = {};
   #restarts = 0;
   #attempt = -1;
+  #notedBackOff: number | undefined;
   #containerId = '';
   #imageId = '';
   #startupDone = false;
@@ -207,14 +208,10 @@ export class ManagedContainer {
       return this.#retryAt - clock.monotonic();
     const ended = this.#state.terminated !== undefined;
     if (ended && this.#crashes.remainingMs() > 0) {
-      this.#event(
-        'Warning',
-        'BackOff',
-        `Back-off restarting failed container ${this.name} in pod ${this.#podText()}`,
-      );
-      this.#onChange();
+      this.#noteBackOff();
       return this.#crashes.remainingMs();
     }
+    if (this.#pulls.remainingMs() > 0) return this.#pulls.remainingMs();
     const image = this.#pull();
     if (image === undefined) return this.#pulls.remainingMs() + 1;
     if (ended) {
@@ -276,6 +273,18 @@ export class ManagedContainer {
   removeLogs(): void {
     for (const log of this.#logs)
       for (const path of [log.path, rotatedPath(log.path)]) rmSync(path, { force: true });
+  }
+
+  /** Reports a delay once, however often it is looked at. */
+  #noteBackOff(): void {
+    if (this.#notedBackOff === this.#attempt) return;
+    this.#notedBackOff = this.#attempt;
+    this.#event(
+      'Warning',
+      'BackOff',
+      `Back-off restarting failed container ${this.name} in pod ${this.#podText()}`,
+    );
+    this.#onChange();
   }
 
   #pull(): ResolvedImage | undefined {
@@ -457,7 +466,6 @@ export class ManagedContainer {
     const prober: Prober = new Prober({
       probe,
       clock: this.#deps.clock,
-      patient: kind !== 'liveness',
       run: () => this.#probe(running, probe),
       onFailure: (message) =>
         this.#event(

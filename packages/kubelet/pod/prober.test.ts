@@ -6,7 +6,7 @@ import type { ProbeOutcome } from './probe.ts';
 import { Prober } from './prober.ts';
 
 /** Runs a prober over scripted outcomes; returns when each probe ran and what came of it. */
-async function script(probe: Probe, outcomes: readonly boolean[], patient = false) {
+async function script(probe: Probe, outcomes: readonly boolean[]) {
   const clock = new FakeClock();
   const at: number[] = [];
   const results: boolean[] = [];
@@ -14,7 +14,6 @@ async function script(probe: Probe, outcomes: readonly boolean[], patient = fals
   using _prober = new Prober({
     probe,
     clock,
-    patient,
     run: async (): Promise<ProbeOutcome> => {
       const ok = outcomes[at.length] ?? true;
       at.push(clock.now());
@@ -54,7 +53,7 @@ test('Prober: fails after failureThreshold in a row, recovers after successThres
   assert.equal(failures, 5);
 });
 
-test('Prober: the first answer of a patient one may take a period, and counts once', async () => {
+test('Prober: the first answer may take a period, and counts once', async () => {
   const { at, results, failures } = await script(
     { periodSeconds: 10 },
     [false, false, false, true, true],

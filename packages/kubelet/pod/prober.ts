@@ -7,11 +7,6 @@ export type ProbeKind = 'readiness' | 'liveness' | 'startup';
 export interface ProberOptions {
   readonly probe: Probe;
   readonly clock: Clock;
-  /**
-   * The first answer may take up to one period to come, asked for at short intervals: a server that begins to listen a
-   * moment after its first probe is not held back for a whole period.
-   */
-  readonly patient: boolean;
   run(): Promise<ProbeOutcome>;
   /** Each failure, for the event. */
   onFailure(message: string): void;
@@ -19,7 +14,11 @@ export interface ProberOptions {
   onResult(ok: boolean): void;
 }
 
-/** Runs one probe of one container at its period and counts outcomes against the thresholds. */
+/**
+ * Runs one probe of one container at its period and counts outcomes against the thresholds. The first answer may take
+ * up to one period to come, asked for at short intervals: a server that begins to listen a moment after its first probe
+ * is neither held back for a whole period nor ended.
+ */
 export class Prober implements Disposable {
   readonly #options: ProberOptions;
   #timer: Disposable | undefined;
@@ -32,7 +31,7 @@ export class Prober implements Disposable {
 
   constructor(options: ProberOptions) {
     this.#options = options;
-    this.#patience = options.patient ? (options.probe.periodSeconds ?? 10) * 1000 : 0;
+    this.#patience = (options.probe.periodSeconds ?? 10) * 1000;
     this.#schedule((options.probe.initialDelaySeconds ?? 0) * 1000);
   }
 
