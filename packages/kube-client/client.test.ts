@@ -10,6 +10,7 @@ import { kubeClientConformance } from './conformance/index.ts';
 import { ApiError, ApiUnreachableError } from './errors.ts';
 import { FakeKubeClient } from './fake/fake-client.ts';
 import { serveKubeClient } from './fake/fake-server.ts';
+import { createInformer } from './informer.ts';
 
 const connectTo = (server: string, options: KubeClientOptions = {}, clock?: Clock) =>
   createKubeClient(
@@ -184,4 +185,25 @@ test('createKubeClient: a watch of a forgotten version ends with 410', async () 
   const { signal } = new AbortController();
   const events = client.watch(CONFIG_MAPS, { resourceVersion, signal })[Symbol.asyncIterator]();
   await assert.rejects(events.next(), (error) => error instanceof ApiError && error.status === 410);
+});
+
+test('createInformer over HTTP: a server that goes and comes back costs nothing but time', async () => {
+  const fake = new FakeKubeClient();
+  const served = await serveKubeClient(fake);
+  using client = connectTo(served.url);
+  await using informer = createInformer(client, CONFIG_MAPS, {}, { retryMs: { first: 5, max: 20 } });
+  const seen: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  informer.onChange((current) => {
+    seen.push(current?.metadata?.name ?? 'deleted');
+    if (current?.metadata?.name === 'b') resolve();
+  });
+  await fake.create(CONFIG_MAPS, { metadata: { namespace: 'default', name: 'a' } });
+  await informer.synced;
+  await served[Symbol.asyncDispose]();
+  await fake.create(CONFIG_MAPS, { metadata: { namespace: 'default', name: 'b' } });
+  assert.equal(informer.get('default/b'), undefined);
+  await using _again = await serveKubeClient(fake, Number(new URL(served.url).port));
+  await promise;
+  assert.deepEqual(seen, ['a', 'b']);
 });

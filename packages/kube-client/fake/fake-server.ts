@@ -11,11 +11,12 @@ import type { KubeClient, ListOptions, PatchType } from '../ports.ts';
  */
 export async function serveKubeClient(
   client: KubeClient,
+  port = 0,
 ): Promise<{ readonly url: string; readonly server: Server } & AsyncDisposable> {
   const server = createServer((request, response) => {
     answer(client, request, response).catch((error: unknown) => refuse(response, error));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     server,
