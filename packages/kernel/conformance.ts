@@ -175,6 +175,13 @@ export function kernelConformance(name: string, kernel: Kernel): void {
         netns.links.delete('a');
         refuses('EOPNOTSUPP', () => netns.links.delete('lo'));
       });
+      test('deleteAsync: several at once, nothing there is no error, lo stays', async () => {
+        pair();
+        netns.links.add({ kind: 'bridge', name: 'br0' });
+        await Promise.all(['a', 'br0', 'none', 'a'].map((name) => netns.links.deleteAsync(name)));
+        assert.deepEqual([names(netns), names(other)], [['lo'], ['lo']]);
+        await assert.rejects(netns.links.deleteAsync('lo'), { errno: 'EOPNOTSUPP' });
+      });
       test('get: what can be no name is no link', () => {
         for (const name of ['', 'a/b', 'x'.repeat(300)]) assert.equal(netns.links.get(name), undefined);
       });

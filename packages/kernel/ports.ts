@@ -118,8 +118,10 @@ export interface LinkPort {
   get(name: string): Link | undefined;
   add(spec: LinkSpec): Link;
   set(name: string, change: LinkChange): void;
-  /** Nothing there is not an error. */
+  /** Nothing there is not an error. The kernel may take tens of milliseconds (RCU grace periods). */
   delete(name: string): void;
+  /** {@link delete} that waits for the kernel on another thread. */
+  deleteAsync(name: string): Promise<void>;
 }
 
 export interface InterfaceAddress {

@@ -97,6 +97,10 @@ export class FakeLinks implements LinkPort {
     link.peer?.netns.remove(link.peer);
   }
 
+  async deleteAsync(name: string): Promise<void> {
+    this.delete(name);
+  }
+
   #bridge(name: string, port: string): FakeLink {
     const bridge = this.#state.requireLink(name, 'set master of link', port);
     if (bridge.kind === 'bridge') return bridge;

@@ -15,15 +15,26 @@ import {
 import type { NetlinkWriter } from '../netlink/writer.ts';
 import type { Link, LinkChange, LinkPort, LinkSpec, NetworkNamespace } from '../ports.ts';
 import type { LinkNames } from './link-names.ts';
-import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
+import { type NetlinkRequest, type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
 
 export class LinuxLinks implements LinkPort {
   readonly #socket: () => NetlinkSocket;
+  readonly #open: () => NetlinkSocket;
   readonly #names: LinkNames;
   readonly #fdOf: (netns: NetworkNamespace) => number;
 
-  constructor(socket: () => NetlinkSocket, names: LinkNames, fdOf: (netns: NetworkNamespace) => number) {
+  /**
+   * @param socket the namespace's shared socket
+   * @param open makes another
+   */
+  constructor(
+    socket: () => NetlinkSocket,
+    open: () => NetlinkSocket,
+    names: LinkNames,
+    fdOf: (netns: NetworkNamespace) => number,
+  ) {
     this.#socket = socket;
+    this.#open = open;
     this.#names = names;
     this.#fdOf = fdOf;
   }
@@ -105,18 +116,36 @@ export class LinuxLinks implements LinkPort {
   }
 
   delete(name: string): void {
-    const index = this.#names.find(name);
-    if (index === undefined) return;
+    const request = this.#deletion(name);
+    if (request === undefined) return;
     try {
-      this.#socket().execute({
-        type: RTM_DELLINK,
-        body: (writer) => encodeLinkQuery(writer, { index }),
-        operation: 'delete link',
-        object: name,
-      });
+      this.#socket().execute(request);
     } catch (error) {
       if (!isKernelError(error, 'ENODEV')) throw error;
     }
+  }
+
+  async deleteAsync(name: string): Promise<void> {
+    const request = this.#deletion(name);
+    if (request === undefined) return;
+    // A socket of its own: this one serves others meanwhile.
+    using socket = this.#open();
+    try {
+      await socket.executeInPool(request);
+    } catch (error) {
+      if (!isKernelError(error, 'ENODEV')) throw error;
+    }
+  }
+
+  #deletion(name: string): NetlinkRequest | undefined {
+    const index = this.#names.find(name);
+    if (index === undefined) return undefined;
+    return {
+      type: RTM_DELLINK,
+      body: (writer) => encodeLinkQuery(writer, { index }),
+      operation: 'delete link',
+      object: name,
+    };
   }
 
   #change(name: string, index: number, change: RawLinkChange): void {

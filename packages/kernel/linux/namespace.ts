@@ -35,9 +35,10 @@ export class LinuxNamespace implements NetworkNamespace {
     this.fd = fd;
     this.inode = fstatSync(fd).ino;
     const socket = () => this.#socket();
+    const rtnetlink = () => this.run(() => new NetlinkSocket(NETLINK_ROUTE));
     const names = new LinkNames(() => this.#socket().fd);
     const inside = <T>(section: () => T) => this.run(section);
-    this.links = new LinuxLinks(socket, names, (netns) => requireLinuxNamespace(netns).fd);
+    this.links = new LinuxLinks(socket, rtnetlink, names, (netns) => requireLinuxNamespace(netns).fd);
     this.addresses = new LinuxAddresses(socket, names);
     this.routes = new LinuxRoutes(socket, names);
     this.neighbours = new LinuxNeighbours(socket, names, this.links, inside);

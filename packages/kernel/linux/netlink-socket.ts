@@ -53,7 +53,8 @@ export interface NetlinkRequest {
   readonly object: string;
 }
 
-// Calls are synchronous and decode before they return, so one pair of buffers serves every socket of the thread.
+// Calls are synchronous and decode before they return, so one pair of buffers serves every socket of the thread. The
+// `body` and `decode` of a request must not make requests themselves.
 const writer = new NetlinkWriter();
 let receiveBuffer: Buffer | undefined;
 
@@ -98,6 +99,15 @@ export class NetlinkSocket implements Disposable {
   /** Sends one request and waits for its acknowledgement. @throws KernelError */
   execute(request: NetlinkRequest): void {
     this.query(request, () => undefined);
+  }
+
+  /** {@link execute} with the kernel's work on a thread of the pool. The socket is busy until it ends. */
+  async executeInPool(request: NetlinkRequest): Promise<void> {
+    const sequence = this.nextSequence();
+    const own = new NetlinkWriter(256);
+    own.message(request.type, NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0), sequence, request.body);
+    await this.sendRawInPool(own.bytes(), request.operation, request.object);
+    this.#collect(request, sequence, () => undefined);
   }
 
   /** Like {@link execute}, returning what `decode` makes of the data messages that come before the acknowledgement. */
