@@ -4,6 +4,7 @@ import type { ControllerContext } from '../base/context.ts';
 import { type ControllerInformer, FOLLOWED } from '../base/informers.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 import { planGarbage } from './garbage-plan.ts';
 
 type StoredObject = Stored<KubeObject>;
@@ -86,7 +87,7 @@ export function startGarbageCollector(context: ControllerContext): AsyncDisposab
     const collection = collectionOf(object);
     if (collection === undefined) return;
     const preconditions = { uid: object.metadata.uid };
-    await tolerant(() =>
+    await unlessGone(() =>
       client.delete(collection.resource, nameOf(object), {
         preconditions,
         ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
@@ -99,7 +100,7 @@ export function startGarbageCollector(context: ControllerContext): AsyncDisposab
     if (collection === undefined) return;
     const { resourceVersion } = object.metadata;
     const body = { metadata: { resourceVersion, ...fields } };
-    await tolerant(async () => {
+    await unlessGone(async () => {
       await client.patch(collection.resource, nameOf(object), 'merge', body);
     });
   }
@@ -133,12 +134,4 @@ export function startGarbageCollector(context: ControllerContext): AsyncDisposab
 function concerns({ metadata }: StoredObject): boolean {
   const { ownerReferences = [], finalizers = [], deletionTimestamp } = metadata;
   return ownerReferences.length > 0 || (deletionTimestamp !== undefined && finalizers.length > 0);
-}
-
-async function tolerant(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
 }

@@ -14,9 +14,9 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '#kube-api';
-import { isNotFound } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, startKeyedController } from '../base/keyed-controller.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 
 /** Owners before what they own, so that nothing is made anew meanwhile. */
 const CONTENTS: readonly Resource<KubeObject>[] = [
@@ -57,13 +57,13 @@ export function startNamespaceController(context: ControllerContext): AsyncDispo
     const { items } = await client.list(resource, { namespace });
     for (const { metadata } of items) {
       if (metadata?.deletionTimestamp !== undefined) continue;
-      await tolerant(() => client.delete(resource, { namespace, name: metadata?.name ?? '' }));
+      await unlessGone(() => client.delete(resource, { namespace, name: metadata?.name ?? '' }));
     }
     return items.length === 0 ? 0 : (await client.list(resource, { namespace })).items.length;
   }
 
   async function finalize(name: string): Promise<void> {
-    await tolerant(async () => {
+    await unlessGone(async () => {
       const held = await client.get(NAMESPACES, { name });
       const finalizers = (held.spec?.finalizers ?? []).filter((finalizer) => finalizer !== 'kubernetes');
       await client.update(NAMESPACES, { ...held, spec: { ...held.spec, finalizers } }, 'finalize');
@@ -78,12 +78,4 @@ export function startNamespaceController(context: ControllerContext): AsyncDispo
       if (current === undefined && old !== undefined) trigger(old.metadata.namespace);
     }),
   ]);
-}
-
-async function tolerant(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
 }

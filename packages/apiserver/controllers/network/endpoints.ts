@@ -1,9 +1,9 @@
 import { ENDPOINTS, type Endpoints, type Service } from '#kube-api';
-import { isNotFound } from '#kube-client';
 import { deepEqual } from '../../json.ts';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 import { endpointGroups, isHeadless } from './endpoints-of-pods.ts';
 import { familiesOf, hasSelector, servicesOf } from './endpointslice.ts';
 import { subsetsOf } from './subsets.ts';
@@ -48,11 +48,9 @@ export function startEndpointsController(context: ControllerContext): AsyncDispo
 
   /** Endpoints mean nothing without their Service, whoever wrote them. */
   async function remove(held: Stored<Endpoints>): Promise<void> {
-    try {
+    await unlessGone(async () => {
       await client.delete(resource, nameOf(held), { preconditions: { uid: held.metadata.uid } });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    });
   }
 
   return startKeyedController(context, 'endpoints', reconcile, (trigger) => [

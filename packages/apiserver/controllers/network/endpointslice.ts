@@ -1,10 +1,10 @@
 import type { IpFamily } from '#ip';
 import { ENDPOINT_SLICES, type EndpointSlice, matchesServiceSelector, type Service } from '#kube-api';
-import { isNotFound } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 import { endpointGroups } from './endpoints-of-pods.ts';
 import { MANAGED_BY, planSlices, type SliceManager, type SlicePlan } from './slice-plan.ts';
 
@@ -78,11 +78,9 @@ export async function applySlices({ client, informers }: ControllerContext, plan
   for (const slice of plan.create)
     endpointSlices.learn(await client.create(resource, slice as Stored<EndpointSlice>));
   for (const slice of plan.remove) {
-    try {
+    await unlessGone(async () => {
       await client.delete(resource, nameOf(slice), { preconditions: { uid: slice.metadata.uid } });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    });
   }
 }
 

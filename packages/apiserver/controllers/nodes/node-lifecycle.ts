@@ -1,9 +1,9 @@
 import { NODES, PODS } from '#kube-api';
-import { isNotFound } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
 import { nameOf, storedResource, timeOf } from '../base/stored.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 import { heartbeatOf, type NodeHealthConfig, planNodeHealth } from './node-health-plan.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -73,7 +73,7 @@ export function startNodeLifecycleController(
         ? { ...condition, status: 'False', reason: 'NodeNotReady', lastTransitionTime: timeOf(clock.now()) }
         : condition,
     );
-    await tolerant(async () => {
+    await unlessGone(async () => {
       pods.learn(
         await client.patch(storedResource(PODS), nameOf(pod), 'merge', { status: { conditions } }, 'status'),
       );
@@ -94,7 +94,7 @@ export function startNodeLifecycleController(
   function remove(pod: StoredPod, gracePeriodSeconds?: number): Promise<void> {
     const preconditions = { uid: pod.metadata.uid };
     const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds };
-    return tolerant(() => client.delete(PODS, nameOf(pod), { preconditions, ...grace }));
+    return unlessGone(() => client.delete(PODS, nameOf(pod), { preconditions, ...grace }));
   }
 
   return startKeyedController(context, 'node-lifecycle', reconcile, (trigger) => [
@@ -110,12 +110,4 @@ export function startNodeLifecycleController(
       if (node && node !== old?.spec?.nodeName) trigger(node);
     }),
   ]);
-}
-
-async function tolerant(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
 }

@@ -6,11 +6,12 @@ import {
   REPLICA_SETS,
   type ReplicaSet,
 } from '#kube-api';
-import { isAlreadyExists, isNotFound } from '#kube-client';
+import { isAlreadyExists } from '#kube-client';
 import { deepEqual } from '../../json.ts';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 import { planDeployment, REVISION, type ReplicaSetChange } from './deployment-plan.ts';
 import { sameTemplate } from './template-hash.ts';
 
@@ -98,12 +99,10 @@ export function startDeploymentController(context: ControllerContext): AsyncDisp
   }
 
   async function remove(replicaSet: Stored<ReplicaSet>): Promise<void> {
-    try {
+    await unlessGone(async () => {
       const { uid } = replicaSet.metadata;
       await client.delete(REPLICA_SETS, nameOf(replicaSet), { preconditions: { uid } });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    });
   }
 
   /** From what is known after the writes. */

@@ -1,10 +1,10 @@
 import { controllerOf, PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
-import { isNotFound } from '#kube-client';
 import { deepEqual } from '../../json.ts';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';
+import { unlessGone } from '../base/unless-gone.ts';
 import { planReplicaSet } from './replicaset-plan.ts';
 
 /** Keeps as many Pods as each ReplicaSet asks for. */
@@ -56,14 +56,12 @@ export function startReplicaSetController(context: ControllerContext): AsyncDisp
   }
 
   async function remove(replicaSet: Stored<ReplicaSet>, pod: StoredPod): Promise<void> {
-    try {
+    await unlessGone(async () => {
       await client.delete(PODS, nameOf(pod), { preconditions: { uid: pod.metadata.uid } });
       events.record(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
       // Until the informer hears of it, the Pod must not be counted, or another would be chosen in its place.
       pods.learn(await client.get(storedResource(PODS), nameOf(pod)));
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    });
   }
 
   async function patchOwners(
