@@ -16,6 +16,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
@@ -47,6 +48,34 @@ const sourceDirectories: Plugin = {
   },
 };
 
+/**
+ * An ECMAScript import of one of Node's modules reads every property of it once, lazy ones too: `node:http` alone loads
+ * all of undici so (30 ms and 6 MB a process). Here an import takes the plain properties from the module object.
+ */
+const builtinModules: Plugin = {
+  name: 'builtin-modules',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind }) => {
+      const statically = kind === 'import-statement' || kind === 'dynamic-import';
+      return statically && isBuiltin(path) ? { path, namespace: 'builtin', sideEffects: false } : undefined;
+    });
+    plugin.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+      const properties = Object.getOwnPropertyDescriptors(process.getBuiltinModule(path) ?? {});
+      const names = Object.entries(properties)
+        .filter(
+          ([name, { get }]) => get === undefined && /^[a-zA-Z_$][\w$]*$/.test(name) && name !== 'default',
+        )
+        .map(([name]) => name);
+      const contents = [
+        `const builtin = process.getBuiltinModule(${JSON.stringify(path)});`,
+        'export default builtin;',
+        ...names.map((name) => `const $${name} = builtin.${name}; export { $${name} as ${name} };`),
+      ].join('\n');
+      return { contents, loader: 'js' };
+    });
+  },
+};
+
 const started = Date.now();
 const result = await build({
   absWorkingDir: root,
@@ -69,7 +98,7 @@ const result = await build({
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  plugins: [sourceDirectories],
+  plugins: [sourceDirectories, builtinModules],
   logLevel: 'warning',
 });
 
