@@ -74,9 +74,7 @@ class KubeletApi {
   readonly #clock: Clock;
   readonly #websockets = new WebSocketServer({
     noServer: true,
-    handleProtocols: (offered) =>
-      [...WEBSOCKET_COMMAND_PROTOCOLS, PORT_FORWARD_TUNNEL_PROTOCOL].find((name) => offered.has(name)) ??
-      false,
+    handleProtocols: (offered) => WEBSOCKET_COMMAND_PROTOCOLS.find((name) => offered.has(name)) ?? false,
   });
 
   constructor(options: KubeletApiOptions) {
@@ -162,6 +160,20 @@ class KubeletApi {
         .catch((error: unknown) => this.#logger.debug('stream', { error: errorMessage(error) }));
   }
 
+  /**
+   * The tunnel's name has a slash, which RFC 6455 does not allow in names of subprotocols, and `ws` refuses: so it is
+   * taken out of the request, and put into the answer.
+   */
+  #acceptTunnel(request: IncomingMessage): void {
+    delete request.headers['sec-websocket-protocol'];
+    const addProtocol = (headers: string[], answered: IncomingMessage) => {
+      if (answered !== request) return;
+      headers.push(`Sec-WebSocket-Protocol: ${PORT_FORWARD_TUNNEL_PROTOCOL}`);
+      this.#websockets.off('headers', addProtocol);
+    };
+    this.#websockets.on('headers', addProtocol);
+  }
+
   #upgradeWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, session: Session): void {
     const offered = protocolsOf(request.headers['sec-websocket-protocol']);
     const known: readonly string[] =
@@ -171,6 +183,7 @@ class KubeletApi {
         403,
         `unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
       );
+    if (session.kind === 'portForward') this.#acceptTunnel(request);
     this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
       websocket.on('error', (error) => this.#logger.debug('stream', { error: errorMessage(error) }));
       if (session.kind === 'portForward') servePortForward(createWebSocketStream(websocket), session.target);

@@ -54,11 +54,7 @@ test('Prober: fails after failureThreshold in a row, recovers after successThres
 });
 
 test('Prober: the first answer may take a period, and counts once', async () => {
-  const { at, results, failures } = await script(
-    { periodSeconds: 10 },
-    [false, false, false, true, true],
-    true,
-  );
+  const { at, results, failures } = await script({ periodSeconds: 10 }, [false, false, false, true, true]);
   assert.deepEqual(at, [0, 100, 200, 400, 10400]);
   assert.deepEqual(results, [true]);
   assert.equal(failures, 0);
