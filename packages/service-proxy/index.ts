@@ -1,5 +1,6 @@
 export type { ApplyReport, BackendObservation, ProxyBackend } from './backend.ts';
 export { NftablesBackend } from './backends/nftables/backend.ts';
+export { type HealthCheck, HealthCheckServers, type HealthChecks } from './health-checks.ts';
 export type { NodeSettings } from './node-facts.ts';
 export {
   createServiceProxy,
@@ -7,6 +8,7 @@ export {
   type ServiceProxyDeps,
   type ServiceProxyOptions,
 } from './proxy.ts';
+export type { SyncReport } from './sync-report.ts';
 export {
   type Endpoint,
   type Frontend,
@@ -33,3 +35,6 @@ export {
   type ServiceTable,
   ServiceTableBuilder,
 } from './table/table.ts';
+export { observedRules } from './walker/observed.ts';
+export { type WalkRules, walkRules } from './walker/rules.ts';
+export { type WalkHost, type WalkPacket, type WalkResult, type WalkStep, walk } from './walker/walk.ts';

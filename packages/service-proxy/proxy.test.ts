@@ -6,6 +6,7 @@ import type { EndpointSlice, Node, Service } from '#kube-api';
 import { FakeClock, silentLogger } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import {
+  balancedService,
   CLUSTER_IP,
   FACTS,
   NODE_ADDRESS,
@@ -16,7 +17,9 @@ import {
   TARGET_PORT,
 } from './behaviour/cluster.ts';
 import { ObjectStore } from './behaviour/object-store.ts';
+import type { HealthCheck } from './health-checks.ts';
 import { createServiceProxy } from './proxy.ts';
+import type { SyncReport } from './sync-report.ts';
 import { type FrontendKey, frontendKey } from './table/entry.ts';
 import { printTable, type ServiceTable } from './table/table.ts';
 
@@ -70,6 +73,8 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
   const slices = new ObjectStore<EndpointSlice>([slice(['b'])], synced);
   const nodes = new ObjectStore<Node>([NODE], synced);
   let listed = 0;
+  const reports: SyncReport[] = [];
+  const checks = new Map<string, HealthCheck | undefined>();
   const launch = () =>
     createServiceProxy(
       {
@@ -86,6 +91,8 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
         },
         logger: silentLogger,
         clock,
+        onSync: (report) => void reports.push(report),
+        healthChecks: { set: (service, check) => void checks.set(service, check) },
       },
       {
         nodeName: 'node1',
@@ -100,7 +107,19 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
     clock.advance(ms);
     for (let i = 0; i < 5; i++) await new Promise(setImmediate);
   };
-  return { backend, clock, services, slices, nodes, deleted, launch, run, listed: () => listed };
+  return {
+    backend,
+    clock,
+    services,
+    slices,
+    nodes,
+    deleted,
+    reports,
+    checks,
+    launch,
+    run,
+    listed: () => listed,
+  };
 }
 
 function flow(destination: IpAddress, port: number, source: IpAddress, sourcePort: number): ConntrackEntry {
@@ -209,6 +228,34 @@ describe('createServiceProxy', () => {
     slices.set(slice(['b', 'd'], { ports: [{ ...main, port: TARGET_PORT }] }));
     await run();
     assert.equal(listed(), before, 'a new endpoint strands no flow: conntrack is not read');
+  });
+
+  test('onSync: says what was done and how long Pods’ changes took, healthChecks: what to answer', async () => {
+    const { services, slices, reports, checks, launch, run } = start();
+    const policy = { externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 };
+    services.set(balancedService(policy));
+    await using _proxy = launch();
+    await run();
+    assert.deepEqual(checks.get('default/web'), { port: 32_000, localEndpoints: 1 });
+    const changed = slice(['c']);
+    const annotations = { 'endpoints.kubernetes.io/last-change-trigger-time': '1970-01-01T00:00:00Z' };
+    slices.set({ ...changed, metadata: { ...changed.metadata, annotations } });
+    await run();
+    const { seconds, programmingSeconds, ...report } = reports.at(-1) ?? assert.fail('no report');
+    assert.deepEqual(report, {
+      full: false,
+      changedServices: 1,
+      writes: 0,
+      deletedFlows: 0,
+      withoutLocalEndpoints: { internal: 0, external: 1 },
+    });
+    assert.equal(reports[0]?.full, true);
+    assert.deepEqual(programmingSeconds, [1.02]);
+    assert.ok(seconds >= 0);
+    assert.deepEqual(checks.get('default/web'), { port: 32_000, localEndpoints: 0 });
+    services.delete(balancedService(policy));
+    await run();
+    assert.equal(checks.get('default/web'), undefined);
   });
 
   test('disposing stops it and leaves what is programmed', async () => {

@@ -4,7 +4,14 @@ import type { Informer } from '#kube-client';
 import { type Clock, type Logger, Reconciler, systemClock } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import { canStrandFlows, FLOW_PROTOCOLS, goneFrontends, staleFlows } from './conntrack/stale-flows.ts';
+import type { HealthChecks } from './health-checks.ts';
 import { type NodeSettings, nodeFacts } from './node-facts.ts';
+import {
+  type LocalCount,
+  type SyncReport,
+  TRIGGER_TIME_ANNOTATION,
+  withoutLocalEndpoints,
+} from './sync-report.ts';
 import type { FrontendKey } from './table/entry.ts';
 import { type ServiceTable, ServiceTableBuilder } from './table/table.ts';
 
@@ -16,6 +23,10 @@ export interface ServiceProxyDeps {
   readonly conntrack: ConntrackPort;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Told what health check node ports have to answer. */
+  readonly healthChecks?: HealthChecks;
+  /** Told of every run that has succeeded. */
+  readonly onSync?: (report: SyncReport) => void;
 }
 
 export interface ServiceProxyOptions extends NodeSettings {
@@ -58,6 +69,9 @@ class RunningServiceProxy implements ServiceProxy {
   /** Frontends that are answered no longer and whose flows have not been looked at. */
   readonly #gone = new Set<FrontendKey>();
   #flowsDue = true;
+  /** When the Pods of slices changed that are not in the kernel yet, milliseconds since the epoch. */
+  #triggerTimes: number[] = [];
+  #withoutLocal: LocalCount = { internal: 0, external: 0 };
   #observed = false;
   #checkDue = false;
   #timer: Disposable | undefined;
@@ -79,7 +93,11 @@ class RunningServiceProxy implements ServiceProxy {
     );
     const { services, endpointSlices, nodes } = deps;
     this.#follow(services, (key, service) => this.#builder.setService(key, service));
-    this.#follow(endpointSlices, (key, slice) => this.#builder.setSlice(key, slice));
+    this.#follow(endpointSlices, (key, slice) => {
+      this.#builder.setSlice(key, slice);
+      const triggered = Date.parse(slice?.metadata?.annotations?.[TRIGGER_TIME_ANNOTATION] ?? '');
+      if (this.#synced && !Number.isNaN(triggered)) this.#triggerTimes.push(triggered);
+    });
     this.#subscriptions.push(nodes.onChange((current, old) => this.#nodeChanged(current ?? old)));
     void Promise.all([services.synced, endpointSlices.synced, nodes.synced]).then(
       () => this.#reconciler.trigger(),
@@ -141,33 +159,72 @@ class RunningServiceProxy implements ServiceProxy {
   async #reconcile(): Promise<void> {
     if (!this.#synced) return;
     const { backend, logger } = this.#deps;
-    if (!this.#observed) {
-      const { frontends } = await backend.observe();
-      for (const key of frontends) this.#gone.add(key);
-      this.#observed = true;
-      this.#flowsDue = true;
-    } else if (this.#checkDue && !(await backend.intact())) {
+    const clock = this.#clock;
+    const begun = clock.monotonic();
+    const full = await this.#look();
+    const triggerTimes = this.#triggerTimes.splice(0);
+    this.#decide();
+    const taken = [...this.#changed];
+    const { writes } = await backend.apply(this.table, taken).catch((error: unknown) => {
+      this.#triggerTimes.unshift(...triggerTimes);
+      throw error;
+    });
+    for (const service of taken) {
+      this.#changed.delete(service);
+      this.#deps.healthChecks?.set(service, this.table.services.get(service)?.healthCheck);
+    }
+    const deletedFlows = this.#flowsDue ? await this.#deleteStaleFlows() : 0;
+    this.#lastUpdated = clock.now();
+    if (writes > 0 || deletedFlows > 0)
+      logger.debug('services programmed', { changed: taken.length, writes, deletedFlows });
+    this.#deps.onSync?.({
+      seconds: (clock.monotonic() - begun) / 1000,
+      full,
+      changedServices: taken.length,
+      writes,
+      deletedFlows,
+      programmingSeconds: triggerTimes.map((time) => (clock.now() - time) / 1000),
+      withoutLocalEndpoints: this.#withoutLocal,
+    });
+  }
+
+  /** Looks at what the kernel holds when that is not known; true when everything must be compared. */
+  async #look(): Promise<boolean> {
+    const { backend, logger } = this.#deps;
+    const check = this.#checkDue;
+    this.#checkDue = false;
+    if (this.#observed) {
+      if (!check || (await backend.intact())) return false;
       logger.warn('the proxy’s rules were removed or changed by someone else, writing them again');
       await backend.observe();
+      return true;
     }
-    this.#checkDue = false;
+    const { frontends } = await backend.observe();
+    for (const key of frontends) this.#gone.add(key);
+    this.#observed = true;
+    this.#flowsDue = true;
+    return true;
+  }
+
+  #decide(): void {
+    let { internal, external } = this.#withoutLocal;
     for (const change of this.#builder.commit()) {
       this.#changed.add(change.service);
       for (const key of goneFrontends(change)) this.#gone.add(key);
       this.#flowsDue ||= canStrandFlows(change);
+      const before = withoutLocalEndpoints(change.previous);
+      const after = withoutLocalEndpoints(change.next);
+      internal += after.internal - before.internal;
+      external += after.external - before.external;
       for (const problem of change.next?.problems ?? [])
-        logger.warn('part of a Service cannot be used', { service: change.service, problem });
+        if (!change.previous?.problems.includes(problem))
+          this.#deps.logger.warn('part of a Service cannot be used', { service: change.service, problem });
     }
-    const taken = [...this.#changed];
-    const { writes } = await backend.apply(this.table, taken);
-    for (const service of taken) this.#changed.delete(service);
-    if (this.#flowsDue) await this.#deleteStaleFlows();
-    this.#lastUpdated = this.#clock.now();
-    if (writes > 0) logger.debug('services programmed', { changed: taken.length, writes });
+    this.#withoutLocal = { internal, external };
   }
 
-  async #deleteStaleFlows(): Promise<void> {
-    const { conntrack, logger } = this.#deps;
+  async #deleteStaleFlows(): Promise<number> {
+    const { conntrack } = this.#deps;
     let deleted = 0;
     for (const protocol of FLOW_PROTOCOLS.keys())
       for (const entry of staleFlows(await conntrack.list({ protocol }), this.table, this.#gone)) {
@@ -176,7 +233,7 @@ class RunningServiceProxy implements ServiceProxy {
       }
     this.#gone.clear();
     this.#flowsDue = false;
-    if (deleted > 0) logger.debug('stale flows deleted from conntrack', { deleted });
+    return deleted;
   }
 
   #scheduleCheck(): void {

@@ -1,0 +1,35 @@
+import type { ServiceEntry } from './table/entry.ts';
+
+/** What one run of the proxy did, for metrics. */
+export interface SyncReport {
+  /** From the decision to the kernel's answer, seconds. */
+  readonly seconds: number;
+  /** Everything was compared, as after a start, and not only what changed. */
+  readonly full: boolean;
+  readonly changedServices: number;
+  readonly writes: number;
+  readonly deletedFlows: number;
+  /**
+   * Seconds from the change of each EndpointSlice's Pods (annotation `endpoints.kubernetes.io/last-change-trigger-time`) until now: kube-proxy's
+   * network_programming_duration_seconds.
+   */
+  readonly programmingSeconds: readonly number[];
+  /** Services whose policy `Local` finds no endpoint here although there are some. */
+  readonly withoutLocalEndpoints: LocalCount;
+}
+
+export interface LocalCount {
+  readonly internal: number;
+  readonly external: number;
+}
+
+/** What the Service counts for in {@link SyncReport.withoutLocalEndpoints}. */
+export function withoutLocalEndpoints(entry: ServiceEntry | undefined): LocalCount {
+  const frontends = entry?.frontends ?? [];
+  return {
+    internal: Number(frontends.some(({ target }) => target.kind === 'drop')),
+    external: Number(frontends.some(({ outside }) => outside?.kind === 'drop')),
+  };
+}
+
+export const TRIGGER_TIME_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time';
