@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FakeClock, silentLogger } from '#runtime';
+import { SupervisedProcess } from './supervised-process.ts';
+
+function scratch() {
+  const directory = mkdtempSync(join(tmpdir(), 'podway-lab-'));
+  return {
+    log: join(directory, 'log'),
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('this did not come');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test('SupervisedProcess: starts an ended process again, each time later', async () => {
+  using files = scratch();
+  const clock = new FakeClock();
+  const process = new SupervisedProcess({
+    name: 'failing',
+    command: ['sh', '-c', 'echo once; exit 3'],
+    environment: { PATH: globalThis.process.env['PATH'] },
+    log: files.log,
+    logger: silentLogger,
+    clock,
+    retryMs: { first: 100, max: 150 },
+  });
+  await using _end = process;
+  await until(() => process.status().state === 'waiting');
+  assert.equal(process.status().lastExit, 'exit code 3');
+  clock.advance(99);
+  assert.equal(process.status().restarts, 0);
+  clock.advance(1);
+  assert.equal(process.status().restarts, 1);
+  await until(() => process.status().state === 'waiting');
+  clock.advance(149);
+  assert.equal(process.status().restarts, 1);
+  clock.advance(1);
+  assert.equal(process.status().restarts, 2);
+  await until(() => process.status().state === 'waiting');
+  assert.equal(readFileSync(files.log, 'utf8'), 'once\nonce\nonce\n');
+});
+
+test('SupervisedProcess: disposing ends the process and starts none again', async () => {
+  using files = scratch();
+  const process = new SupervisedProcess({
+    name: 'long',
+    command: ['sleep', '60'],
+    environment: { PATH: globalThis.process.env['PATH'] },
+    log: files.log,
+    logger: silentLogger,
+  });
+  assert.equal(process.status().state, 'running');
+  await process[Symbol.asyncDispose]();
+  assert.deepEqual(
+    { ...process.status(), since: 0 },
+    { name: 'long', state: 'stopped', pid: undefined, restarts: 0, lastExit: 'SIGTERM', since: 0 },
+  );
+});
+
+test('SupervisedProcess: a command that is not there is tried again like one that ended', async () => {
+  using files = scratch();
+  const process = new SupervisedProcess({
+    name: 'missing',
+    command: ['/nonexistent/command'],
+    environment: {},
+    log: files.log,
+    logger: silentLogger,
+    clock: new FakeClock(),
+  });
+  await using _end = process;
+  await until(() => process.status().state === 'waiting');
+  assert.match(process.status().lastExit ?? '', /ENOENT/);
+});
