@@ -4,12 +4,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import test from 'node:test';
 import { parseIp, parsePrefix } from '#ip';
-import type { EndpointSlice, Service } from '#kube-api';
+import type { EndpointSlice, Pod, Service } from '#kube-api';
+import { createLogger, type LogRecord, seededRandom } from '#runtime';
+import { certificate } from '../fixtures/certificate.ts';
 import { MemoryInformer } from '../fixtures/memory-informer.ts';
 import { endpoint, service, slice } from '../fixtures/objects.ts';
 import { type Handler, replyTo, UpstreamServer } from '../fixtures/upstream-server.ts';
 import { decodeMessage, encodeMessage, type Message, queryMessage } from '../wire/index.ts';
 import { createDnsServer, type DnsServerOptions } from './dns-server.ts';
+import { formatMetrics } from './metrics.ts';
 
 const TYPES: Readonly<Record<string, number>> = {
   A: 1,
@@ -64,7 +67,7 @@ async function askUdp(
   const socket = createSocket('udp4');
   try {
     socket.send(queryOf(name, type, 4711, more), port, '127.0.0.1');
-    const [packet] = (await once(socket, 'message')) as [Buffer];
+    const [packet] = (await once(socket, 'message', { signal: AbortSignal.timeout(5000) })) as [Buffer];
     return decodeMessage(packet);
   } finally {
     socket.close();
@@ -250,6 +253,164 @@ test('createDnsServer: an upstream that forwards to this server is found and lef
   await probes.promise;
   assert.equal((await dns.udp('a.example', 'A')).rcode, 2);
   relay.close();
+});
+
+test('createDnsServer: autopath answers a Pod’s first question with what its search list finds', async () => {
+  await using upstream = await UpstreamServer.start(({ query }) => {
+    const { name = '', typeCode } = query.questions[0] ?? {};
+    if (name.toLowerCase() !== 'api.example.com') return replyTo(query, { rcode: 3 });
+    const address = parseIp('192.0.2.9');
+    return replyTo(query, {
+      answers: typeCode === 1 ? [{ name, class: 1, ttl: 60, type: 'A', address }] : [],
+    });
+  });
+  const pod = (namespace: string, ip: string) => ({
+    metadata: { namespace, name: 'p' },
+    status: { podIPs: [{ ip }] },
+  });
+  const pods = new MemoryInformer<Pod>([pod('default', '127.0.0.1')]);
+  await using dns = await started({
+    upstreams: [`127.0.0.1:${upstream.port}`],
+    pods,
+    autopath: { furtherDomains: ['corp.example'] },
+  });
+  dns.services.set(service('shop/web', { clusterIP: '10.96.0.7' }));
+  const first = 'api.example.com.default.svc.cluster.local';
+  assert.deepEqual(addresses(await dns.udp(first, 'A')), ['CNAME', '192.0.2.9']);
+  const none = await dns.udp(first, 'AAAA');
+  assert.deepEqual([none.rcode, none.answers.length], [0, 0]);
+  assert.deepEqual(addresses(await dns.udp('web.shop.default.svc.cluster.local', 'A')), [
+    'CNAME',
+    '10.96.0.7',
+  ]);
+  assert.equal((await dns.udp('nope.example.com.default.svc.cluster.local', 'A')).rcode, 3);
+  // Another namespace's list is not this client's, and the answer for one is not given to the other.
+  assert.equal((await dns.udp('api.example.com.shop.svc.cluster.local', 'A')).rcode, 3);
+  pods.set(pod('shop', '127.0.0.1'));
+  pods.delete('default/p');
+  assert.equal((await dns.udp(first, 'A')).rcode, 3);
+});
+
+test('createDnsServer: an upstream over TLS is trusted by its authority and name', async (t) => {
+  const tls = await certificate('dns.example');
+  if (tls === undefined) return t.skip('openssl is not installed');
+  await using upstream = await UpstreamServer.start(
+    ({ query, transport }) =>
+      transport === 'tls'
+        ? replyTo(query, {
+            answers: [
+              {
+                name: query.questions[0]?.name ?? '',
+                class: 1,
+                ttl: 60,
+                type: 'A',
+                address: parseIp('192.0.2.1'),
+              },
+            ],
+          })
+        : undefined,
+    tls,
+  );
+  const at = `tls://127.0.0.1:${upstream.port}`;
+  await using good = await started({ upstreams: [`${at}#dns.example`], upstreamCa: tls.cert });
+  assert.deepEqual(addresses(await good.udp('a.example', 'A')), ['192.0.2.1']);
+  await using wrongName = await started({ upstreams: [`${at}#other.example`], upstreamCa: tls.cert });
+  assert.equal((await wrongName.udp('a.example', 'A')).rcode, 2);
+  await using untrusted = await started({ upstreams: [`${at}#dns.example`] });
+  assert.equal((await untrusted.udp('a.example', 'A')).rcode, 2);
+});
+
+test('createDnsServer: a client over its limit gets no answers, and is counted', async () => {
+  await using dns = await started({ clientLimits: { queriesPerSecond: 0.001, burst: 2 } });
+  const name = 'kubernetes.default.svc.cluster.local';
+  await dns.udp(name, 'A');
+  await dns.udp(name, 'AAAA');
+  const socket = createSocket('udp4');
+  let replies = 0;
+  socket.on('message', () => replies++);
+  socket.send(queryOf(name, 'A', 1), dns.port, '127.0.0.1');
+  // The TCP connection comes after the packet, so its end tells that the packet was seen.
+  const tcp = connect(dns.port, '127.0.0.1');
+  tcp.write(Buffer.concat([Buffer.from([0, 53]), queryOf(name, 'A', 2)]));
+  tcp.resume().on('error', () => {});
+  await once(tcp, 'close');
+  socket.close();
+  assert.equal(replies, 0);
+  const metrics = formatMetrics(dns.server.collectMetrics());
+  assert.match(metrics, /^podway_dns_limited_total [12]$/m);
+  assert.match(
+    metrics,
+    /^coredns_dns_requests_total\{server="dns:[^"]+",zone="\.",proto="udp",type="A"\} 1$/m,
+  );
+  assert.match(metrics, /^coredns_dns_responses_total\{[^}]*rcode="NOERROR"\} 2$/m);
+});
+
+test('createDnsServer: the query log names the asking Pod', async () => {
+  const lines: LogRecord[] = [];
+  const pods = new MemoryInformer<Pod>([
+    { metadata: { namespace: 'shop', name: 'cart-0' }, status: { podIPs: [{ ip: '127.0.0.1' }] } },
+  ]);
+  await using dns = await started({
+    pods,
+    queryLogRate: 1,
+    logger: createLogger((line) => lines.push(line)),
+  });
+  await dns.udp('nope.default.svc.cluster.local', 'AAAA');
+  const { ms: _, ...fields } = lines.find(({ message }) => message === 'dns: query')?.fields ?? {};
+  assert.deepEqual(fields, {
+    name: 'nope.default.svc.cluster.local',
+    type: 'AAAA',
+    rcode: 'NXDOMAIN',
+    client: 'shop/cart-0',
+    transport: 'udp',
+  });
+});
+
+test('createDnsServer: 20000 packets of noise and damaged queries, and it goes on', async () => {
+  await using dns = await started({ clientLimits: { queriesPerSecond: Number.POSITIVE_INFINITY, burst: 1 } });
+  const random = seededRandom(7);
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const good = queryOf('kubernetes.default.svc.cluster.local', 'A', 3);
+  for (let i = 0; i < 20_000; i++) {
+    const packet = i % 2 === 0 ? random.bytes(Math.floor(random.next() * 80)) : Uint8Array.from(good);
+    if (i % 2 === 1)
+      for (let hits = 0; hits < 3; hits++)
+        packet[Math.floor(random.next() * packet.length)] = Math.floor(random.next() * 256);
+    socket.send(packet, dns.port, '127.0.0.1');
+    if (i % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  socket.close();
+  assert.deepEqual(addresses(await dns.udp('kubernetes.default.svc.cluster.local', 'A')), ['10.96.0.1']);
+});
+
+test('createDnsServer: no wrong answer while Services change', async () => {
+  await using dns = await started({ clientLimits: { queriesPerSecond: Number.POSITIVE_INFINITY, burst: 1 } });
+  const random = seededRandom(11);
+  const name = (i: number) => `s${i}.churn.svc.cluster.local`;
+  const present = new Map<number, string>();
+  let checked = 0;
+  for (let round = 0; round < 400; round++) {
+    const i = Math.floor(random.next() * 20);
+    if (random.next() < 0.3) {
+      dns.services.delete(`churn/s${i}`);
+      present.delete(i);
+    } else {
+      const address = `10.96.${round >> 8}.${round & 255}`;
+      dns.services.set(service(`churn/s${i}`, { clusterIP: address }));
+      present.set(i, address);
+    }
+    // One that changed and one that did not, each against what is so now.
+    for (const each of [i, Math.floor(random.next() * 20)]) {
+      const reply = await dns.udp(name(each), 'A');
+      const expected = present.get(each);
+      assert.deepEqual(addresses(reply), expected === undefined ? [] : [expected]);
+      assert.equal(reply.rcode, expected === undefined ? 3 : 0);
+      checked++;
+    }
+  }
+  assert.equal(checked, 800);
 });
 
 test('createDnsServer: when an address cannot be bound it throws and leaves nothing open', async () => {

@@ -15,6 +15,7 @@ import { Outside } from './outside.ts';
 import { QueryLog } from './query-log.ts';
 import { Resolver } from './resolver.ts';
 import { Responder } from './responder.ts';
+import { SearchPath } from './search-path.ts';
 import { SyncGate } from './sync-gate.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { type ListenAddress, UdpListener } from './udp-listener.ts';
@@ -49,6 +50,11 @@ export interface DnsServerOptions {
   readonly upstreamCa?: string;
   /** Names that are answered before all others. */
   readonly hosts?: readonly HostEntry[];
+  /**
+   * Answer the first question of a Pod's search list with what the whole list finds ({@link SearchPath}): needs `pods`. The
+   * domains that follow the cluster's in that list, from the node's resolv.conf; absent: off.
+   */
+  readonly autopath?: { readonly furtherDomains: readonly DnsName[] };
   /** What one client may ask; {@link CLIENT_LIMITS} when absent. */
   readonly clientLimits?: ClientLimits;
   /** The part of the queries that is logged, 0 to 1; none when absent. */
@@ -77,7 +83,8 @@ const WAITING = 10_000;
  * @throws the system's error when an address cannot be bound; nothing is left open then
  */
 export async function createDnsServer(options: DnsServerOptions): Promise<DnsServer> {
-  const { clock = systemClock, random = systemRandom, logger = silentLogger, ttl = 5 } = options;
+  const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
+  const { ttl = 5, clusterDomain = 'cluster.local' } = options;
   await using stack = new AsyncDisposableStack();
   const index = new ClusterIndex();
   stack.use(follow(options.services, (current, old) => index.applyService(current, old)));
@@ -86,7 +93,7 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     stack.use(follow(options.pods, (current, old) => index.applyPod(current, old)));
 
   const zone = new ClusterZone(index, {
-    clusterDomain: options.clusterDomain ?? 'cluster.local',
+    clusterDomain,
     reverseZones: (options.reversePrefixes ?? []).flatMap(reverseZones),
     ttl,
     podRecords: options.podRecords ?? 'insecure',
@@ -99,6 +106,7 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     hosts: new HostEntries(options.hosts ?? [], ttl),
     loops,
     outside: outside.resolver,
+    searchPath: options.autopath && new SearchPath(index, clusterDomain, options.autopath.furtherDomains),
   });
   const gate = new SyncGate(
     [options.services.synced, options.endpointSlices.synced],

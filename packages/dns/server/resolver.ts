@@ -4,6 +4,7 @@ import { type Resolution, record } from '../records/resolution.ts';
 import type { LoopGuard } from '../upstream/loop-guard.ts';
 import { CLASS_IN, type DnsName, META_TYPES, type Question, RCODES, RECORD_TYPES } from '../wire/index.ts';
 import { failure } from './prepared-answer.ts';
+import type { SearchPath } from './search-path.ts';
 
 /** Answers for names that are not the cluster's. */
 export interface OutsideResolver {
@@ -48,17 +49,20 @@ export class Resolver {
   readonly #hosts: HostEntries;
   readonly #loops: LoopGuard;
   readonly #outside: OutsideResolver;
+  readonly #searchPath: SearchPath | undefined;
 
   constructor(deps: {
     readonly zone: ClusterZone;
     readonly hosts: HostEntries;
     readonly loops: LoopGuard;
     readonly outside: OutsideResolver;
+    readonly searchPath?: SearchPath | undefined;
   }) {
     this.#zone = deps.zone;
     this.#hosts = deps.hosts;
     this.#loops = deps.loops;
     this.#outside = deps.outside;
+    this.#searchPath = deps.searchPath;
   }
 
   /** Whether the cluster's own data decides the answer to this canonical name. */
@@ -66,18 +70,42 @@ export class Resolver {
     return this.#zone.zoneOf(name) !== undefined;
   }
 
-  /** Clients of one audience get one answer to a question: by default all do. */
-  audience(_question: Question, _client: string): string {
-    return '';
+  /** Clients of one audience get one answer to a question. */
+  audience(client: string): string {
+    return this.#searchPath?.namespaceOf(client) ?? '';
   }
 
   /** `question.name` must be canonical; `client` is the asker's address. Never throws, never rejects. */
-  resolve(question: Question, _client: string): Resolution | Promise<Resolution> {
+  resolve(question: Question, client: string): Resolution | Promise<Resolution> {
     if (question.class !== CLASS_IN) return failure(RCODES.REFUSED);
     if (question.typeCode === META_TYPES.AXFR || question.typeCode === META_TYPES.IXFR)
       return failure(RCODES.REFUSED);
     if (this.#loops.catches(question.name)) return failure(RCODES.REFUSED);
-    return this.#follow(question, undefined, 0);
+    const found = this.#follow(question, undefined, 0);
+    if (this.#searchPath === undefined || found instanceof Promise || found.rcode !== RCODES.NXDOMAIN)
+      return found;
+    if (!found.authoritative) return found;
+    // What is denied to one client may be found for another: no answer of this kind is kept for all.
+    const denial: Resolution = { ...found, lifetimeMs: 0 };
+    const candidates = this.#searchPath.candidates(question, client);
+    return candidates.length === 0 ? denial : this.#search(question, candidates, denial);
+  }
+
+  /** Walks the rest of a client's search list as its own resolver would: the first name with data wins. */
+  async #search(question: Question, candidates: readonly DnsName[], denial: Resolution): Promise<Resolution> {
+    let last = denial;
+    for (const name of candidates) {
+      const found = await this.#follow({ ...question, name }, undefined, 0);
+      if (found.answers.length > 0 && found.rcode === RCODES.NOERROR) {
+        const ttl = Math.min(...found.answers.map((each) => each.ttl));
+        const alias = record(question.name, ttl, { type: 'CNAME', target: name });
+        return { ...found, answers: [alias, ...found.answers], lifetimeMs: 0 };
+      }
+      // That a name exists, or that a server failed, outweighs that others do not exist.
+      if (found.rcode !== RCODES.NXDOMAIN && last.rcode === RCODES.NXDOMAIN)
+        last = { ...found, answers: [], additionals: [], lifetimeMs: 0 };
+    }
+    return last;
   }
 
   #follow(

@@ -147,7 +147,7 @@ export class Responder {
     const question: Question = { name, typeCode: request.typeCode, class: request.class };
     const made = this.#resolve(question, client);
     if (!(made instanceof Promise)) return this.#keep(packet, hash, questionEnd, question, made, now);
-    const pendingKey = `${name} ${question.typeCode} ${question.class} ${this.#deps.resolver.audience(question, client)}`;
+    const pendingKey = `${name} ${question.typeCode} ${question.class} ${this.#deps.resolver.audience(client)}`;
     const pending = this.#pending.get(pendingKey);
     if (pending !== undefined) return pending;
     if (this.#pending.size >= this.#options.waiting) return prepareAnswer(question, failure(), now);
