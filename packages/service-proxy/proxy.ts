@@ -46,7 +46,8 @@ export interface ServiceProxy extends AsyncDisposable {
   readonly lastUpdated: number | undefined;
 }
 
-const COALESCE_MS = 2;
+/** The next turn of the event loop: what one read of a watch brings is one change. */
+const COALESCE_MS = 0;
 const CHECK_MS = 2_000;
 
 /**
