@@ -1,4 +1,4 @@
-import { kernelConformance } from '../conformance.ts';
+import { kernelConformance } from '../conformance/suite.ts';
 import { fakeKernel } from './kernel.ts';
 
 kernelConformance('fake kernel', fakeKernel());

@@ -1,4 +1,4 @@
-import { kernelConformance } from '../conformance.ts';
+import { kernelConformance } from '../conformance/suite.ts';
 import { linuxKernel } from './kernel.ts';
 
 kernelConformance('Linux kernel', linuxKernel());

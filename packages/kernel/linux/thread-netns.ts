@@ -1,30 +1,33 @@
 import { openSync } from 'node:fs';
-import { errorMessage } from '#runtime';
+import { InvalidInputError } from '#runtime';
 import { check, lastErrno, libc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
 
-/** The namespaces this thread is in, innermost last: file descriptors. The first is where the thread lives. */
+/** The namespaces this thread has entered, innermost last: file descriptors. The first is where the thread lives. */
 const entered: number[] = [];
 
-/** A file descriptor of the namespace the thread lives in; stays open. */
-export function homeNetns(): number {
-  const home = entered[0] ?? openSync('/proc/thread-self/ns/net', 'r');
-  if (entered.length === 0) entered.push(home);
-  return home;
+/** Remembers the way back; the file descriptor stays open. */
+function homeNetns(): number {
+  if (entered.length === 0) entered.push(openSync('/proc/thread-self/ns/net', 'r'));
+  return entered[0] ?? -1;
 }
 
 /**
  * Runs `section` with the calling thread in the namespace behind `fd` and comes back. Nothing else can run on the
  * thread meanwhile, as the section is synchronous; other threads (the pool that does file and DNS work) stay outside.
  * A thread that cannot come back would do everything after in the wrong place: then the process ends.
+ * @throws InvalidInputError when the section returns a promise: what it awaits would run outside
  */
 export function insideNetns<T>(fd: number, section: () => T): T {
   homeNetns();
   check(libc().setns(fd, CLONE_NEWNET), 'enter', `network namespace fd ${fd}`);
   entered.push(fd);
   try {
-    return section();
+    const result = section();
+    if (result instanceof Promise)
+      throw new InvalidInputError('section', 'a promise', 'what runs inside a namespace is synchronous');
+    return result;
   } finally {
     leave();
   }
@@ -46,6 +49,6 @@ function leave(): void {
   entered.pop();
   const back = entered.at(-1);
   if (back !== undefined && libc().setns(back, CLONE_NEWNET) === 0) return;
-  process.stderr.write(`fatal: cannot leave a network namespace: ${errorMessage(lastErrno())}\n`);
+  process.stderr.write(`fatal: cannot leave a network namespace: ${lastErrno()}\n`);
   process.abort();
 }
