@@ -172,6 +172,7 @@ class KubeletApi {
       this.#websockets.off('headers', addProtocol);
     };
     this.#websockets.on('headers', addProtocol);
+    request.socket.once('close', () => this.#websockets.off('headers', addProtocol));
   }
 
   #upgradeWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, session: Session): void {
