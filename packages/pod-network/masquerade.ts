@@ -24,7 +24,7 @@ export const MASQUERADE_TABLE = 'podway-masq';
 /** Multicast never leaves with another source (RFC 3171, RFC 4291). */
 const MULTICAST = ['224.0.0.0/4', 'ff00::/8'].map((text) => parsePrefix(text));
 
-/** @param local what must see Pods' own addresses: cluster and service CIDRs, the nodes' links and addresses */
+/** @param local what must see Pods' own addresses: cluster and service CIDRs, the nodes' addresses */
 export function planMasquerade(
   podCidrs: readonly IpPrefix[],
   local: readonly IpPrefix[],

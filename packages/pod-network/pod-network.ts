@@ -121,8 +121,8 @@ export class PodNetwork {
   #planMasquerade(view: NetworkView): Masquerade | undefined {
     const { clusterCidrs, serviceCidrs } = this.#options;
     const nodes = [view.local, ...view.remotes].flatMap(({ addresses }) => addresses.map(hostPrefix));
-    const links = uplinks(view).map(({ prefix }) => prefix);
-    return planMasquerade(view.local.podCidrs, [...clusterCidrs, ...serviceCidrs, ...links, ...nodes]);
+    // Not the whole of the nodes' link: its other hosts (a router, an API server) have no route back to a Pod.
+    return planMasquerade(view.local.podCidrs, [...clusterCidrs, ...serviceCidrs, ...nodes]);
   }
 
   async #reconcileMasquerade(masquerade: Masquerade | undefined): Promise<void> {
