@@ -30,3 +30,10 @@ export function checkElement(change: NftElementChange): void {
     detail: `a comment has at most ${COMMENT_MAX} bytes: ${JSON.stringify(comment)}`,
   });
 }
+
+/** The key or value as the kernel keeps it: the fields of a concatenation padded to 4 bytes, a lone one as it is. */
+export function flattenNftKey(parts: readonly Uint8Array[]): Uint8Array {
+  const [only, ...more] = parts;
+  if (only !== undefined && more.length === 0) return only;
+  return Buffer.concat(parts.flatMap((part) => [part, new Uint8Array(-part.length & 3)]));
+}

@@ -276,7 +276,12 @@ export interface NftPort {
    * beyond net.core.wmem_max, that is some 5,000 elements.
    */
   elements(changes: readonly NftElementChange[]): Promise<void>;
-  /** The JSON form (libnftables-json(5)) of a table, undefined when there is none. */
+  /**
+   * The elements of a map or set, without nft: 100,000 in some 0.3 s, between which other work runs.
+   * `ENOENT` when there is no such set.
+   */
+  listElements(family: NftFamily, table: string, set: string): Promise<readonly NftElement[]>;
+  /** The JSON form (libnftables-json(5)) of a table, undefined when there is none. Blocks: seconds for a large table. */
   listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;
   listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]>;
 }
@@ -296,6 +301,16 @@ export interface NftElementChange {
   readonly data?: { readonly value: readonly Uint8Array[] } | { readonly verdict: NftVerdict };
   readonly comment?: string;
   /** Milliseconds, for a set with the timeout flag. */
+  readonly timeout?: number;
+}
+
+/** An element as the kernel keeps it: a concatenation is one run of bytes, each field padded to 4 (see flattenNftKey). */
+export interface NftElement {
+  readonly key: Uint8Array;
+  readonly keyEnd?: Uint8Array;
+  readonly data?: { readonly value: Uint8Array } | { readonly verdict: NftVerdict };
+  readonly comment?: string;
+  /** Milliseconds it was given, not what is left of them. */
   readonly timeout?: number;
 }
 

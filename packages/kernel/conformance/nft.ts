@@ -59,6 +59,39 @@ export function nftConformance(given: Fixture): void {
       await refusesLater('ENOENT', () => given.netns.nft.elements([element(1, 'none')]));
       await refusesLater('EINVAL', () => given.netns.nft.elements([{ ...remove(element(1)), op: 'add' }]));
     });
+    test('listElements: what was put in, as the kernel keeps it; removal by what was listed', async () => {
+      await given.netns.nft.run(script);
+      const commented = { ...element(2), comment: 'default/web:http' };
+      const timed: NftElementChange = {
+        ...{
+          op: 'add',
+          family: 'ip',
+          table: 't',
+          set: 's',
+          key: [Uint8Array.of(10, 0, 0, 1)],
+          timeout: 60_000,
+        },
+      };
+      await given.netns.nft.elements([element(1, 'two'), commented, timed]);
+      const listed = async () =>
+        [...(await given.netns.nft.listElements('ip', 't', 'm'))].sort((a, b) =>
+          Buffer.compare(a.key, b.key),
+        );
+      const key = (last: number) => Uint8Array.of(10, 96, 0, last, 6, 0, 0, 0, 0, 80, 0, 0);
+      assert.deepEqual(await listed(), [
+        { key: key(1), data: { verdict: { kind: 'goto', chain: 'two' } } },
+        { key: key(2), data: { verdict: { kind: 'goto', chain: 'one' } }, comment: 'default/web:http' },
+      ]);
+      assert.deepEqual(await given.netns.nft.listElements('ip', 't', 's'), [
+        { key: Uint8Array.of(10, 0, 0, 1), timeout: 60_000 },
+      ]);
+      await given.netns.nft.elements(
+        (await listed()).map(({ key }) => ({ op: 'delete', family: 'ip', table: 't', set: 'm', key: [key] })),
+      );
+      assert.deepEqual(await listed(), []);
+      await refusesLater('ENOENT', () => given.netns.nft.listElements('ip', 't', 'none'));
+      await refusesLater('ENOENT', () => given.netns.nft.listElements('ip', 'none', 'm'));
+    });
     test('elements: timeouts and comments', async () => {
       await given.netns.nft.run(script);
       const change: NftElementChange = {

@@ -32,10 +32,12 @@ describe('FakeNft', () => {
         data: { verdict: { kind: 'goto', chain: 'ep1' } },
       },
     ]);
-    assert.deepEqual(
-      [...netns.nft.elementsOf('ip', 'podway', 'services')],
-      [['0a600001.06.0050', 'goto ep1']],
-    );
+    assert.deepEqual(await netns.nft.listElements('ip', 'podway', 'services'), [
+      {
+        key: Uint8Array.of(10, 96, 0, 1, 6, 0, 0, 0, 0, 80, 0, 0),
+        data: { verdict: { kind: 'goto', chain: 'ep1' } },
+      },
+    ]);
   });
   test('run: a script that fails changes nothing', async () => {
     using netns = fakeKernel().currentNetns();

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { KernelError } from '../errors.ts';
-import { checkElement, describeElement } from '../nft-element.ts';
-import type { NftElementChange, NftFamily, NftPort } from '../ports.ts';
+import { checkElement, describeElement, flattenNftKey } from '../nft-element.ts';
+import type { NftElement, NftElementChange, NftFamily, NftPort } from '../ports.ts';
 import { FakeLimitError } from './limit-error.ts';
 import { type NftDeclaration, parseNftScript } from './nft-script.ts';
 import type { FakeNftSet, FakeNftTable, NamespaceState } from './state.ts';
@@ -21,11 +22,6 @@ export class FakeNft implements NftPort {
     return this.#state.nftScripts;
   }
 
-  /** The elements of a set: key in hexadecimal, data in hexadecimal or as a verdict, '' in a set. */
-  elementsOf(family: NftFamily, table: string, set: string): ReadonlyMap<string, string> {
-    return this.#set(this.#state.nftTables, { family, table, set }).elements;
-  }
-
   async run(script: string): Promise<void> {
     const tables = copy(this.#state.nftTables);
     for (const declaration of parseNftScript(script)) apply(tables, declaration);
@@ -40,9 +36,13 @@ export class FakeNft implements NftPort {
     this.#commit(tables);
   }
 
+  async listElements(family: NftFamily, table: string, set: string): Promise<readonly NftElement[]> {
+    return [...this.#set(this.#state.nftTables, { family, table, set }).elements.values()];
+  }
+
   async listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined> {
     if (!this.#state.nftTables.has(`${family} ${table}`)) return undefined;
-    throw new FakeLimitError('the fake kernel does not list an nft table: use elementsOf() and scripts');
+    throw new FakeLimitError('the fake kernel does not list an nft table: use listElements() and scripts');
   }
 
   async listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]> {
@@ -73,7 +73,8 @@ export class FakeNft implements NftPort {
   #change(tables: ReadonlyMap<string, FakeNftTable>, change: NftElementChange): void {
     checkElement(change);
     const set = this.#set(tables, change);
-    const key = [change.key, change.keyEnd ?? []].flatMap((parts) => parts.map(hex)).join('.');
+    const element = elementOf(change);
+    const key = hex(element.key) + (element.keyEnd === undefined ? '' : `-${hex(element.keyEnd)}`);
     const fail = (errno: string) =>
       new KernelError({
         errno,
@@ -90,10 +91,10 @@ export class FakeNft implements NftPort {
       const { chain } = change.data.verdict;
       if (!tables.get(`${change.family} ${change.table}`)?.chains.has(chain)) throw fail('ENOENT');
     }
-    const data = dataText(change);
     const existing = set.elements.get(key);
-    if (existing !== undefined && existing !== data) throw fail('EEXIST');
-    set.elements.set(key, data);
+    if (existing !== undefined && !isDeepStrictEqual(existing.data, element.data)) throw fail('EEXIST');
+    // The kernel keeps the first comment.
+    if (existing === undefined) set.elements.set(key, element);
   }
 }
 
@@ -139,10 +140,16 @@ function copy(tables: ReadonlyMap<string, FakeNftTable>): Map<string, FakeNftTab
   );
 }
 
-function dataText({ data }: NftElementChange): string {
-  if (data === undefined) return '';
-  if ('value' in data) return data.value.map(hex).join('.');
-  return 'chain' in data.verdict ? `${data.verdict.kind} ${data.verdict.chain}` : data.verdict.kind;
+function elementOf({ key, keyEnd, data, comment, timeout }: NftElementChange): NftElement {
+  return {
+    key: Uint8Array.from(flattenNftKey(key)),
+    ...(keyEnd === undefined ? {} : { keyEnd: Uint8Array.from(flattenNftKey(keyEnd)) }),
+    ...(data === undefined
+      ? {}
+      : { data: 'value' in data ? { value: Uint8Array.from(flattenNftKey(data.value)) } : data }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(timeout === undefined ? {} : { timeout }),
+  };
 }
 
 function hex(bytes: Uint8Array): string {

@@ -9,6 +9,7 @@ import type {
   Neighbour,
   NetworkEvent,
   NetworkEventKind,
+  NftElement,
   Route,
   VxlanOptions,
 } from '../ports.ts';
@@ -31,8 +32,8 @@ export interface FakeLink {
 export interface FakeNftSet {
   readonly map: boolean;
   readonly timeout: boolean;
-  /** By key in hexadecimal: data in one comparable text. */
-  readonly elements: Map<string, string>;
+  /** By key in hexadecimal. */
+  readonly elements: Map<string, NftElement>;
 }
 
 export interface FakeNftTable {

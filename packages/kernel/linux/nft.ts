@@ -1,6 +1,7 @@
 import { KernelError } from '../errors.ts';
+import { decodeElements, encodeElementDump, NFT_MSG_GETSETELEM } from '../netlink/nft-elements.ts';
 import { nftError } from '../nft-errors.ts';
-import type { NftElementChange, NftFamily, NftPort } from '../ports.ts';
+import type { NftElement, NftElementChange, NftFamily, NftPort } from '../ports.ts';
 import { type NftResult, runNft } from './libnftables.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import { changeElements } from './nft-transaction.ts';
@@ -62,6 +63,20 @@ export class LinuxNft implements NftPort {
 
   [Symbol.dispose](): void {
     this.#socket?.[Symbol.dispose]();
+  }
+
+  async listElements(family: NftFamily, table: string, set: string): Promise<readonly NftElement[]> {
+    using socket = this.#open();
+    const parts = await socket.dumpInParts(
+      {
+        type: NFT_MSG_GETSETELEM,
+        body: (writer) => encodeElementDump(writer, family, table, set),
+        operation: 'list nft elements of',
+        object: `${family} ${table} ${set}`,
+      },
+      ({ payload }) => decodeElements(payload),
+    );
+    return parts.flat();
   }
 
   async listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined> {

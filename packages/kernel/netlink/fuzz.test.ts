@@ -8,6 +8,7 @@ import { decodeConntrack } from './conntrack.ts';
 import { decodeEvent } from './event.ts';
 import { decodeLink } from './link.ts';
 import { decodeFdbEntry, decodeNeighbour } from './neighbour.ts';
+import { decodeElements } from './nft-elements.ts';
 import { parseMessages } from './reader.ts';
 import { decodeRoute } from './route.ts';
 import { decodeQdisc, decodeRedirect } from './traffic-control.ts';
@@ -34,6 +35,7 @@ const DECODERS: readonly ((bytes: Buffer) => unknown)[] = [
   decodeFdbEntry,
   decodeConntrack,
   decodeQdisc,
+  decodeElements,
   decodeRedirect,
   (bytes) => parseError(bytes, 0x200),
   (bytes) => parseDone(bytes, 0x200),

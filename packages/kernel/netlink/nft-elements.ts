@@ -1,4 +1,6 @@
-import type { NftElementChange, NftFamily, NftVerdict } from '../ports.ts';
+import { NetlinkFormatError } from '../errors.ts';
+import type { NftElement, NftElementChange, NftFamily, NftVerdict } from '../ports.ts';
+import { Attributes, afterHeader, eachAttribute } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
 
 const NLM_F_REQUEST = 1;
@@ -10,6 +12,7 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
+export const NFT_MSG_GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13;
 const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
@@ -142,3 +145,74 @@ const VERDICT_CODES: Readonly<Record<NftVerdict['kind'], number>> = {
   goto: -4,
   return: -5,
 };
+
+/** A dump of one set. */
+export function encodeElementDump(
+  writer: NetlinkWriter,
+  family: NftFamily,
+  table: string,
+  set: string,
+): void {
+  writer.u8(FAMILIES[family]).u8(0).u16be(0);
+  writer.attrString(NFTA_SET_ELEM_LIST_TABLE, table);
+  writer.attrString(NFTA_SET_ELEM_LIST_SET, set);
+}
+
+/** The elements in one message of a dump; their bytes are copies. @throws NetlinkFormatError */
+export function decodeElements(payload: Buffer): readonly NftElement[] {
+  const list = new Attributes(afterHeader(payload, 4, 'nft elements')).bytes(NFTA_SET_ELEM_LIST_ELEMENTS);
+  const elements: NftElement[] = [];
+  if (list !== undefined)
+    eachAttribute(list, (_, value) => elements.push(decodeElement(new Attributes(value))));
+  return elements;
+}
+
+function decodeElement(attributes: Attributes): NftElement {
+  const key = attributes.nested(NFTA_SET_ELEM_KEY)?.bytes(NFTA_DATA_VALUE);
+  if (key === undefined) throw new NetlinkFormatError('netlink: an nft element without a key');
+  const keyEnd = attributes.nested(NFTA_SET_ELEM_KEY_END)?.bytes(NFTA_DATA_VALUE);
+  const data = decodeData(attributes.nested(NFTA_SET_ELEM_DATA));
+  const timeout = attributes.u64be(NFTA_SET_ELEM_TIMEOUT);
+  const comment = decodeComment(attributes.bytes(NFTA_SET_ELEM_USERDATA));
+  return {
+    key: Uint8Array.from(key),
+    ...(keyEnd === undefined ? {} : { keyEnd: Uint8Array.from(keyEnd) }),
+    ...(data === undefined ? {} : { data }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(timeout === undefined ? {} : { timeout: Number(timeout) }),
+  };
+}
+
+function decodeData(data: Attributes | undefined): NftElement['data'] {
+  const value = data?.bytes(NFTA_DATA_VALUE);
+  if (value !== undefined) return { value: Uint8Array.from(value) };
+  const verdict = data?.nested(NFTA_DATA_VERDICT);
+  const code = verdict?.u32be(NFTA_VERDICT_CODE);
+  if (code === undefined) return undefined;
+  const chain = verdict?.string(NFTA_VERDICT_CHAIN) ?? '';
+  switch (code | 0) {
+    case VERDICT_CODES.jump:
+      return { verdict: { kind: 'jump', chain } };
+    case VERDICT_CODES.goto:
+      return { verdict: { kind: 'goto', chain } };
+    case VERDICT_CODES.drop:
+      return { verdict: { kind: 'drop' } };
+    case VERDICT_CODES.accept:
+      return { verdict: { kind: 'accept' } };
+    case VERDICT_CODES.return:
+      return { verdict: { kind: 'return' } };
+    default:
+      throw new NetlinkFormatError(`netlink: an nft element with verdict ${code | 0}`);
+  }
+}
+
+/** libnftnl's user data: records of a type, a length and a value. */
+function decodeComment(bytes: Buffer | undefined): string | undefined {
+  for (let at = 0; bytes !== undefined && at + 2 <= bytes.length; ) {
+    const length = bytes.readUInt8(at + 1);
+    if (bytes.readUInt8(at) === UDATA_COMMENT)
+      return bytes.toString('utf8', at + 2, Math.min(bytes.length, at + 1 + length));
+    at += 2 + length;
+  }
+  return undefined;
+}

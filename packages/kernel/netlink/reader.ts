@@ -81,6 +81,9 @@ export class Attributes {
   u64(type: number): bigint | undefined {
     return this.#sized(type, 8)?.readBigUInt64LE(0);
   }
+  u64be(type: number): bigint | undefined {
+    return this.#sized(type, 8)?.readBigUInt64BE(0);
+  }
   /** Up to the first NUL. */
   string(type: number): string | undefined {
     const value = this.#values.get(type);
