@@ -80,12 +80,15 @@ export async function startKubelets({
       const found = pod.containers.find(
         (each) => (container === undefined && each.kind === 'app') || each.name === container,
       );
-      const pid = found?.running?.process.pid;
-      if (pid === undefined)
+      const running = found?.running;
+      if (running === undefined)
         throw new LabError(
           `container ${container ?? found?.name ?? ''} of Pod ${namespace}/${name} does not run`,
         );
-      return { pid, environment: readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean) };
+      return {
+        pid: running.process.pid,
+        environment: [...running.env].map(([variable, value]) => `${variable}=${value}`),
+      };
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

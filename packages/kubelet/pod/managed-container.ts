@@ -73,6 +73,8 @@ export interface RunningContainer {
   readonly process: ContainerProcess;
   readonly tty: boolean;
   readonly netns: PodNetns;
+  /** What its processes are started with, and commands run in it are. */
+  readonly env: ReadonlyMap<string, string>;
   exec(options: Pick<ExecSpec, 'argv' | 'tty' | 'stdin' | 'onOutput'>): ContainerProcess;
   /** Output as it comes, until disposed. */
   onOutput(listener: (stream: OutputStream, chunk: Buffer) => void): Disposable;
@@ -148,6 +150,7 @@ export class ManagedContainer {
       process: running.process,
       tty: running.plan.tty,
       netns: running.context.netns,
+      env: running.plan.env,
       exec: (options) => execInContainer({ ...this.#execSpec(running), ...options }),
       onOutput: (listener) => {
         this.#listeners.add(listener);
