@@ -14,7 +14,6 @@ import {
   localEndpointMap,
   rangeText,
   SOURCE_NODE_ITSELF,
-  SOURCE_OUTSIDE_CLUSTER,
   SOURCE_OUTSIDE_NODE,
   type TransportProtocol,
 } from './structure.ts';
@@ -119,14 +118,14 @@ export function entryElements(
 /** Sets whose elements can belong to more than one Service. */
 export const SHARED_SETS: ReadonlySet<string> = new Set(['cluster_ips', 'hairpins']);
 
+/** Cluster IPs need no element of their own: a rule sends all of them to `source_outside_cluster`. */
 function sourceChain(frontend: Frontend): string | undefined {
   switch (frontend.masquerade) {
-    case 'outside-cluster':
-      return SOURCE_OUTSIDE_CLUSTER;
     case 'outside-node':
       return SOURCE_OUTSIDE_NODE;
     case 'node-itself':
       return SOURCE_NODE_ITSELF;
+    case 'outside-cluster':
     case 'none':
       return undefined;
   }

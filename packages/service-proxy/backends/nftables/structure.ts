@@ -1,4 +1,12 @@
-import { addressBits, type IpFamily, type IpPrefix, prefixAddress, prefixFamily, prefixLength } from '#ip';
+import {
+  addressBits,
+  type IpFamily,
+  type IpPrefix,
+  parsePrefix,
+  prefixAddress,
+  prefixFamily,
+  prefixLength,
+} from '#ip';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { NftChain, NftElement, NftField, NftRule, NftSet, NftStatement } from './model.ts';
 
@@ -58,7 +66,7 @@ export const FACT_SETS = ['pod_cidrs', 'cluster_cidrs', 'service_cidrs', 'sentin
 /** An element that is always there: writing it again asks, for next to nothing, whether the table is. */
 export const SENTINEL: NftElement = { set: 'sentinel', key: '1', value: '' };
 
-export const SOURCE_OUTSIDE_CLUSTER = 'source_outside_cluster';
+const SOURCE_OUTSIDE_CLUSTER = 'source_outside_cluster';
 export const SOURCE_OUTSIDE_NODE = 'source_outside_node';
 export const SOURCE_NODE_ITSELF = 'source_node_itself';
 
@@ -121,6 +129,7 @@ export function fixedChains(): readonly NftChain[] {
       rules: [
         ...eachProtocol([{ do: 'verdict map', key: ORIGINAL, map: 'learners' }]),
         [inSet(['saddr', 'daddr'], 'hairpins'), { do: 'masquerade' }],
+        [inSet(['ct original daddr'], 'cluster_ips'), goto(SOURCE_OUTSIDE_CLUSTER)],
         ...eachProtocol([{ do: 'verdict map', key: ORIGINAL, map: 'sources' }]),
       ],
     },
@@ -143,18 +152,21 @@ function hooked(
   return { name: at, hook: { type, at, priority }, rules };
 }
 
-/** Elements of the {@link FACT_SETS}. */
+/** Elements of the {@link FACT_SETS} but the sentinel. Where the Pods' range is not known, everyone counts as a Pod. */
 export function factElements(facts: NodeFacts, family: IpFamily): readonly NftElement[] {
-  const of = (set: (typeof FACT_SETS)[number], prefixes: NodeFacts['podCIDRs']) =>
+  const of = (set: (typeof FACT_SETS)[number], prefixes: readonly IpPrefix[]) =>
     [...new Set(prefixes)]
       .filter((prefix) => prefixFamily(prefix) === family)
       .map((prefix) => ({ set, key: rangeText(prefix), value: '' }));
+  const pods = of('cluster_cidrs', facts.clusterCIDRs);
   return [
     ...of('pod_cidrs', facts.podCIDRs),
-    ...of('cluster_cidrs', facts.clusterCIDRs),
+    ...(pods.length > 0 ? pods : of('cluster_cidrs', EVERYWHERE)),
     ...of('service_cidrs', facts.serviceCIDRs),
   ];
 }
+
+const EVERYWHERE = [parsePrefix('0.0.0.0/0'), parsePrefix('::/0')];
 
 /** A prefix as a listing gives it: one address has no length. */
 export function rangeText(prefix: IpPrefix): string {
