@@ -116,9 +116,14 @@ describe('LinuxNft', () => {
       /delete ip large s \{ 0a01869f \}: ENOENT/,
     );
     assert.doesNotMatch(await rules('large'), /elem/);
-    const first = netns.nft.elements(many);
-    await netns.nft.elements([change(7, 'delete')]);
-    await first;
+    // Transactions go in the order of the calls, whether the one before is still under way or not.
+    await Promise.all([
+      netns.nft.elements(many),
+      netns.nft.elements([change(7, 'delete')]),
+      netns.nft.elements([change(7)]),
+      netns.nft.elements([change(7, 'delete')]),
+    ]);
+    assert.equal((await netns.nft.listElements('ip', 'large', 's')).length, many.length - 1);
     assert.match(await rules('large'), /10\.0\.0\.6","10\.0\.0\.8/);
   });
 });

@@ -18,7 +18,8 @@ export class LinuxNft implements NftPort {
   readonly #fd: number;
   readonly #open: () => NetlinkSocket;
   #socket: NetlinkSocket | undefined;
-  #busy: Promise<void> | undefined;
+  /** The latest transaction of elements, until it ends. */
+  #last: Promise<void> | undefined;
 
   /**
    * @param fd of the namespace
@@ -41,12 +42,20 @@ export class LinuxNft implements NftPort {
 
   async elements(changes: readonly NftElementChange[]): Promise<void> {
     if (changes.length === 0) return;
-    while (this.#busy !== undefined) await this.#busy.catch(() => undefined);
+    const mine = this.#afterLast(this.#last, changes);
+    this.#last = mine;
+    const clear = () => {
+      if (this.#last === mine) this.#last = undefined;
+    };
+    mine.then(clear, clear);
+    await mine;
+  }
+
+  /** Transactions go to the kernel in the order of the calls; the first waits for nothing. */
+  async #afterLast(last: Promise<void> | undefined, changes: readonly NftElementChange[]): Promise<void> {
+    if (last !== undefined) await last.catch(() => undefined);
     this.#socket ??= this.#open();
-    this.#busy = changeElements(this.#socket, changes).finally(() => {
-      this.#busy = undefined;
-    });
-    await this.#busy;
+    await changeElements(this.#socket, changes);
   }
 
   async #exclusive(): Promise<void> {
