@@ -51,13 +51,8 @@ suite('an agent killed with -9', () => {
 
   /** The agent's PID as seen in the lab, by its command line. */
   async function agentPid(): Promise<string> {
-    const found = await lab.exec(
-      'node1',
-      'sh',
-      '-c',
-      'grep -lz -- "^--node-name$" /proc/[0-9]*/cmdline 2>/dev/null | while read f; do tr "\\0" " " < $f | grep -q -- "agent .*--node-name node1 " && echo $f; done',
-    );
-    const pids = [...found.matchAll(/\/proc\/(\d+)\/cmdline/g)].map((match) => match[1]);
+    const found = await lab.exec('node1', 'pgrep', '-af', 'agent .*--node-name node1 ');
+    const pids = [...found.matchAll(/^(\d+) .*node/gm)].map((match) => match[1]);
     assert.equal(pids.length, 1, found);
     return pids[0] ?? '';
   }

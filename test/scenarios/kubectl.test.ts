@@ -245,6 +245,7 @@ spec:
       assert.equal(await k('logs', 'talker', '--tail=1'), 'two\n');
       const follow = start(['logs', '-f', 'talker']);
       const followed = text(follow.stdout);
+      const closed = once(follow, 'close');
       assert.equal(
         ok(await attempt(['exec', '-i', 'talker', '--', 'cat'], 'over stdin'), ['exec']),
         'over stdin',
@@ -254,7 +255,7 @@ spec:
       assert.equal(failing.code, 7, failing.stderr);
       assert.match(failing.stderr, /^wrong\n/);
       await k('delete', 'pod', 'talker', '--grace-period=1');
-      await once(follow, 'close');
+      await closed;
       assert.equal(await followed, 'one\ntwo\n');
       assert.equal((await attempt(['get', 'pod', 'talker'])).code, 1);
     });
