@@ -34,10 +34,24 @@ function parts(text: string, types: readonly NftType[]): readonly Uint8Array[] {
   return types.map((type, i) => partBytes(texts[i] ?? '', type));
 }
 
+/** Bytes of protocols, ports and slots: there are few, and each is in many elements. */
+const KNOWN: Readonly<Record<Exclude<NftType, 'address'>, Map<string, Uint8Array>>> = {
+  protocol: new Map(),
+  port: new Map(),
+  slot: new Map(),
+};
+
 function partBytes(text: string, type: NftType): Uint8Array {
+  if (type === 'address') return ipToBytes(text as IpAddress);
+  const known = KNOWN[type].get(text);
+  if (known !== undefined) return known;
+  const bytes = numberBytes(text, type);
+  KNOWN[type].set(text, bytes);
+  return bytes;
+}
+
+function numberBytes(text: string, type: Exclude<NftType, 'address'>): Uint8Array {
   switch (type) {
-    case 'address':
-      return ipToBytes(text as IpAddress);
     case 'protocol':
       return Uint8Array.of(PROTOCOL_NUMBERS[text] ?? 0);
     case 'port': {
