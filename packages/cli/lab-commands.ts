@@ -170,7 +170,12 @@ export function labCommand(context: CommandContext): Command {
         const line = await execCommand(
           labs,
           parseLabName(options.name),
-          { target, namespace: options.namespace, container: options.container },
+          {
+            target,
+            namespace: options.namespace,
+            container: options.container,
+            terminal: process.stdin.isTTY === true && process.stdout.isTTY === true,
+          },
           words.length === 0 ? ['sh'] : words,
         );
         runInPlace(line, environment, 'install util-linux');

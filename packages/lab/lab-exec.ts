@@ -28,6 +28,15 @@ export function parseExecTarget(
   return { kind: 'pod', namespace: pod.namespace ?? 'default', name, container: pod.container };
 }
 
+export interface ExecPlace {
+  /** A node, `router`, `outside`, or a Pod. */
+  readonly target: string;
+  readonly namespace: string | undefined;
+  readonly container: string | undefined;
+  /** A person sits at a terminal. */
+  readonly terminal: boolean;
+}
+
 /**
  * The command line that runs `command` there, from the user's shell: nsenter(1) into the lab, and from there into the
  * place itself, whose processes and files only the lab can name.
@@ -36,11 +45,7 @@ export function parseExecTarget(
 export async function execCommand(
   labs: string,
   name: string,
-  where: {
-    readonly target: string;
-    readonly namespace: string | undefined;
-    readonly container: string | undefined;
-  },
+  where: ExecPlace,
   command: readonly string[],
 ): Promise<readonly string[]> {
   const paths = labPaths(labs, name);
@@ -52,7 +57,17 @@ export async function execCommand(
     throw new LabError(`lab ${name} does not run; start it with: podway lab up --name ${name}`);
   const target = parseExecTarget(where.target, record.options.nodes, where);
   const inside = await insideCommand(paths.control, target);
-  return [...enterLab(init.pid, process.getuid?.() === 0), ...inside, ...command];
+  const words = where.terminal ? inTerminal(command) : command;
+  return [...enterLab(init.pid, process.getuid?.() === 0), ...inside, ...words];
+}
+
+/**
+ * A shell controls jobs only on a terminal of its own session, and sessions do not reach into PID namespaces: script(1)
+ * makes a terminal in there and relays. It takes the command as a line for a shell.
+ */
+function inTerminal(command: readonly string[]): readonly string[] {
+  const line = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  return ['env', 'SHELL=/bin/sh', 'script', '--quiet', '--return', '--command', line, '/dev/null'];
 }
 
 function enterLab(pid: number, root: boolean): readonly string[] {

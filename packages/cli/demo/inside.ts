@@ -16,7 +16,7 @@ export function createInside(labs: string, lab: string, signal: AbortSignal): In
     const [program = '', ...args] = await execCommand(
       labs,
       lab,
-      { target, namespace, container: undefined },
+      { target, namespace, container: undefined, terminal: false },
       command,
     );
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000, signal });
