@@ -1,3 +1,4 @@
+export { runDns } from './program/run-dns.ts';
 export type { PodRecords } from './records/cluster-zone.ts';
 export { type HostEntry, parseHosts } from './records/host-entries.ts';
 export {

@@ -29,6 +29,7 @@ export class StreamExchange implements Disposable {
   readonly #options: StreamOptions;
   readonly #name: string;
   readonly #waiting = new Map<number, Waiting>();
+  #disposed = false;
   #socket: Socket | undefined;
   #received: Buffer = Buffer.alloc(0);
   #idle: Disposable | undefined;
@@ -41,6 +42,7 @@ export class StreamExchange implements Disposable {
 
   /** `id` is that of `query`, and no other query's that is under way. @throws UpstreamError */
   exchange(id: number, query: Uint8Array): Promise<Message> {
+    if (this.#disposed) return Promise.reject(new UpstreamError(this.#name, 'closed', 'stopped'));
     if (this.#waiting.has(id))
       return Promise.reject(new UpstreamError(this.#name, 'closed', `query id ${id} is taken`));
     const { clock, timeoutMs } = this.#options;
@@ -61,6 +63,7 @@ export class StreamExchange implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#idle?.[Symbol.dispose]();
     this.#socket?.destroy();
   }

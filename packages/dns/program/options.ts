@@ -1,0 +1,137 @@
+import { parseArgs } from 'node:util';
+import { type IpPrefix, isIp, parsePrefix } from '#ip';
+import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
+import type { PodRecords } from '../records/cluster-zone.ts';
+import type { ListenAddress } from '../server/udp-listener.ts';
+import { parseUpstream } from '../upstream/address.ts';
+import type { ForwardPolicy } from '../upstream/forwarder.ts';
+
+export interface DnsProgramOptions {
+  readonly kubeconfig: string | undefined;
+  readonly listen: readonly ListenAddress[];
+  readonly pages: ListenAddress | undefined;
+  readonly clusterDomain: string;
+  readonly reversePrefixes: readonly IpPrefix[];
+  readonly upstreams: readonly string[];
+  readonly resolvConf: string | undefined;
+  readonly forwardPolicy: ForwardPolicy;
+  readonly stubDomains: Readonly<Record<string, readonly string[]>>;
+  readonly hosts: string | undefined;
+  readonly podRecords: PodRecords;
+  readonly autopath: boolean;
+  readonly ttl: number;
+  readonly queryLogRate: number;
+  readonly logLevel: LogLevel;
+}
+
+const FLAGS = {
+  kubeconfig: { type: 'string' },
+  listen: { type: 'string', multiple: true },
+  'metrics-address': { type: 'string', default: '127.0.0.1:9153' },
+  'cluster-domain': { type: 'string', default: 'cluster.local' },
+  'reverse-cidr': { type: 'string', multiple: true },
+  upstream: { type: 'string', multiple: true },
+  'resolv-conf': { type: 'string' },
+  policy: { type: 'string', default: 'random' },
+  'stub-domain': { type: 'string', multiple: true },
+  hosts: { type: 'string' },
+  pods: { type: 'string', default: 'insecure' },
+  autopath: { type: 'boolean', default: false },
+  ttl: { type: 'string', default: '5' },
+  'log-queries': { type: 'string', default: '0' },
+  'log-level': { type: 'string', default: 'info' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+export const DNS_HELP = `podway dns: cluster DNS alone. Answers the names of Services and Pods as the Kubernetes API says, and forwards the rest.
+The agent has the same inside; this is for clusters that want only DNS, and for trying it.
+
+  podway dns [OPTION ...]
+
+  --kubeconfig FILE          how to reach the API server; without it, as a Pod with a service account
+  --listen IP:PORT           UDP and TCP; may be given again [127.0.0.1:53]
+  --metrics-address IP:PORT  /metrics /health /ready; port 0: none [127.0.0.1:9153]
+The cluster's names
+  --cluster-domain NAME      [cluster.local]
+  --reverse-cidr CIDR        addresses whose reverse names are the cluster's: of Services, of Pods; may be given again
+  --pods disabled|insecure|verified   names of Pods' addresses [insecure]; verified watches all Pods
+  --ttl SECONDS              of all answers [5]
+Other names
+  --upstream ADDRESS[:PORT]  or tls://ADDRESS[:PORT]#NAME; may be given again; none: other names do not exist
+  --resolv-conf FILE         take the upstreams, and the domains for --autopath, from here
+  --policy random|round-robin|sequential   which upstream is asked first
+  --stub-domain DOMAIN=ADDRESS  names of this domain are asked for there; may be given again
+  --hosts FILE               names and addresses as in /etc/hosts, before all else
+How
+  --autopath                 answer a Pod's first question with what its search list finds; watches all Pods
+  --log-queries PART         log this part of the queries, 0 to 1
+  --log-level ${LOG_LEVELS.join('|')}
+  --help
+`;
+
+/** Reads the command line; undefined when help is asked for. @throws InvalidInputError that names the flag */
+export function parseDnsOptions(args: readonly string[]): DnsProgramOptions | undefined {
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse(args);
+  } catch (error) {
+    throw new InvalidInputError('arguments', args.join(' '), `${errorMessage(error)}; see podway dns --help`);
+  }
+  if (values.help) return undefined;
+  const pages = listenAddress('--metrics-address', values['metrics-address']);
+  const { listen = ['127.0.0.1:53'], upstream: upstreams = [] } = values;
+  for (const upstream of upstreams) parseUpstream(upstream, '--upstream');
+  return {
+    kubeconfig: values.kubeconfig,
+    listen: listen.map((text) => listenAddress('--listen', text)),
+    pages: pages.port === 0 ? undefined : pages,
+    clusterDomain: values['cluster-domain'],
+    reversePrefixes: (values['reverse-cidr'] ?? []).map((text) => parsePrefix(text)),
+    upstreams,
+    resolvConf: values['resolv-conf'],
+    forwardPolicy: oneOf('--policy', values.policy, ['random', 'round-robin', 'sequential']),
+    stubDomains: stubDomains(values['stub-domain'] ?? []),
+    hosts: values.hosts,
+    podRecords: oneOf('--pods', values.pods, ['disabled', 'insecure', 'verified']),
+    autopath: values.autopath,
+    ttl: number('--ttl', values.ttl, 0, 86_400),
+    queryLogRate: number('--log-queries', values['log-queries'], 0, 1),
+    logLevel: oneOf('--log-level', values['log-level'], LOG_LEVELS),
+  };
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({ args: [...args], options: FLAGS, strict: true }).values;
+}
+
+function listenAddress(flag: string, text: string): ListenAddress {
+  const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? '';
+  if (!isIp(address) || Number(port) > 65535)
+    throw new InvalidInputError(flag, text, 'must be ADDRESS:PORT, or [ADDRESS]:PORT for IPv6');
+  return { address, port: Number(port) };
+}
+
+function stubDomains(texts: readonly string[]): Readonly<Record<string, readonly string[]>> {
+  const found: Record<string, readonly string[]> = {};
+  for (const text of texts) {
+    const [domain = '', upstream = ''] = text.split('=', 2);
+    if (domain === '') throw new InvalidInputError('--stub-domain', text, 'must be DOMAIN=ADDRESS');
+    parseUpstream(upstream, '--stub-domain');
+    found[domain] = [...(found[domain] ?? []), upstream];
+  }
+  return found;
+}
+
+function number(flag: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= least && value <= most))
+    throw new InvalidInputError(flag, text, `must be from ${least} to ${most}`);
+  return value;
+}
+
+function oneOf<const T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw new InvalidInputError(flag, text, `must be one of ${choices.join(', ')}`);
+  return found;
+}
