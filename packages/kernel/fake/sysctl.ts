@@ -11,10 +11,27 @@ const IPV4_CONF = {
   proxy_arp: '0',
   route_localnet: '0',
   send_redirects: '1',
+  accept_local: '0',
+  arp_announce: '0',
+  arp_notify: '0',
+  src_valid_mark: '0',
 };
-const IPV6_CONF = { forwarding: '0', disable_ipv6: '0', accept_ra: '1', accept_dad: '1', proxy_ndp: '0' };
+const IPV6_CONF = {
+  forwarding: '0',
+  disable_ipv6: '0',
+  accept_ra: '1',
+  accept_dad: '1',
+  addr_gen_mode: '0',
+  autoconf: '1',
+  dad_transmits: '1',
+  keep_addr_on_down: '0',
+  ndisc_notify: '0',
+  proxy_ndp: '0',
+};
 const GLOBAL: Readonly<Record<string, string>> = {
   'net/ipv4/ip_forward': '0',
+  'net/ipv4/ip_unprivileged_port_start': '1024',
+  'net/ipv4/ping_group_range': '1\t0',
   'net/ipv4/vs/conntrack': '0',
   'net/bridge/bridge-nf-call-iptables': '1',
   'net/bridge/bridge-nf-call-ip6tables': '1',
@@ -38,7 +55,7 @@ export class FakeSysctl implements SysctlPort {
     const path = this.#path(key);
     if (this.#default(path) === undefined)
       throw new KernelError({ errno: 'ENOENT', operation: 'set sysctl', object: `${key} = ${value}` });
-    if (!/^\s*-?\d+\s*$/.test(value))
+    if (!/^\s*-?\d+(\s+-?\d+)*\s*$/.test(value))
       throw new KernelError({ errno: 'EINVAL', operation: 'set sysctl', object: `${key} = ${value}` });
     this.#state.sysctls.set(path, value.trim());
     if (path === 'net/ipv4/ip_forward')

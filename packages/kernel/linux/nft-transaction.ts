@@ -66,7 +66,7 @@ function readAnswers(
       if (message.type !== NLMSG_ERROR) continue;
       const { errno, detail, offset } = parseError(message.payload, message.flags);
       if (errno === 0) {
-        acknowledged = true;
+        acknowledged ||= message.sequence === messages.at(-1)?.sequence;
         continue;
       }
       if (failure !== undefined && failure.errno !== 'ENOBUFS') continue;
