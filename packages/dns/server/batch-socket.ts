@@ -81,7 +81,7 @@ export class SocketAddress {
   constructor(bytes: Buffer) {
     this.bytes = bytes;
   }
-  /** The address's octets as a number for IPv4, else its text: equal for equal addresses, cheap to make. */
+  /** The `clientKey` of the address. */
   get key(): number | string {
     return this.bytes[0] === AF_INET ? this.bytes.readUInt32BE(4) : this.address;
   }

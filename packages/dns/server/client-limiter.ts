@@ -5,6 +5,12 @@ export interface ClientLimits {
   readonly burst: number;
 }
 
+/** A client's key: an IPv4 address as a number, which costs nothing to make of a packet's octets, else the address. */
+export function clientKey(address: string): number | string {
+  const octets = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)?.slice(1).map(Number);
+  return octets === undefined ? address : octets.reduce((key, octet) => key * 256 + octet, 0);
+}
+
 /** More than any honest Pod asks, far less than would keep the others waiting. */
 export const CLIENT_LIMITS: ClientLimits = { queriesPerSecond: 10_000, burst: 20_000 };
 

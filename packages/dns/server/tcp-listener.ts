@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '#runtime';
-import { REPLY_OCTETS, type Responder } from './responder.ts';
+import { clientKey } from './client-limiter.ts';
+import { type Client, REPLY_OCTETS, type Responder } from './responder.ts';
 import type { ListenAddress } from './udp-listener.ts';
 
 export interface TcpLimits {
@@ -93,7 +94,7 @@ export class TcpListener implements AsyncDisposable {
 /** One client's connection: frames in, frames out, and the limits on both. */
 class Connection implements Disposable {
   readonly #socket: Socket;
-  readonly #client: string;
+  readonly #client: Client;
   readonly #responder: Responder;
   readonly #clock: Clock;
   readonly #limits: TcpLimits;
@@ -104,7 +105,7 @@ class Connection implements Disposable {
 
   constructor(socket: Socket, client: string, responder: Responder, clock: Clock, limits: TcpLimits) {
     this.#socket = socket;
-    this.#client = client;
+    this.#client = { key: clientKey(client), address: client };
     this.#responder = responder;
     this.#clock = clock;
     this.#limits = limits;
@@ -152,8 +153,7 @@ class Connection implements Disposable {
   }
 
   #answer(packet: Buffer): void {
-    const client = { key: this.#client, address: this.#client };
-    const reply = this.#responder.respond(packet, packet.length, client, 'tcp', scratch);
+    const reply = this.#responder.respond(packet, packet.length, this.#client, 'tcp', scratch);
     if (reply instanceof Promise) {
       this.#waiting++;
       void reply.then((late) => {
