@@ -302,3 +302,38 @@ test('HttpHandler: logs and upgrades go to the kubelet, byte for byte', async ()
   kubelet.close();
   kubelet.closeAllConnections();
 });
+
+test('HttpHandler: a resumed TLS session proves nothing of a client without a certificate', async () => {
+  const ask = (credentials: object, session?: Buffer) =>
+    new Promise<{ readonly answer: string; readonly session: Buffer | undefined; readonly resumed: boolean }>(
+      (resolve, reject) => {
+        let answer = '';
+        let ticket: Buffer | undefined;
+        const socket = connect({
+          host: '127.0.0.1',
+          port: api.port,
+          ca: testTls.clientAuthority,
+          ...credentials,
+          ...(session !== undefined && { session }),
+        });
+        socket.on('session', (received) => {
+          ticket = received;
+        });
+        socket.on('error', reject);
+        socket.on('data', (data: Buffer) => {
+          answer += data.toString();
+        });
+        socket.on('end', () => resolve({ answer, session: ticket, resumed: socket.isSessionReused() }));
+        socket.write('GET /api/v1/nodes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      },
+    );
+  const first = await ask({});
+  const second = await ask({}, first.session);
+  assert.equal(second.resumed, true);
+  assert.match(second.answer, /^HTTP\/1\.1 401 /);
+  const admin = { cert: testAdmin.certificate, key: testAdmin.key };
+  const known = await ask(admin);
+  const again = await ask(admin, known.session);
+  assert.equal(again.resumed, true);
+  assert.match(again.answer, /^HTTP\/1\.1 200 /);
+});

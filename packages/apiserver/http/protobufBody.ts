@@ -87,7 +87,13 @@ export function decodeProtobufBody(body: Uint8Array): JsonObject {
     throw badRequest(
       `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
     );
-  return { ...decodeMessage(raw, fields, definitionSchema(definition), 0), apiVersion, kind };
+  try {
+    return { ...decodeMessage(raw, fields, definitionSchema(definition), 0), apiVersion, kind };
+  } catch (error) {
+    // A time out of range, or bytes that should be JSON and are not.
+    if (error instanceof RangeError || error instanceof SyntaxError) throw malformed(error.message);
+    throw error;
+  }
 }
 
 interface WireField {

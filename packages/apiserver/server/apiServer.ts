@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import type { Resource } from '#kube-api';
+import { EVENTS, type Resource } from '#kube-api';
 import { type Clock, type Random, systemClock, systemRandom } from '#runtime';
 import { TokenSigner } from '../auth/tokens.ts';
 import { Discovery } from '../http/discovery.ts';
@@ -19,6 +19,7 @@ import { pathNotFound } from '../status.ts';
 import { Database } from '../storage/database.ts';
 import { Store } from '../storage/store.ts';
 import { bootstrap } from './bootstrap.ts';
+import { expireEvents } from './eventExpiry.ts';
 import type { ApiServerOptions, Listen, TlsOptions } from './options.ts';
 
 /** A running API server. Disposing it closes the listeners, every connection, and the database. */
@@ -68,6 +69,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   for (const server of servers) cleanup.defer(() => close(server));
   const addresses = servers.map((server) => server.address() as AddressInfo);
   for (const { address, port } of addresses) options.logger.debug('API server listens', { address, port });
+  cleanup.use(expireEvents(registry, kindOf(EVENTS), clock));
   const parts = { registry, tokens, kindOf };
   if (options.controllers === true) {
     const { startControllers } = await import('../controllers/index.ts');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { testKubeconfig } from '../testing/kubeconfig.ts';
@@ -14,7 +14,7 @@ function findKubectls(): readonly string[] {
     globSync(['kubectl', 'kubectl.1.[0-9]*'], { cwd: directory }).map((name) => join(directory, name)),
   );
   const named = (process.env['PODWAY_TEST_KUBECTL'] ?? '').split(delimiter).filter((path) => path !== '');
-  return [...new Set([...named, ...found])];
+  return [...new Set([...named, ...found].map((path) => realpathSync(path)))];
 }
 
 const kubectls = findKubectls();
