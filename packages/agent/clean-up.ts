@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { DataPath, removeConflist, removeExecutable } from '#cni';
+import { DataPath, HostPorts, removeConflist, removeExecutable } from '#cni';
 import type { Kernel } from '#kernel';
 import type { Logger } from '#runtime';
 import { NftablesBackend } from '#service-proxy';
@@ -18,6 +18,7 @@ export async function cleanUpNode(
   removeConflist(options.cniConfDir);
   removeExecutable(options.cniBinDir);
   await new NftablesBackend(netns.nft).cleanup();
+  await new HostPorts(netns.nft).remove();
   await createPodNetwork(options, netns, logger).remove();
   new DataPath(kernel, netns).remove();
   removeDnsLink(netns);

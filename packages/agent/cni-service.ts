@@ -1,7 +1,15 @@
 import { mkdirSync } from 'node:fs';
-import { AttachmentStore, CniPlugin, CniServer, compiledClient, DataPath, installExecutable } from '#cni';
+import {
+  AttachmentStore,
+  CniPlugin,
+  CniServer,
+  compiledClient,
+  DataPath,
+  HostPorts,
+  installExecutable,
+} from '#cni';
 import type { Kernel, NetworkNamespace } from '#kernel';
-import type { Clock, Logger } from '#runtime';
+import { type Clock, errorMessage, type Logger } from '#runtime';
 import type { Metrics } from './metrics.ts';
 import { nodeNetwork, type PodRanges, recallPodRanges, rememberPodRanges } from './node-network.ts';
 import { type AgentOptions, agentPaths } from './options.ts';
@@ -32,6 +40,7 @@ export class CniService implements AsyncDisposable {
     this.#plugin = new CniPlugin({
       store: this.#store,
       dataPath: new DataPath(kernel, netns),
+      hostPorts: new HostPorts(netns.nft),
       clock,
       logger,
       onExecuted: ({ command, code, milliseconds }) => {
@@ -76,7 +85,10 @@ export class CniService implements AsyncDisposable {
   setRanges(ranges: PodRanges | undefined): void {
     if (ranges === undefined || JSON.stringify(ranges) === JSON.stringify(this.#ranges)) return;
     this.#plugin.setNode(nodeNetwork(ranges));
-    if (this.#ranges === undefined) this.#plugin.repair();
+    if (this.#ranges === undefined)
+      this.#plugin.repair().catch((error: unknown) => {
+        this.#deps.logger.error('cannot repair what an earlier run left', { error: errorMessage(error) });
+      });
     this.#ranges = ranges;
     rememberPodRanges(agentPaths(this.#options).ranges, ranges);
     this.#deps.logger.info('Pods get addresses', { ...ranges });

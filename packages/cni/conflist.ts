@@ -15,7 +15,7 @@ export function conflist(): object {
     cniVersion: '0.4.0',
     cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
     name: 'podway',
-    plugins: [{ type: PLUGIN_TYPE, capabilities: { ips: true, mac: true, dns: true } }],
+    plugins: [{ type: PLUGIN_TYPE, capabilities: { portMappings: true, ips: true, mac: true, dns: true } }],
   };
 }
 

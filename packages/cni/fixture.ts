@@ -8,6 +8,7 @@ import { addressRange } from './address-range.ts';
 import { AttachmentStore } from './attachment-store.ts';
 import { DataPath } from './data-path.ts';
 import { installExecutable, PLUGIN_TYPE } from './executable.ts';
+import { HostPorts } from './host-ports.ts';
 import { CniPlugin } from './plugin.ts';
 import { CniServer } from './socket-server.ts';
 
@@ -29,10 +30,16 @@ export async function startCniNode(options: CniNodeOptions) {
   const store = starting.use(new AttachmentStore(join(dir, 'attachments.sqlite')));
   const dataPath = new DataPath(kernel, node);
   if (options.dir === undefined) starting.defer(() => dataPath.remove());
-  const plugin = new CniPlugin({ store, dataPath, clock: systemClock, logger: silentLogger });
+  const plugin = new CniPlugin({
+    store,
+    dataPath,
+    hostPorts: new HostPorts(node.nft),
+    clock: systemClock,
+    logger: silentLogger,
+  });
   const ranges = options.podCidrs.map((cidr) => [addressRange(parsePrefix(cidr))]);
   plugin.setNode({ ranges, mtu: 1400 });
-  plugin.repair();
+  await plugin.repair();
   const socketPath = join(dir, 'agent.sock');
   const deps = { execute: plugin.execute.bind(plugin), clock: systemClock, logger: silentLogger };
   const server = starting.use(await CniServer.listen(deps, socketPath));

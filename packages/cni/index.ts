@@ -7,6 +7,7 @@ export { BRIDGE, DataPath } from './data-path.ts';
 export { CNI_CODES, type CniCode, CniError } from './errors.ts';
 export { type InstallOptions, installExecutable, PLUGIN_TYPE, removeExecutable } from './executable.ts';
 export { encodeRequest, type Outcome, type RequestFrame } from './frame.ts';
+export { HostPorts } from './host-ports.ts';
 export { CniPlugin, type CniPluginDeps, type NodeNetwork } from './plugin.ts';
 export { CniServer, type CniServerDeps } from './socket-server.ts';
 export { writeFileAtomically } from './write-file.ts';

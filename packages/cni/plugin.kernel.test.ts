@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { sleep, systemClock } from '#runtime';
 import { compileClient } from './client/compile.ts';
 import { startCniNode } from './fixture.ts';
 
@@ -99,6 +100,35 @@ for (const { name, client, skip } of CLIENTS)
         assert.match(result.msg, message);
       }
       assert.equal(node.store.count(), 0);
+    });
+
+    test('hostPort: reached from the Pod itself and the node, refused twice, gone with the Pod', async () => {
+      for (const name of ['a', 'b']) node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
+      const portMappings = [
+        { hostPort: 8081, containerPort: 80, protocol: 'tcp' },
+        { hostPort: 5353, containerPort: 53, protocol: 'udp', hostIP: '10.244.1.1' },
+      ];
+      const config = { ...CONFIG, runtimeConfig: { portMappings } };
+      const add = await node.run(pod('a', 'ADD'), config);
+      assert.equal(add.exitStatus, 0, add.output);
+      const address: string = JSON.parse(add.output).ips[0].address.replace('/32', '');
+      const server = spawn('ip', ['netns', 'exec', 'a', 'nc', '-lk', '80'], { stdio: 'ignore' });
+      try {
+        await sleep(systemClock, 200);
+        execFileSync('nc', ['-zw2', '10.244.1.1', '8081']);
+        ip('netns', 'exec', 'a', 'nc', '-zw2', '10.244.1.1', '8081');
+      } finally {
+        server.kill('SIGKILL');
+      }
+      const rules = execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });
+      assert.ok(rules.includes(`{ 8081 : ${address} . 80 }`), rules);
+      assert.ok(rules.includes(`{ 10.244.1.1 . 5353 : ${address} . 53 }`), rules);
+      const second = await node.run(pod('b', 'ADD'), config);
+      assert.equal(JSON.parse(second.output).msg, 'host port 8081/tcp is taken by container a');
+      await node.run(pod('a', 'DEL'), CONFIG);
+      const left = execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });
+      assert.ok(!left.includes('elements'), left);
+      for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
     });
 
     test('GC: ends what the runtime does not list, and only that', async () => {

@@ -7,7 +7,9 @@ import type { AttachmentStore } from './attachment-store.ts';
 import { BRIDGE, type DataPath, type PodAddress } from './data-path.ts';
 import { CNI_CODES, CniError, errorResult } from './errors.ts';
 import type { Outcome, RequestFrame } from './frame.ts';
+import type { HostPorts } from './host-ports.ts';
 import { type NetworkConfig, parseConfig } from './network-config.ts';
+import { requireFreePorts } from './port-mappings.ts';
 import type { CniRequest } from './request.ts';
 import { readRequest } from './request.ts';
 import { type CniResult, formatResult } from './result.ts';
@@ -24,6 +26,7 @@ export interface NodeNetwork {
 export interface CniPluginDeps {
   readonly store: AttachmentStore;
   readonly dataPath: DataPath;
+  readonly hostPorts: HostPorts;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told of each execution, for metrics. */
@@ -53,16 +56,16 @@ export class CniPlugin {
   async execute(frame: RequestFrame): Promise<Outcome> {
     const { clock, onExecuted } = this.#deps;
     const started = clock.monotonic();
-    const { command, code, outcome } = this.#execute(frame);
+    const { command, code, outcome } = await this.#execute(frame);
     onExecuted?.({ command, code, milliseconds: clock.monotonic() - started });
     return outcome;
   }
 
-  #execute(frame: RequestFrame): {
+  async #execute(frame: RequestFrame): Promise<{
     readonly command: string;
     readonly code: number;
     readonly outcome: Outcome;
-  } {
+  }> {
     let version: string = LATEST_CNI_VERSION;
     let command = 'unknown';
     try {
@@ -72,7 +75,7 @@ export class CniPlugin {
         return { command, code: 0, outcome: success(versionResult(request.config)) };
       const config = parseConfig(request.config);
       version = config.cniVersion;
-      return { command, code: 0, outcome: success(this.#dispatch(request, config)) };
+      return { command, code: 0, outcome: success(await this.#dispatch(request, config)) };
     } catch (error) {
       const known = asCniError(error);
       const container = frame.environment.get('CNI_CONTAINERID');
@@ -86,7 +89,7 @@ export class CniPlugin {
   }
 
   /** Ends attachments whose Pod is gone, and host ends that nobody remembers: what a missed DEL or a kill left. */
-  repair(): void {
+  async repair(): Promise<void> {
     const { store, dataPath, logger } = this.#deps;
     const known = new Set<string>();
     for (const attachment of store.list())
@@ -100,13 +103,14 @@ export class CniPlugin {
       dataPath.detach({ hostLink });
       logger.warn('removed a Pod link that no attachment has', { link: hostLink });
     }
+    await this.#reconcileHostPorts();
   }
 
-  #dispatch(request: CniRequest, config: NetworkConfig): object | undefined {
+  async #dispatch(request: CniRequest, config: NetworkConfig): Promise<object | undefined> {
     const key = { network: config.name, containerId: request.containerId, ifName: request.ifName };
     switch (request.command) {
       case 'ADD':
-        return formatResult(this.#add(key, request, config), config.cniVersion);
+        return formatResult(await this.#add(key, request, config), config.cniVersion);
       case 'DEL':
         return this.#delete(key);
       case 'CHECK':
@@ -120,7 +124,7 @@ export class CniPlugin {
     }
   }
 
-  #add(key: AttachmentKey, request: CniRequest, config: NetworkConfig): CniResult {
+  async #add(key: AttachmentKey, request: CniRequest, config: NetworkConfig): Promise<CniResult> {
     const { store, dataPath, clock, logger } = this.#deps;
     const node = this.#readyNode(CNI_CODES.tryAgainLater);
     const earlier = store.get(key);
@@ -129,6 +133,7 @@ export class CniPlugin {
       if (this.#isWhole(earlier, request, config)) return this.#result(earlier, config);
       this.#detach(earlier);
     }
+    if (config.portMappings.length > 0) requireFreePorts(config.portMappings, store.list());
     const attachment = store.reserve(
       {
         ...key,
@@ -148,6 +153,7 @@ export class CniPlugin {
         mac: config.mac ?? macOf(attachment.addresses),
         mtu: node.mtu,
       });
+      if (attachment.portMappings.length > 0) await this.#reconcileHostPorts();
       store.complete(key);
     } catch (error) {
       this.#detach(attachment);
@@ -161,11 +167,14 @@ export class CniPlugin {
     return this.#result(attachment, config);
   }
 
-  #delete(key: AttachmentKey): undefined {
+  async #delete(key: AttachmentKey): Promise<undefined> {
     const attachment = this.#deps.store.get(key);
     // A link of ours without a record is possible after a state directory was lost.
     if (attachment === undefined) this.#deps.dataPath.detach({ hostLink: hostLinkName(key) });
-    else this.#detach(attachment);
+    else {
+      this.#detach(attachment);
+      if (attachment.portMappings.length > 0) await this.#reconcileHostPorts();
+    }
     return undefined;
   }
 
@@ -193,7 +202,7 @@ export class CniPlugin {
     return undefined;
   }
 
-  #collect(config: NetworkConfig): undefined {
+  async #collect(config: NetworkConfig): Promise<undefined> {
     const valid = config.validAttachments;
     if (valid === undefined)
       throw new CniError(CNI_CODES.invalidConfig, 'cni.dev/valid-attachments: required for GC, and missing');
@@ -205,7 +214,12 @@ export class CniPlugin {
         this.#detach(attachment);
         this.#deps.logger.info('GC released an attachment', { attachment: formatKey(attachment) });
       }
+    await this.#reconcileHostPorts();
     return undefined;
+  }
+
+  #reconcileHostPorts(): Promise<void> {
+    return this.#deps.hostPorts.reconcile(() => this.#deps.store.list());
   }
 
   #isWhole(attachment: Attachment, request: CniRequest, config: NetworkConfig): boolean {

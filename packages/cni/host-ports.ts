@@ -1,0 +1,102 @@
+import type { IpFamily } from '#ip';
+import { IP_FAMILIES } from '#ip';
+import type { NftPort } from '#kernel';
+import type { Attachment } from './attachment.ts';
+import {
+  elementChange,
+  elementName,
+  HOST_PORT_TABLE,
+  type HostPortElement,
+  hostPortElements,
+  hostPortTable,
+} from './port-mappings.ts';
+
+/** Keeps the kernel's host port elements as the attachments ask. Tables appear with the first mapping of their family. */
+export class HostPorts {
+  readonly #nft: NftPort;
+  /** What the kernel holds, by name; undefined until it was looked at. */
+  #held: Map<string, HostPortElement> | undefined;
+  readonly #tables = new Set<IpFamily>();
+  /** Changes one after the other: each is the difference from the one before. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(nft: NftPort) {
+    this.#nft = nft;
+  }
+
+  /** Resolves when the kernel has exactly the mappings of the attachments that `read` gives when its turn comes. */
+  reconcile(read: () => readonly Attachment[]): Promise<void> {
+    const turn = this.#last.then(() => this.#reconcile(read()));
+    // The next one looks at the whole anew.
+    this.#last = turn.catch(() => {
+      this.#held = undefined;
+    });
+    return turn;
+  }
+
+  async remove(): Promise<void> {
+    for (const ip of ['ip', 'ip6'] as const)
+      if ((await this.#nft.listTable(ip, HOST_PORT_TABLE)) !== undefined)
+        await this.#nft.run(`delete table ${ip} ${HOST_PORT_TABLE}\n`);
+  }
+
+  async #reconcile(attachments: readonly Attachment[]): Promise<void> {
+    const wanted = new Map(hostPortElements(attachments).map((element) => [elementName(element), element]));
+    this.#held ??= await this.#observe();
+    const held = this.#held;
+    const gone = [...held].filter(([name]) => !wanted.has(name)).map(([, element]) => element);
+    const added = [...wanted].filter(([name]) => !held.has(name)).map(([, element]) => element);
+    if (gone.length + added.length === 0) return;
+    for (const { family } of added)
+      if (!this.#tables.has(family)) {
+        await this.#nft.run(hostPortTable(family));
+        this.#tables.add(family);
+      }
+    await this.#nft.elements([
+      ...gone.map((element) => elementChange('delete', element)),
+      ...added.map((element) => elementChange('add', element)),
+    ]);
+    this.#held = wanted;
+  }
+
+  async #observe(): Promise<Map<string, HostPortElement>> {
+    const elements: HostPortElement[] = [];
+    this.#tables.clear();
+    for (const family of IP_FAMILIES) {
+      const table = await this.#nft.listTable(family === 'IPv4' ? 'ip' : 'ip6', HOST_PORT_TABLE);
+      if (table === undefined) continue;
+      this.#tables.add(family);
+      elements.push(...table.flatMap((object) => readElements(family, object)));
+    }
+    return new Map(elements.map((element) => [elementName(element), element]));
+  }
+}
+
+type Part = HostPortElement['key'][number];
+
+/** libnftables-json(5): `{"map": {"name", "elem": [[KEY, VALUE], …]}}`, `{"set": {"name", "elem": [KEY, …]}}`. */
+function readElements(family: IpFamily, object: unknown): readonly HostPortElement[] {
+  const { map, set } = object as { map?: NftJsonSet; set?: NftJsonSet };
+  return [
+    ...(map?.elem ?? []).map((pair) => {
+      const [key, value] = pair as readonly [NftJsonValue, NftJsonValue];
+      return { family, set: map?.name ?? '', key: partsOf(key), value: partsOf(value) };
+    }),
+    ...(set?.elem ?? []).map((key) => ({
+      family,
+      set: set?.name ?? '',
+      key: partsOf(key as NftJsonValue),
+      value: undefined,
+    })),
+  ];
+}
+
+interface NftJsonSet {
+  readonly name: string;
+  readonly elem?: readonly unknown[];
+}
+type NftJsonValue = Part | { readonly concat: readonly Part[] };
+
+function partsOf(value: NftJsonValue): readonly Part[] {
+  return typeof value === 'object' ? value.concat : [value];
+}
