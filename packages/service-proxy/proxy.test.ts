@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { type IpAddress, parseIp } from '#ip';
 import type { ConntrackEntry } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
-import { FakeClock, silentLogger } from '#runtime';
+import { createLogger, FakeClock, type LogRecord } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import {
   balancedService,
@@ -40,11 +40,12 @@ class RecordingBackend implements ProxyBackend {
   /** Keys that an earlier life left. */
   left: readonly FrontendKey[] = [];
   broken = false;
+  missing: readonly string[] = [];
   whole = true;
   table = '';
 
   async probe() {
-    return [];
+    return this.missing;
   }
   async observe() {
     this.calls.push('observe');
@@ -73,6 +74,7 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
   const slices = new ObjectStore<EndpointSlice>([slice(['b'])], synced);
   const nodes = new ObjectStore<Node>([NODE], synced);
   let listed = 0;
+  const records: LogRecord[] = [];
   const reports: SyncReport[] = [];
   const checks = new Map<string, HealthCheck | undefined>();
   const launch = () =>
@@ -89,7 +91,7 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
           },
           delete: ({ original }) => void deleted.push(original),
         },
-        logger: silentLogger,
+        logger: createLogger((record) => void records.push(record)),
         clock,
         onSync: (report) => void reports.push(report),
         healthChecks: { set: (service, check) => void checks.set(service, check) },
@@ -114,6 +116,7 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
     slices,
     nodes,
     deleted,
+    records,
     reports,
     checks,
     launch,
@@ -155,6 +158,15 @@ describe('createServiceProxy', () => {
     await run();
     assert.deepEqual(backend.calls, ['observe', 'apply default/web']);
     assert.ok(proxy.lastUpdated);
+  });
+
+  test('a kernel that cannot do it is not touched, and the reason is logged', async () => {
+    const { backend, records, launch, run } = start();
+    backend.missing = ['missing: NAT'];
+    await using _proxy = launch();
+    await run();
+    assert.deepEqual(backend.calls, []);
+    assert.match(String(records[0]?.fields['error']), /cannot be carried by recording: missing: NAT/);
   });
 
   test('a burst of changes is one apply, with the Services that differ', async () => {

@@ -1,7 +1,7 @@
 import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
-import { type Clock, type Logger, Reconciler, systemClock } from '#runtime';
+import { type Clock, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import { canStrandFlows, FLOW_PROTOCOLS, goneFrontends, staleFlows } from './conntrack/stale-flows.ts';
 import type { HealthChecks } from './health-checks.ts';
@@ -44,6 +44,14 @@ export interface ServiceProxy extends AsyncDisposable {
   readonly table: ServiceTable;
   /** When the kernel was last known to hold the whole table, clock milliseconds; undefined: never yet. */
   readonly lastUpdated: number | undefined;
+}
+
+/** The machine cannot carry Services in the way that was asked for. */
+class BackendUnavailableError extends PodwayError {
+  readonly code = 'BackendUnavailable';
+  constructor(backend: string, missing: readonly string[]) {
+    super(`Services cannot be carried by ${backend}: ${missing.join('; ')}`);
+  }
 }
 
 /** The next turn of the event loop: what one read of a watch brings is one change. */
@@ -200,6 +208,8 @@ class RunningServiceProxy implements ServiceProxy {
       await backend.observe();
       return true;
     }
+    const missing = await backend.probe();
+    if (missing.length > 0) throw new BackendUnavailableError(backend.name, missing);
     const { frontends } = await backend.observe();
     for (const key of frontends) this.#gone.add(key);
     this.#observed = true;

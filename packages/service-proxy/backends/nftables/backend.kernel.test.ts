@@ -9,6 +9,7 @@ import { WalkedWorld } from '../../behaviour/walked-world.ts';
 import { buildTable, diffTables } from '../../table/table.ts';
 import { NftablesBackend } from './backend.ts';
 import { KernelTable } from './kernel-table.ts';
+import { probeNft } from './probe.ts';
 
 describe('NftablesBackend in the kernel', () => {
   const kernel = linuxKernel();
@@ -100,6 +101,19 @@ describe('NftablesBackend in the kernel', () => {
       (await netns.nft.listTables()).map(({ family }) => family),
       ['ip'],
     );
+  });
+
+  test('probe: this kernel has everything, and nothing is left of the asking; what is missing is said in words', async () => {
+    assert.deepEqual(await new NftablesBackend(netns.nft).probe(), []);
+    assert.deepEqual(await netns.nft.listTables(), []);
+    const without = (text: string) => ({
+      run: (script: string) =>
+        script.includes(text) ? Promise.reject(new Error('Operation not supported')) : netns.nft.run(script),
+    });
+    const [one, ...more] = await probeNft(without('flags interval'));
+    assert.match(one ?? '', /^missing: ranges in concatenations.*Operation not supported$/);
+    assert.deepEqual(more, []);
+    assert.equal((await probeNft(without('add table'))).length, 1);
   });
 
   test('cleanup removes our tables and leaves everyone else’s', async () => {

@@ -1,12 +1,12 @@
 import { familyOf, IP_FAMILIES, type IpFamily, prefixFamily } from '#ip';
 import type { NftPort } from '#kernel';
-import { errorMessage } from '#runtime';
 import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
 import type { FrontendKey } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { FamilyTable } from './family-table.ts';
 import { KernelTable } from './kernel-table.ts';
+import { probeNft } from './probe.ts';
 
 /** With more Services than this the whole table is never read while running: it would take too long. */
 const SMALL = 500;
@@ -27,13 +27,8 @@ export class NftablesBackend implements ProxyBackend {
     this.#tables = IP_FAMILIES.map((family) => new FamilyTable(new KernelTable(nft, family), family));
   }
 
-  async probe(): Promise<readonly string[]> {
-    try {
-      await this.#nft.listTables();
-      return [];
-    } catch (error) {
-      return [`nftables does not answer: ${errorMessage(error)}`];
-    }
+  probe(): Promise<readonly string[]> {
+    return probeNft(this.#nft);
   }
 
   async observe(): Promise<BackendObservation> {

@@ -1,28 +1,14 @@
-import type { IpAddress, IpFamily } from '#ip';
-import {
-  type Frontend,
-  type FrontendKey,
-  frontendKey,
-  keyOf,
-  type Protocol,
-  type ServiceEntry,
-} from '../../table/entry.ts';
+import type { IpFamily } from '#ip';
+import { type FrontendKey, keyOf, type ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { type EntrySlots, entryElements, entrySlots, SHARED_SETS, transport } from './elements.ts';
-import type { NftChain, NftElement, NftListing } from './model.ts';
+import { type EntrySlots, entryElements, entrySlots, SHARED_SETS } from './elements.ts';
+import { isOurs } from './is-ours.ts';
+import type { NftElement } from './model.ts';
+import { type ObservedElements, observedFrontends, observedSlots } from './observed.ts';
 import type { NftOperation, NftTable } from './operation.ts';
-import {
-  endpointMap,
-  FACT_SETS,
-  factElements,
-  fixedChains,
-  localEndpointMap,
-  SENTINEL,
-  SETS,
-} from './structure.ts';
+import { FACT_SETS, factElements, fixedChains, SENTINEL, SETS } from './structure.ts';
 import { isTargetChain, targetChainBody } from './target-chains.ts';
-import { ruleText } from './text.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 4_000;
@@ -36,9 +22,6 @@ interface Programmed {
   readonly slots: EntrySlots;
 }
 
-/** Set -> key -> value. */
-type Elements = Map<string, Map<string, string>>;
-
 /**
  * The table of one address family: what it holds, remembered from what was committed, and the shortest way to what it should
  * hold.
@@ -47,7 +30,7 @@ export class FamilyTable {
   readonly family: IpFamily;
   readonly #table: NftTable;
   /** What {@link observe} found, used up by the next {@link apply}. */
-  #observed: Elements | undefined;
+  #observed: ObservedElements | undefined;
   /** Whether what is remembered below is what the kernel holds. */
   #known = false;
   #exists = false;
@@ -77,7 +60,7 @@ export class FamilyTable {
     }
     this.#exists = listing !== undefined;
     this.#chains = new Set(listing?.chains.map(({ name }) => name));
-    const observed: Elements = new Map(SETS.map(({ name }) => [name, new Map<string, string>()]));
+    const observed: ObservedElements = new Map(SETS.map(({ name }) => [name, new Map<string, string>()]));
     for (const { set, key, value } of listing?.elements ?? []) observed.get(set)?.set(key, value);
     this.#facts = FACT_SETS.flatMap((set) =>
       [...(observed.get(set)?.keys() ?? [])].map((key) => ({ set, key, value: '' })),
@@ -172,7 +155,7 @@ export class FamilyTable {
   }
 
   /** After {@link observe}: every Service against what was there. */
-  async #applyAll(table: ServiceTable, observed: Elements): Promise<number> {
+  async #applyAll(table: ServiceTable, observed: ObservedElements): Promise<number> {
     let difference = new Difference();
     let written = 0;
     for (const [service, entry] of table.services) {
@@ -310,50 +293,4 @@ class Difference {
 
 function idOf({ set, key }: NftElement): string {
   return `${set} ${key}`;
-}
-
-function observedFrontends(observed: Elements): ReadonlySet<FrontendKey> {
-  const found = new Set<FrontendKey>();
-  for (const set of ['services', 'refused'])
-    for (const key of observed.get(set)?.keys() ?? []) {
-      const [address, protocol, port] = key.split(' . ');
-      found.add(frontendKey(address as IpAddress, (protocol ?? '').toUpperCase() as Protocol, Number(port)));
-    }
-  return found;
-}
-
-function observedSlots(
-  observed: Elements,
-  frontend: Frontend,
-): { readonly endpoints: readonly string[]; readonly local: readonly string[] } {
-  const slots = (set: string) => {
-    const found: string[] = [];
-    for (;;) {
-      const text = observed.get(set)?.get(`${frontend.address} . ${frontend.port} . ${found.length}`);
-      if (text === undefined) return found;
-      found.push(text);
-    }
-  };
-  const protocol = transport(frontend.protocol);
-  return { endpoints: slots(endpointMap(protocol)), local: slots(localEndpointMap(protocol)) };
-}
-
-/** Whether the sets and rules are the ones that this version writes. */
-function isOurs(listing: NftListing): boolean {
-  const names = new Set(listing.sets);
-  if (names.size !== SETS.length || SETS.some((set) => !names.has(set.name))) return false;
-  const found = new Map(listing.chains.map((chain) => [chain.name, chain]));
-  for (const chain of fixedChains()) {
-    if (!sameChain(chain, found.get(chain.name))) return false;
-    found.delete(chain.name);
-  }
-  for (const [name, chain] of found)
-    if (!isTargetChain(name) || !sameChain(targetChainBody(name).chain, chain)) return false;
-  return true;
-}
-
-function sameChain(expected: NftChain, found: NftChain | undefined): boolean {
-  const text = ({ hook, rules }: NftChain) =>
-    [hook?.type, hook?.at, hook?.priority, ...rules.map((rule) => ruleText(rule, 'IPv4'))].join('\n');
-  return found !== undefined && text(expected) === text(found);
 }

@@ -1,0 +1,24 @@
+import type { NftChain, NftListing } from './model.ts';
+import { fixedChains, SETS } from './structure.ts';
+import { isTargetChain, targetChainBody } from './target-chains.ts';
+import { ruleText } from './text.ts';
+
+/** Whether the sets and rules are the ones that this version writes. */
+export function isOurs(listing: NftListing): boolean {
+  const names = new Set(listing.sets);
+  if (names.size !== SETS.length || SETS.some((set) => !names.has(set.name))) return false;
+  const found = new Map(listing.chains.map((chain) => [chain.name, chain]));
+  for (const chain of fixedChains()) {
+    if (!sameChain(chain, found.get(chain.name))) return false;
+    found.delete(chain.name);
+  }
+  for (const [name, chain] of found)
+    if (!isTargetChain(name) || !sameChain(targetChainBody(name).chain, chain)) return false;
+  return true;
+}
+
+function sameChain(expected: NftChain, found: NftChain | undefined): boolean {
+  const text = ({ hook, rules }: NftChain) =>
+    [hook?.type, hook?.at, hook?.priority, ...rules.map((rule) => ruleText(rule, 'IPv4'))].join('\n');
+  return found !== undefined && text(expected) === text(found);
+}
