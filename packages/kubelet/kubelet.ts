@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Kernel } from '#kernel';
 import { PODS, type Pod, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
@@ -73,19 +74,15 @@ export function isSingleUser(uidMap: string): boolean {
   return lines.length === 1 && lines[0]?.trim().split(/\s+/)[2] === '1';
 }
 
-function busyboxApplets(): Promise<readonly string[]> {
-  return new Promise((resolve) => {
-    execFile('busybox', ['--list'], (error, stdout) =>
-      resolve(
-        error === null
-          ? stdout
-              .trim()
-              .split('\n')
-              .filter((name) => whichOnHost(name) === undefined)
-          : [],
-      ),
-    );
-  });
+/** What the host's busybox, if there is one, can do that the host has no command for. */
+async function busyboxApplets(): Promise<readonly string[]> {
+  const busybox = whichOnHost('busybox');
+  if (busybox === undefined) return [];
+  const { stdout } = await promisify(execFile)(busybox, ['--list']);
+  return stdout
+    .trim()
+    .split('\n')
+    .filter((name) => whichOnHost(name) === undefined);
 }
 
 /** Starts a node's kubelet; resolves when it has begun to follow the API. */

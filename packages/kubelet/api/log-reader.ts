@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type ContainerLog, rotatedPath } from '../runtime/container-log.ts';
+import { type ContainerLog, type LogLine, parseLogLine, rotatedPath } from '../runtime/container-log.ts';
 
 /** As the query of a kubelet's `/containerLogs`. */
 export interface LogOptions {
@@ -9,22 +9,6 @@ export interface LogOptions {
   readonly since: number | undefined;
   readonly timestamps: boolean;
   readonly limitBytes: number | undefined;
-}
-
-/** One line of a log in the CRI format. */
-export interface LogLine {
-  readonly time: string;
-  readonly stream: string;
-  /** Without the newline that a whole line ends with. */
-  readonly text: string;
-  readonly whole: boolean;
-}
-
-export function parseLogLine(line: string): LogLine | undefined {
-  const match = /^(\S+) (stdout|stderr) ([PF])(?: (.*))?$/s.exec(line);
-  if (match === null) return undefined;
-  const [, time = '', stream = '', tag, text = ''] = match;
-  return { time, stream, text, whole: tag === 'F' };
 }
 
 /** The lines of a log that the options ask for, as text. */

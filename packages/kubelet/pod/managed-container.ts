@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
   Container,
@@ -8,13 +8,11 @@ import type {
   Pod,
   Probe,
 } from '#kube-api';
-import { type Clock, errorMessage, type Logger, type Random, sleep } from '#runtime';
-import { type EventRecorder, type EventType, podReference, rfc3339 } from '../events.ts';
-import type { ImageTable, ResolvedImage } from '../images/resolve.ts';
-import { API_ACCESS_PATH } from '../plan/api-access.ts';
+import { errorMessage } from '#runtime';
+import { type EventType, podReference, rfc3339 } from '../events.ts';
+import type { ResolvedImage } from '../images/resolve.ts';
 import { type ContainerPlan, containerPlan } from '../plan/container-plan.ts';
-import type { EnvironmentContext } from '../plan/environment.ts';
-import { type ExecSpec, execInContainer, runInContainer } from '../runtime/container-exec.ts';
+import { execInContainer, runInContainer } from '../runtime/container-exec.ts';
 import { ContainerLog, rotatedPath } from '../runtime/container-log.ts';
 import {
   type ContainerProcess,
@@ -22,42 +20,14 @@ import {
   type OutputStream,
   startContainer,
 } from '../runtime/container-process.ts';
-import { ContainerRoot } from '../runtime/container-root.ts';
-import type { PodNetns } from '../runtime/pod-netns.ts';
-import type { RootLayout } from '../runtime/root-layout.ts';
+import { buildRoot } from './build-root.ts';
+import type { ContainerDeps, ContainerStartContext, RunningContainer } from './container-context.ts';
 import { CrashBackoff } from './crash-backoff.ts';
-import { httpGet, type ProbeOutcome, runProbe } from './probe.ts';
+import { runHook } from './lifecycle-hook.ts';
+import { type ProbeTarget, runProbe } from './probe.ts';
 import { type ProbeKind, Prober } from './prober.ts';
 import type { ContainerView } from './status.ts';
-
-/** What all containers of a node share. */
-export interface ContainerDeps {
-  readonly images: ImageTable;
-  /** Only one user exists: runAsUser cannot be followed. */
-  readonly singleUser: boolean;
-  readonly layout: () => Promise<RootLayout>;
-  readonly recorder: EventRecorder;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-}
-
-/** What a container's start needs of its Pod. */
-export interface ContainerStartContext {
-  readonly pod: Pod;
-  readonly netns: PodNetns;
-  readonly podIp: string;
-  readonly hostname: string;
-  readonly environment: Omit<EnvironmentContext, 'imageEnvironment'>;
-  /** Where each volume is. */
-  readonly volumes: ReadonlyMap<string, string>;
-  /** What is mounted at {@link API_ACCESS_PATH} where the container mounts nothing itself. */
-  readonly apiAccess: string | undefined;
-  /** Files that the kubelet itself provides: /etc/resolv.conf and the like. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Directories of the host that must be visible, such as Podway's own. */
-  readonly visible: readonly string[];
-}
+import { terminationMessage } from './termination-message.ts';
 
 interface Running {
   readonly process: ContainerProcess;
@@ -68,22 +38,8 @@ interface Running {
   readonly log: ContainerLog;
 }
 
-/** A live container, for those who stream to and from it. */
-export interface RunningContainer {
-  readonly process: ContainerProcess;
-  readonly tty: boolean;
-  readonly netns: PodNetns;
-  /** What its processes are started with, and commands run in it are. */
-  readonly env: ReadonlyMap<string, string>;
-  exec(options: Pick<ExecSpec, 'argv' | 'tty' | 'stdin' | 'onOutput'>): ContainerProcess;
-  /** Output as it comes, until disposed. */
-  onOutput(listener: (stream: OutputStream, chunk: Buffer) => void): Disposable;
-}
-
 type Kind = ContainerView['kind'];
 
-/** What a kubelet keeps of a termination message. */
-const MAX_MESSAGE = 4096;
 /** The reason of a deadline that leaves no time at all. */
 export const FORCED = Symbol('forced');
 /** What a container has between SIGTERM and SIGKILL when its preStop hook took all the time there was. */
@@ -469,7 +425,7 @@ export class ManagedContainer {
     const prober: Prober = new Prober({
       probe,
       clock: this.#deps.clock,
-      run: () => this.#probe(running, probe),
+      run: () => runProbe(probe, this.#probeTarget(running)),
       onFailure: (message) =>
         this.#event(
           'Warning',
@@ -483,16 +439,6 @@ export class ManagedContainer {
     running.probers.push({ kind, prober });
   }
 
-  #probe(running: Running, probe: Probe): Promise<ProbeOutcome> {
-    return runProbe(probe, {
-      container: this.container,
-      netns: running.context.netns,
-      podIp: running.context.podIp,
-      clock: this.#deps.clock,
-      exec: (argv, signal) => runInContainer({ ...this.#execSpec(running), argv }, signal),
-    });
-  }
-
   /** Ends the present process, so that the restart policy decides what comes next. */
   async #restart(why: string, graceSeconds?: number): Promise<void> {
     const seconds = graceSeconds ?? this.#pod().spec?.terminationGracePeriodSeconds ?? 30;
@@ -502,42 +448,25 @@ export class ManagedContainer {
   }
 
   /** @returns why it failed */
-  async #runHook(
-    hook: LifecycleHandler,
-    running: Running,
-    deadline: AbortSignal,
-  ): Promise<string | undefined> {
-    const { clock } = this.#deps;
-    try {
-      if (hook.exec !== undefined) {
-        const argv = hook.exec.command ?? [];
-        const { exitCode, output } = await runInContainer({ ...this.#execSpec(running), argv }, deadline);
-        return exitCode === 0 || deadline.aborted
-          ? undefined
-          : `command '${argv.join(' ')}' exited with ${exitCode}: ${output}`;
-      }
-      if (hook.httpGet !== undefined) {
-        const target = {
-          container: this.container,
-          netns: running.context.netns,
-          podIp: running.context.podIp,
-          clock,
-        };
-        const { status } = await httpGet(hook.httpGet, target, deadline);
-        return status < 400 ? undefined : `status ${status}`;
-      }
-      if (hook.sleep !== undefined) await sleep(clock, hook.sleep.seconds * 1000, deadline);
-      return undefined;
-    } catch (error) {
-      return deadline.aborted ? undefined : errorMessage(error);
-    }
+  #runHook(hook: LifecycleHandler, running: Running, deadline: AbortSignal): Promise<string | undefined> {
+    return runHook(hook, this.#probeTarget(running), deadline);
+  }
+
+  #probeTarget(running: Running): ProbeTarget {
+    return {
+      container: this.container,
+      netns: running.context.netns,
+      podIp: running.context.podIp,
+      clock: this.#deps.clock,
+      exec: (argv, signal) => runInContainer({ ...this.#execSpec(running), argv }, signal),
+    };
   }
 
   #exited(running: Running, result: ExitResult, dir: string): void {
     for (const { prober } of running.probers) prober[Symbol.dispose]();
     running.log.end();
-    const { plan, startedAt } = running;
-    const message = this.#terminationMessage(dir, result, plan);
+    const { startedAt } = running;
+    const message = terminationMessage(dir, this.container, result.exitCode, running.log.path);
     const terminated: ContainerStateTerminated = {
       exitCode: result.exitCode,
       ...(result.signal === 0 ? {} : { signal: result.signal }),
@@ -553,27 +482,6 @@ export class ManagedContainer {
     this.#state = { terminated };
     this.#crashes.ended();
     this.#onChange();
-  }
-
-  #terminationMessage(dir: string, result: ExitResult, plan: ContainerPlan): string {
-    try {
-      const text = readFileSync(join(dir, 'termination-log'), 'utf8').slice(0, MAX_MESSAGE);
-      if (text !== '') return text;
-    } catch (error) {
-      this.#deps.logger.debug('no termination message', {
-        path: plan.terminationMessagePath,
-        error: errorMessage(error),
-      });
-    }
-    if (this.container.terminationMessagePolicy !== 'FallbackToLogsOnError' || result.exitCode === 0)
-      return '';
-    const log = this.log(false);
-    if (log === undefined) return '';
-    const lines = readFileSync(log.path, 'utf8').split('\n').slice(-81);
-    return lines
-      .map((line) => line.split(' ').slice(3).join(' '))
-      .join('\n')
-      .slice(-2048);
   }
 
   #restartable(): boolean {
@@ -609,32 +517,4 @@ function formatDelay(seconds: number): string {
 function stopSignal(container: Container): NodeJS.Signals {
   const given = container.lifecycle?.stopSignal;
   return given !== undefined && /^SIG[A-Z0-9]+$/.test(given) ? (given as NodeJS.Signals) : 'SIGTERM';
-}
-
-function buildRoot(
-  dir: string,
-  layout: RootLayout,
-  image: ResolvedImage,
-  plan: ContainerPlan,
-  context: ContainerStartContext,
-): ContainerRoot {
-  rmSync(dir, { recursive: true, force: true });
-  const root = new ContainerRoot(dir, layout, { hostTerminals: plan.tty });
-  for (const path of context.visible) root.bindHost(path);
-  for (const [path, content] of Object.entries(image.files)) root.writeFile(path, content);
-  for (const [name, command] of Object.entries(image.links))
-    root.link(`/usr/bin/${command}`, `/usr/local/bin/${name}`);
-  for (const [path, content] of Object.entries(context.files)) root.writeFile(path, content);
-  // Parents before what is mounted inside them.
-  for (const mount of plan.mounts.toSorted((a, b) => a.target.length - b.target.length)) {
-    const volume = context.volumes.get(mount.volume);
-    if (volume !== undefined) root.bindVolume(volume, mount.subPath, mount.target, mount.readOnly);
-  }
-  if (context.apiAccess !== undefined && !plan.mounts.some(({ target }) => target === API_ACCESS_PATH))
-    root.bind(context.apiAccess, API_ACCESS_PATH, true);
-  const message = join(dir, 'termination-log');
-  writeFileSync(message, '', { mode: 0o666 });
-  root.bind(message, plan.terminationMessagePath);
-  root.makeDirectory(plan.workingDir);
-  return root;
 }

@@ -12,12 +12,8 @@ import { PodConfigError } from '../plan/errors.ts';
 import { podHostname } from '../plan/hostname.ts';
 import { podHosts } from '../plan/hosts.ts';
 import { serviceEnvironment } from '../plan/service-environment.ts';
-import {
-  type ContainerDeps,
-  type ContainerStartContext,
-  FORCED,
-  ManagedContainer,
-} from './managed-container.ts';
+import type { ContainerDeps, ContainerStartContext } from './container-context.ts';
+import { FORCED, ManagedContainer } from './managed-container.ts';
 import { fetchPodObjects } from './pod-objects.ts';
 import { makeVolumes } from './pod-volumes.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';

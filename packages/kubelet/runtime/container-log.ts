@@ -88,3 +88,19 @@ export class ContainerLog {
 export function rotatedPath(path: string): string {
   return `${path}.1`;
 }
+
+/** One line of a log in the CRI format. */
+export interface LogLine {
+  readonly time: string;
+  readonly stream: string;
+  /** Without the newline that a whole line ends with. */
+  readonly text: string;
+  readonly whole: boolean;
+}
+
+export function parseLogLine(line: string): LogLine | undefined {
+  const match = /^(\S+) (stdout|stderr) ([PF])(?: (.*))?$/s.exec(line);
+  if (match === null) return undefined;
+  const [, time = '', stream = '', tag, text = ''] = match;
+  return { time, stream, text, whole: tag === 'F' };
+}

@@ -88,8 +88,8 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   writeFileSync(fstab, spec.root.fstab);
   const [program = ''] = spec.argv;
   const user = spec.user === undefined ? ['', ''] : [String(spec.user.uid), String(spec.user.gid)];
-  const args = [
-    ...['--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
+  const [command = '', ...args] = [
+    ...['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
     ...['sh', '-c', INIT_SCRIPT, 'podway-init'],
     ...[spec.root.path, fstab, spec.hostname, spec.workingDir],
     ...[spec.env.get('PATH') ?? '', ...user, spec.tty ? '--ctty' : '', program],
@@ -100,7 +100,7 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   let child: ChildProcess;
   try {
     child = spec.netns.run(() =>
-      spawn('unshare', args, {
+      spawn(command, args, {
         detached: true,
         stdio: [...stdio.child, 'pipe'],
         env: { PATH: process.env['PATH'] ?? '' },

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { errorMessage } from '#runtime';
-import type { RunningContainer } from '../pod/managed-container.ts';
+import type { RunningContainer } from '../pod/container-context.ts';
 import type { ContainerProcess } from '../runtime/container-process.ts';
 import { type Channels, exitStatus, failureStatus, type StreamRequest, SUCCESS } from './channels.ts';
 

@@ -56,7 +56,7 @@ export async function startTestNode(
     clusterDomain: 'cluster.local',
     images: createImageTable({
       host: await imageHost(),
-      builtinCommand: [process.execPath, resolve(import.meta.dirname, 'builtin-main.ts')],
+      builtinCommand: [process.execPath, resolve(import.meta.dirname, '../../cli/main.ts'), 'builtin'],
       overrides: [parseImageOverride('sh=sh'), parseImageOverride('sleep=sleep 1000')],
     }),
     layout: rootLayout(runDir),

@@ -1,3 +1,0 @@
-import { runBuiltin } from '../builtin/run-builtin.ts';
-
-await runBuiltin(process.argv.slice(2));
