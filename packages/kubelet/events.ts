@@ -30,7 +30,6 @@ export function podReference(
 
 interface Known {
   readonly name: string;
-  readonly firstTimestamp: string;
   count: number;
 }
 
@@ -50,6 +49,13 @@ export function createEventRecorder(options: {
   const { client, clock, random, logger, component, host } = options;
   const known = new Map<string, Known>();
   let last: Promise<void> = Promise.resolve();
+  let serial = 0;
+
+  /** Names that sort by time, as the times themselves have whole seconds only; the random end tells recorders apart. */
+  const chronological = () => {
+    const micros = clock.now() * 1000 + (serial++ % 1000);
+    return `${micros.toString(16).padStart(14, '0')}${Buffer.from(random.bytes(2)).toString('hex')}`;
+  };
 
   async function write(
     subject: ObjectReference,
@@ -81,11 +87,11 @@ export function createEventRecorder(options: {
         known.delete(key);
       }
     }
-    const suffix = Buffer.from(random.bytes(8)).toString('hex');
+    const eventName = `${subject.name ?? ''}.${chronological()}`;
     const event: Event = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { namespace, name: `${subject.name ?? ''}.${suffix}` },
+      metadata: { namespace, name: eventName },
       involvedObject: subject,
       type,
       reason,
@@ -98,7 +104,7 @@ export function createEventRecorder(options: {
       count: 1,
     };
     await client.create(EVENTS, event);
-    known.set(key, { name: `${subject.name ?? ''}.${suffix}`, firstTimestamp: now, count: 1 });
+    known.set(key, { name: eventName, count: 1 });
     const [oldest] = known.keys();
     if (known.size > MEMORY && oldest !== undefined) known.delete(oldest);
   }

@@ -124,8 +124,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const services = stack.use(createInformer(client, SERVICES, {}, deps));
   const pods = stack.use(createInformer(client, PODS, { fieldSelector: `spec.nodeName=${nodeName}` }, deps));
   const workers = new Map<string, PodWorker>();
-  stack.defer(async () => {
-    await Promise.all([...workers.values()].map((worker) => worker[Symbol.asyncDispose]()));
+  stack.defer(() => {
+    for (const worker of workers.values()) worker[Symbol.dispose]();
   });
   const workerDeps = {
     ...deps,
@@ -158,7 +158,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     if (finished && pod.metadata?.deletionTimestamp === undefined) return;
     const started = new PodWorker(pod, workerDeps, () => {
       workers.delete(uid);
-      void started[Symbol.asyncDispose]();
+      started[Symbol.dispose]();
     });
     workers.set(uid, started);
   };

@@ -40,7 +40,7 @@ const SANDBOX_RETRY_MS = { first: 250, max: 30_000 };
 const MOUNT_RETRY_MS = 2_000;
 
 /** The life of one Pod on this node, from the first sight of it to its deletion from the API. */
-export class PodWorker implements AsyncDisposable {
+export class PodWorker implements Disposable {
   readonly containers: readonly ManagedContainer[];
   readonly #deps: PodWorkerDeps;
   readonly #logger: Logger;
@@ -118,12 +118,13 @@ export class PodWorker implements AsyncDisposable {
   }
 
   /** Stops looking after the Pod, without ending it: its processes end with the supervisor. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     this.#retry?.[Symbol.dispose]();
     this.#killTimer?.[Symbol.dispose]();
     this.#kill.abort();
-    await this.#sync[Symbol.asyncDispose]();
-    await this.#report[Symbol.asyncDispose]();
+    // What is under way may wait for others that have ended already, an agent for example; nobody waits for that.
+    void this.#sync[Symbol.asyncDispose]();
+    void this.#report[Symbol.asyncDispose]();
   }
 
   #changed(): void {
