@@ -6,7 +6,7 @@ import type { ServiceTable } from './table/table.ts';
  */
 export interface ProxyBackend {
   readonly name: string;
-  /** What this machine lacks for the mechanism, one plain sentence each; empty when it can work. */
+  /** What this machine lacks for the mechanism, in plain words; empty when it can work. Leaves nothing behind. */
   probe(): Promise<readonly string[]>;
   /**
    * Reads what an earlier life (or anyone else) left in the kernel. The next {@link apply} writes the difference from that: nothing,

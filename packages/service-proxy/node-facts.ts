@@ -1,6 +1,6 @@
 import { type IpAddress, type IpPrefix, isIp, parsePrefix } from '#ip';
 import type { Node } from '#kube-api';
-import type { NodeFacts } from './table/facts.ts';
+import { type NodeFacts, nodePortAddresses } from './table/facts.ts';
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
@@ -28,7 +28,7 @@ export function nodeFacts(name: string, node: Node | undefined, settings: NodeSe
     podCIDRs: (podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR])).map((text) => parsePrefix(text)),
     clusterCIDRs: settings.clusterCIDRs,
     serviceCIDRs: settings.serviceCIDRs,
-    nodePortAddresses: settings.nodePortAddresses?.(addresses) ?? addresses,
+    nodePortAddresses: settings.nodePortAddresses?.(addresses) ?? nodePortAddresses('primary', addresses, []),
     localAddresses: settings.localAddresses,
   };
 }

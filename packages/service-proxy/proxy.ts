@@ -49,8 +49,8 @@ export interface ServiceProxy extends AsyncDisposable {
 /** The machine cannot carry Services in the way that was asked for. */
 class BackendUnavailableError extends PodwayError {
   readonly code = 'BackendUnavailable';
-  constructor(backend: string, missing: readonly string[]) {
-    super(`Services cannot be carried by ${backend}: ${missing.join('; ')}`);
+  constructor(backend: string, missing: readonly string[], cause: unknown) {
+    super(`Services cannot be carried by ${backend}: ${missing.join('; ')}`, { cause });
   }
 }
 
@@ -98,7 +98,7 @@ class RunningServiceProxy implements ServiceProxy {
         clock: this.#clock,
         coalesceMs: options.coalesceMs ?? COALESCE_MS,
       },
-      () => this.#reconcile(),
+      () => this.#reconcile().catch((error: unknown) => this.#explain(error)),
     );
     const { services, endpointSlices, nodes } = deps;
     this.#follow(services, (key, service) => this.#builder.setService(key, service));
@@ -197,6 +197,13 @@ class RunningServiceProxy implements ServiceProxy {
     });
   }
 
+  /** Until something has worked, a failure may mean that it never will: then the reason is worth more than the message. */
+  async #explain(error: unknown): Promise<never> {
+    const { backend } = this.#deps;
+    const missing = this.#lastUpdated === undefined ? await backend.probe() : [];
+    throw missing.length > 0 ? new BackendUnavailableError(backend.name, missing, error) : error;
+  }
+
   /** Looks at what the kernel holds when that is not known; true when everything must be compared. */
   async #look(): Promise<boolean> {
     const { backend, logger } = this.#deps;
@@ -208,8 +215,6 @@ class RunningServiceProxy implements ServiceProxy {
       await backend.observe();
       return true;
     }
-    const missing = await backend.probe();
-    if (missing.length > 0) throw new BackendUnavailableError(backend.name, missing);
     const { frontends } = await backend.observe();
     for (const key of frontends) this.#gone.add(key);
     this.#observed = true;
