@@ -1,8 +1,6 @@
 export { labDown } from './down.ts';
-export { LabError } from './errors.ts';
 export { execCommand } from './lab-exec.ts';
 export {
-  type LabState,
   type LabStatus,
   type LabSummary,
   labNames,
@@ -23,8 +21,7 @@ export {
 } from './options.ts';
 export { type LabPaths, labPaths, labsDirectory, logPath } from './paths.ts';
 export { processStartedAt } from './process-identity.ts';
-export type { BootMark, BootResult, LabNode } from './records.ts';
 /** The supervisor carries kubelets and kernel with it: loaded by who runs one. */
 export const loadSupervisor = () => import('./supervisor.ts');
-export { formatTopologyOperation, planTopology, type TopologyOperation } from './topology.ts';
-export { labUp, type UpRequest, type UpResult } from './up.ts';
+export { formatTopologyOperation, planTopology } from './topology.ts';
+export { labUp, type UpResult } from './up.ts';

@@ -208,7 +208,36 @@ test('lab up: two labs live side by side, and one goes without the other', async
   await assertNothingLeft(account, before);
 });
 
-test('lab exec: exit codes and input pass through', async () => {
+test('lab: a killed agent is started again, a killed supervisor ends the lab', async () => {
+  const [kind = 'ordinary'] = accountKinds();
+  using account = createAccount(kind);
+  const { env } = account;
+  const before = traces(account);
+  const pidOf = (words: string) => {
+    const line = processesOf(account).find((each) => each.includes(`/podway.js ${words}`));
+    assert.ok(line !== undefined, `no process runs podway ${words}`);
+    return Number(line.split(' ')[0]);
+  };
+  try {
+    await output(podway(account, 'lab', 'up', '--nodes', '1'), { env });
+    const agent = pidOf('agent');
+    kill(agent);
+    await eventually(async () => {
+      const status = JSON.parse(await output(podway(account, 'lab', 'status', '-o', 'json'), { env }));
+      assert.equal(status.nodeStatus[0].agent.state, 'running');
+      assert.equal(status.nodeStatus[0].agent.restarts, 1);
+      assert.equal(status.nodeStatus[0].agent.lastExit, 'SIGKILL');
+    });
+    assert.notEqual(pidOf('agent'), agent);
+    kill(pidOf('lab-supervisor'));
+    await eventually(() => assert.deepEqual(processesOf(account), []));
+  } finally {
+    await run(podway(account, 'lab', 'down', '--all'), { env });
+  }
+  await assertNothingLeft(account, before);
+});
+
+test('lab exec: exit codes, input and terminals pass through', async () => {
   const [kind = 'ordinary'] = accountKinds();
   using account = createAccount(kind);
   const { env } = account;
@@ -218,6 +247,13 @@ test('lab exec: exit codes and input pass through', async () => {
       run(podway(account, 'lab', 'exec', ...words), { env, ...(input === undefined ? {} : { input }) });
     assert.equal((await exec(['node1', '--', 'sh', '-c', 'exit 7'])).code, 7);
     assert.equal((await exec(['outside', '--', 'cat'], 'through')).stdout, 'through');
+    const line = `${PODWAY} lab exec node1 -- sh -c 'tty; exit 5'`;
+    const terminal = await run(
+      account.command(['script', '--quiet', '--return', '--command', line, '/dev/null']),
+      { env },
+    );
+    assert.match(terminal.stdout, /\/dev\/pts\/\d+/);
+    assert.equal(terminal.code, 5);
     const unknown = await exec(['no-such-pod', '--', 'true']);
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /there is no Pod no-such-pod in namespace default/);
