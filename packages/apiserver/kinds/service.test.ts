@@ -187,5 +187,7 @@ test('service: the address may not change', () => {
   const status = refusal(() =>
     edit(registry, 'a', (old) => ({ ...old, clusterIP: '10.96.9.9', clusterIPs: ['10.96.9.9'] })),
   );
+  const alone = refusal(() => edit(registry, 'a', (old) => ({ ...old, clusterIP: '10.96.9.9' })));
+  assert.equal(alone.message, status.message);
   assert.match(status.message ?? '', /spec\.clusterIPs\[0\]: Invalid value: .*: may not change once set/);
 });

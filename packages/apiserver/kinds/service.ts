@@ -1,5 +1,6 @@
 import { isIp } from '#ip';
 import { SERVICES, type Service, type ServicePort, type ServiceSpec } from '#kube-api';
+import { deepEqual } from '../json.ts';
 import { defineKind, type KindContext } from '../registry/kind.ts';
 import { invalid } from '../status.ts';
 import { ageColumn, mapOrNone, nameColumn, text } from '../table/column.ts';
@@ -121,7 +122,12 @@ function inherit(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
   const oldPorts = new Map(
     (old.ports ?? []).map((port) => [`${port.protocol ?? 'TCP'}/${port.port}`, port.nodePort] as const),
   );
-  const clusterIPs = spec.clusterIPs ?? (sameAddress ? old.clusterIPs : undefined);
+  // Who changes the one without the other means both.
+  const stale = !sameAddress && deepEqual(spec.clusterIPs, old.clusterIPs);
+  const clusterIPs =
+    stale && clusterIP !== undefined
+      ? [clusterIP]
+      : (spec.clusterIPs ?? (sameAddress ? old.clusterIPs : undefined));
   return {
     ...spec,
     ...(clusterIP !== undefined && { clusterIP }),

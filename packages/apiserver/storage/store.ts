@@ -18,8 +18,8 @@ export interface StoreEvent {
 
 interface Collection {
   readonly entries: Map<string, Entry>;
-  /** Sorted by key; undefined after a key came or went. */
-  sorted: readonly Entry[] | undefined;
+  /** Sorted; undefined after a key came or went. */
+  keys: readonly string[] | undefined;
   readonly history: StoreEvent[];
   /** Events up to this version are no longer in `history`. */
   floor: number;
@@ -68,8 +68,8 @@ export class Store {
   /** Sorted by key. The array is a snapshot: later changes make a new one. */
   list(resource: string): readonly Entry[] {
     const collection = this.#collection(resource);
-    collection.sorted ??= [...collection.entries.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    return collection.sorted;
+    collection.keys ??= [...collection.entries.keys()].sort();
+    return collection.keys.flatMap((key) => collection.entries.get(key) ?? []);
   }
 
   /** Creates or replaces; gives the object its new metadata.resourceVersion. */
@@ -80,7 +80,7 @@ export class Store {
     this.#database.put({ resource, key, version: entry.version, json: entry.json });
     this.#version = entry.version;
     collection.entries.set(key, entry);
-    collection.sorted = undefined;
+    if (previous === undefined) collection.keys = undefined;
     this.#publish(collection, { type: previous === undefined ? 'ADDED' : 'MODIFIED', entry, previous });
     return entry;
   }
@@ -94,7 +94,7 @@ export class Store {
     this.#database.remove(resource, key, entry.version);
     this.#version = entry.version;
     collection.entries.delete(key);
-    collection.sorted = undefined;
+    collection.keys = undefined;
     this.#publish(collection, { type: 'DELETED', entry, previous });
     return entry;
   }
@@ -135,7 +135,7 @@ export class Store {
     if (collection === undefined) {
       collection = {
         entries: new Map(),
-        sorted: undefined,
+        keys: undefined,
         history: [],
         floor: this.#startVersion,
         listeners: new Set(),

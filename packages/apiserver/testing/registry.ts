@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Resource } from '#kube-api';
 import { FakeClock, seededRandom } from '#runtime';
 import { Router } from '../http/route.ts';
 import { KINDS } from '../kinds/index.ts';
@@ -45,10 +44,6 @@ export function kindNamed(plural: string, group = '', version = 'v1'): Kind {
   const kind = router.find(group, version, plural);
   if (kind === undefined) throw new Error(`no kind ${group}/${plural}`);
   return kind;
-}
-
-export function kindOf(resource: Resource<unknown>): Kind {
-  return kindNamed(resource.plural, resource.group, resource.version);
 }
 
 export function inDefault(plural: string, name: string, group = ''): Target {
