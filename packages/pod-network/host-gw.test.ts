@@ -42,11 +42,8 @@ describe('hostGw', () => {
       attachments,
     };
     const planned = hostGw.plan(view);
-    const masquerade = planMasquerade(local.podCidrs, [
-      ...['10.244.0.0/16', '10.96.0.0/16', '172.30.0.0/16', '192.0.2.16/32', 'fd00:244::/48'].map((text) =>
-        parsePrefix(text),
-      ),
-    ]);
+    const cluster = ['10.244.0.0/16', '10.96.0.0/16', 'fd00:244::/32'].map((text) => parsePrefix(text));
+    const masquerade = planMasquerade(local.podCidrs, cluster, [...local.addresses, parseIp('172.30.0.12')]);
     const golden = readFileSync(join(import.meta.dirname, 'testdata/host-gw.txt'), 'utf8');
     assert.equal(formatPlan({ ...planned, masquerade }), golden);
   });

@@ -26,7 +26,9 @@ export function formatPlan(plan: NetworkPlan): string {
     ...plan.routes.map((route) => `route ${formatRoute(route)} # ${route.node}`),
     ...(plan.masquerade === undefined
       ? []
-      : [`masquerade from ${plan.masquerade.from.join(' ')} except to ${plan.masquerade.except.join(' ')}`]),
+      : [
+          `masquerade from ${plan.masquerade.from.join(' ')} except to ${plan.masquerade.except.join(' ')} and nodes ${plan.masquerade.nodes.join(' ')}`,
+        ]),
     ...plan.problems.map(({ node, reason, message }) => `problem ${node} ${reason}: ${message}`),
   ]
     .map((line) => `${line}\n`)

@@ -1,11 +1,11 @@
-import { hostPrefix, type IpPrefix } from '#ip';
+import type { IpPrefix } from '#ip';
 import { type NetworkNamespace, ROUTE_PROTOCOL_PODWAY, ROUTE_TABLE_MAIN } from '#kernel';
 import type { Node } from '#kube-api';
 import { errorMessage, type Logger } from '#runtime';
 import type { PodNetworkBackend } from './backend.ts';
 import { type ClusterNode, overlappingCidr, readClusterNode } from './cluster-node.ts';
 import { diffRoutes, formatOperation, type RouteOperation } from './diff.ts';
-import { applyMasquerade, type Masquerade, masqueradeInPlace, planMasquerade } from './masquerade.ts';
+import { type Masquerade, MasqueradeTable, planMasquerade } from './masquerade.ts';
 import type { NetworkPlan } from './plan.ts';
 import type { NodeProblem } from './problem.ts';
 import { attachmentOf, type NetworkView, uplinks } from './view.ts';
@@ -39,13 +39,13 @@ export interface Reconciled {
 export class PodNetwork {
   readonly #deps: PodNetworkDeps;
   readonly #options: PodNetworkOptions;
-  /** What the masquerade table was last seen or made to be; not looked at again. */
-  #masquerade: { readonly current: Masquerade | undefined } | undefined;
+  readonly #masquerade: MasqueradeTable;
   #reported = new Set<string>();
 
   constructor(deps: PodNetworkDeps, options: PodNetworkOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#masquerade = new MasqueradeTable(deps.netns.nft);
   }
 
   /** Writes what differs from `nodes`. Idempotent; throws KernelError after having tried every route. */
@@ -96,8 +96,7 @@ export class PodNetwork {
     const { netns } = this.#deps;
     const mine = { table: ROUTE_TABLE_MAIN, protocol: ROUTE_PROTOCOL_PODWAY };
     for (const route of netns.routes.list(mine)) netns.routes.delete(route);
-    if (!(await masqueradeInPlace(netns.nft, undefined))) await applyMasquerade(netns.nft, undefined);
-    this.#masquerade = { current: undefined };
+    await this.#masquerade.apply(undefined);
   }
 
   #view(nodes: readonly ClusterNode[]): {
@@ -120,22 +119,13 @@ export class PodNetwork {
 
   #planMasquerade(view: NetworkView): Masquerade | undefined {
     const { clusterCidrs, serviceCidrs } = this.#options;
-    const nodes = [view.local, ...view.remotes].flatMap(({ addresses }) => addresses.map(hostPrefix));
-    // Not the whole of the nodes' link: its other hosts (a router, an API server) have no route back to a Pod.
-    return planMasquerade(view.local.podCidrs, [...clusterCidrs, ...serviceCidrs, ...nodes]);
+    const nodes = [view.local, ...view.remotes].flatMap(({ addresses }) => addresses);
+    return planMasquerade(view.local.podCidrs, [...clusterCidrs, ...serviceCidrs], nodes);
   }
 
   async #reconcileMasquerade(masquerade: Masquerade | undefined): Promise<void> {
-    const { nft } = this.#deps.netns;
-    const isKnown =
-      this.#masquerade !== undefined &&
-      JSON.stringify(this.#masquerade.current) === JSON.stringify(masquerade);
-    if (isKnown) return;
-    if (this.#masquerade !== undefined || !(await masqueradeInPlace(nft, masquerade))) {
-      await applyMasquerade(nft, masquerade);
-      this.#deps.logger.info('masquerade changed', { from: masquerade?.from, except: masquerade?.except });
-    }
-    this.#masquerade = { current: masquerade };
+    if (await this.#masquerade.apply(masquerade))
+      this.#deps.logger.info('masquerade changed', { ...masquerade });
   }
 
   #apply(operation: RouteOperation): void {
