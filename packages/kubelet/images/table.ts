@@ -79,7 +79,11 @@ http {
 }
 `;
 
-const redis = ['--bind', '* -::*', '--protected-mode', 'no', '--dir', '/data'];
+/** As the image runs it: open to the Pod network. Redis 7 lets replicas wait 5 s for others to join; 6.0 did not. */
+const redis = [
+  ...['--bind', '* -::*', '--protected-mode', 'no', '--dir', '/data'],
+  ...['--repl-diskless-sync-delay', '0'],
+];
 
 /**
  * The image table: which image name runs what. Tags are not looked at, unless a built-in server reads them from
