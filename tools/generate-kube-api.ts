@@ -19,10 +19,6 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
     'V1Condition',
     'V1DeleteOptions',
     'V1Status',
-    'V1APIResourceList',
-    'V1APIGroup',
-    'V1APIGroupList',
-    'V1APIVersions',
   ],
   'io.k8s.api.core.v1': [
     ...['Namespace', 'Node', 'Pod', 'Service', 'Endpoints', 'ConfigMap', 'Secret', 'ServiceAccount'].flatMap(
@@ -165,7 +161,8 @@ function renderTypes(all: readonly Model[]): string {
     '/** RFC 3339 with microseconds, UTC. */',
     'export type MicroTime = string;',
   ];
-  for (const model of all) {
+  // Clients see lists as ObjectList<T>; only the schemas need their own.
+  for (const model of all.filter(({ className }) => !className.endsWith('List'))) {
     lines.push('', ...docComment(model.description, ''), `export interface ${typeName(model)} {`);
     for (const attribute of model.attributes) {
       lines.push(...docComment(attribute.description, '  '));

@@ -4,14 +4,13 @@ export {
   formatLabelSelector,
   type LabelRequirement,
   type Labels,
-  labelSelectorRequirements,
   matchesLabelSelector,
   matchesRequirements,
   matchesServiceSelector,
   parseLabelSelector,
 } from './labelSelector.ts';
-export { ATOMIC_OBJECTS, MERGE_RULES, type MergeRule, mergeRule } from './mergeRules.ts';
-export { apiVersionOf, controllerOf, type KubeObject, nameKey, objectKey, resourcePath } from './metadata.ts';
+export { ATOMIC_OBJECTS, type MergeRule, mergeRule } from './mergeRules.ts';
+export { apiVersionOf, controllerOf, type KubeObject, nameKey, resourcePath } from './metadata.ts';
 export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';
 export * from './resources.ts';

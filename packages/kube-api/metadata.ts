@@ -8,14 +8,7 @@ export interface KubeObject {
   readonly metadata?: ObjectMeta;
 }
 
-/** `namespace/name`, or `name` for cluster-scoped objects: the key of informers and work queues. */
-export function objectKey(object: {
-  readonly metadata?: { readonly namespace?: string; readonly name?: string };
-}): string {
-  return nameKey(object.metadata?.namespace, object.metadata?.name ?? '');
-}
-
-/** The key that {@link objectKey} gives an object of this namespace and name. */
+/** `namespace/name`, or `name` for cluster-scoped objects: the key of informers, work queues and the store. */
 export function nameKey(namespace: string | undefined, name: string): string {
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
 }

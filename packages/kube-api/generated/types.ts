@@ -9,79 +9,6 @@ export type Time = string;
 /** RFC 3339 with microseconds, UTC. */
 export type MicroTime = string;
 
-/** APIGroup contains the name, the supported versions, and the preferred version of a group. */
-export interface APIGroup {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  /** name is the name of the group. */
-  readonly name: string;
-  readonly preferredVersion?: GroupVersionForDiscovery;
-  /** a map of client CIDR to server address that is serving this group. */
-  readonly serverAddressByClientCIDRs?: readonly ServerAddressByClientCIDR[];
-  /** versions are the versions supported in this group. */
-  readonly versions: readonly GroupVersionForDiscovery[];
-}
-
-/** APIGroupList is a list of APIGroup, to allow clients to discover the API at /apis. */
-export interface APIGroupList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** groups is a list of APIGroup. */
-  readonly groups: readonly APIGroup[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-}
-
-/** APIResource specifies the name of a resource and whether it is namespaced. */
-export interface APIResource {
-  /** categories is a list of the grouped resources this resource belongs to (e.g. 'all') */
-  readonly categories?: readonly string[];
-  /** group is the preferred group of the resource. */
-  readonly group?: string;
-  /** kind is the kind for the resource (e.g. 'Foo' is the kind for a resource 'foo') */
-  readonly kind: string;
-  /** name is the plural name of the resource. */
-  readonly name: string;
-  /** namespaced indicates if a resource is namespaced or not. */
-  readonly namespaced: boolean;
-  /** shortNames is a list of suggested short names of the resource. */
-  readonly shortNames?: readonly string[];
-  /** singularName is the singular name of the resource. */
-  readonly singularName: string;
-  /** The hash value of the storage version, the version this resource is converted to when written to the data store. */
-  readonly storageVersionHash?: string;
-  /** verbs is a list of supported kube verbs (this includes get, list, watch, create, update, patch, delete, deletecollection, and proxy) */
-  readonly verbs: readonly string[];
-  /** version is the preferred version of the resource. */
-  readonly version?: string;
-}
-
-/** APIResourceList is a list of APIResource, it is used to expose the name of the resources supported in a specific group and version, and if the resource is namespaced. */
-export interface APIResourceList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** groupVersion is the group and version this APIResourceList is for. */
-  readonly groupVersion: string;
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  /** resources contains the name of the resources and if they are namespaced. */
-  readonly resources: readonly APIResource[];
-}
-
-/** APIVersions lists the versions that are available, to allow clients to discover the API at /api, which is the root path of the legacy v1 API. */
-export interface APIVersions {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  /** a map of client CIDR to server address that is serving this group. */
-  readonly serverAddressByClientCIDRs: readonly ServerAddressByClientCIDR[];
-  /** versions are the api versions that are available. */
-  readonly versions: readonly string[];
-}
-
 /** Represents a Persistent Disk resource in AWS. */
 export interface AWSElasticBlockStoreVolumeSource {
   /** fsType is the filesystem type of the volume that you want to mount. */
@@ -278,17 +205,6 @@ export interface ConfigMapKeySelector {
   readonly name?: string;
   /** Specify whether the ConfigMap or its key must be defined */
   readonly optional?: boolean;
-}
-
-/** ConfigMapList is a resource containing a list of ConfigMap objects. */
-export interface ConfigMapList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** Items is the list of ConfigMaps. */
-  readonly items: readonly ConfigMap[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
 }
 
 /** ConfigMapNodeConfigSource contains the information to reference a ConfigMap as a config source for the Node. */
@@ -556,17 +472,6 @@ export interface DeploymentCondition {
   readonly type: string;
 }
 
-/** DeploymentList is a list of Deployments. */
-export interface DeploymentList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** Items is the list of Deployments. */
-  readonly items: readonly Deployment[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** DeploymentSpec is the specification of the desired behavior of the Deployment. */
 export interface DeploymentSpec {
   /** Minimum number of seconds for which a newly created pod should be ready without any of its container crashing, for it to be considered available. */
@@ -718,17 +623,6 @@ export interface EndpointSlice {
   readonly ports?: readonly EndpointPort[];
 }
 
-/** EndpointSliceList represents a list of endpoint slices */
-export interface EndpointSliceList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** items is the list of endpoint slices */
-  readonly items: readonly EndpointSlice[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** EndpointSubset is a group of addresses with a common set of ports. */
 export interface EndpointSubset {
   /** IP addresses which offer the related ports that are marked as ready. */
@@ -748,17 +642,6 @@ export interface Endpoints {
   readonly metadata?: ObjectMeta;
   /** The set of all endpoints is the union of all subsets. */
   readonly subsets?: readonly EndpointSubset[];
-}
-
-/** EndpointsList is a list of endpoints. */
-export interface EndpointsList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of endpoints. */
-  readonly items: readonly Endpoints[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
 }
 
 /** EndpointPort is a tuple that describes a single port. */
@@ -887,17 +770,6 @@ export interface Event {
   readonly type?: string;
 }
 
-/** EventList is a list of events. */
-export interface EventList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of events */
-  readonly items: readonly Event[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** EventSeries contain information on series of events, i.e. thing that was/is happening continuously for some time. */
 export interface EventSeries {
   /** Number of occurrences in this series up to the last heartbeat time */
@@ -945,17 +817,6 @@ export interface EventsEvent {
   readonly series?: EventsEventSeries;
   /** type is the type of this event (Normal, Warning), new types could be added in the future. */
   readonly type?: string;
-}
-
-/** EventList is a list of Event objects. */
-export interface EventsEventList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** items is a list of schema objects. */
-  readonly items: readonly EventsEvent[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
 }
 
 /** EventSeries contain information on series of events, i.e. thing that was/is happening continuously for some time. */
@@ -1081,14 +942,6 @@ export interface GlusterfsVolumeSource {
   readonly readOnly?: boolean;
 }
 
-/** GroupVersion contains the "group/version" and "version" string of a version. */
-export interface GroupVersionForDiscovery {
-  /** groupVersion specifies the API group and version in the form "group/version" */
-  readonly groupVersion: string;
-  /** version specifies the version in the form of "version". */
-  readonly version: string;
-}
-
 /** HTTPGetAction describes an action based on HTTP Get requests. */
 export interface HTTPGetAction {
   /** Host name to connect to, defaults to the pod IP. */
@@ -1208,17 +1061,6 @@ export interface Lease {
   readonly kind?: string;
   readonly metadata?: ObjectMeta;
   readonly spec?: LeaseSpec;
-}
-
-/** LeaseList is a list of Lease objects. */
-export interface LeaseList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** items is a list of schema objects. */
-  readonly items: readonly Lease[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
 }
 
 /** LeaseSpec is a specification of a Lease. */
@@ -1355,17 +1197,6 @@ export interface NamespaceCondition {
   readonly type: string;
 }
 
-/** NamespaceList is a list of Namespaces. */
-export interface NamespaceList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** Items is the list of Namespace objects in the list. */
-  readonly items: readonly Namespace[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** NamespaceSpec describes the attributes on a Namespace. */
 export interface NamespaceSpec {
   /** Finalizers is an opaque list of values that must be empty to permanently remove object from storage. */
@@ -1455,17 +1286,6 @@ export interface NodeDaemonEndpoints {
 export interface NodeFeatures {
   /** SupplementalGroupsPolicy is set to true if the runtime supports SupplementalGroupsPolicy and ContainerUser. */
   readonly supplementalGroupsPolicy?: boolean;
-}
-
-/** NodeList is the whole list of all Nodes which have been registered with master. */
-export interface NodeList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of nodes */
-  readonly items: readonly Node[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
 }
 
 /** NodeRuntimeHandler is a set of runtime handler information. */
@@ -1808,17 +1628,6 @@ export interface PodIP {
   readonly ip: string;
 }
 
-/** PodList is a list of Pods. */
-export interface PodList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of pods. */
-  readonly items: readonly Pod[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** PodOS defines the OS parameters of a pod. */
 export interface PodOS {
   /** Name is the name of the operating system. */
@@ -2142,17 +1951,6 @@ export interface ReplicaSetCondition {
   readonly type: string;
 }
 
-/** ReplicaSetList is a collection of ReplicaSets. */
-export interface ReplicaSetList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of ReplicaSets. */
-  readonly items: readonly ReplicaSet[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** ReplicaSetSpec is the specification of a ReplicaSet. */
 export interface ReplicaSetSpec {
   /** Minimum number of seconds for which a newly created pod should be ready without any of its container crashing, for it to be considered available. */
@@ -2338,17 +2136,6 @@ export interface SecretKeySelector {
   readonly optional?: boolean;
 }
 
-/** SecretList is a list of Secret. */
-export interface SecretList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** Items is a list of secret objects. */
-  readonly items: readonly Secret[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** Adapts a secret into a projected volume. */
 export interface SecretProjection {
   /** items if unspecified, each key-value pair in the Data field of the referenced Secret will be projected into the volume as a file whose name is the key and content is the value. */
@@ -2394,14 +2181,6 @@ export interface SecurityContext {
   readonly windowsOptions?: WindowsSecurityContextOptions;
 }
 
-/** ServerAddressByClientCIDR helps the client to determine the server address that they should use, depending on the clientCIDR that they match. */
-export interface ServerAddressByClientCIDR {
-  /** The CIDR with which clients can match their IP to figure out the server address that they should use. */
-  readonly clientCIDR: string;
-  /** Address of this server, suitable for a client that matches the above CIDR. */
-  readonly serverAddress: string;
-}
-
 /** Service is a named abstraction of software service (for example, mysql) consisting of local port (for example 3306) that the proxy listens on, and the selector that determines which pods will answer requests sent through the proxy. */
 export interface Service {
   /** APIVersion defines the versioned schema of this representation of an object. */
@@ -2428,17 +2207,6 @@ export interface ServiceAccount {
   readonly secrets?: readonly ObjectReference[];
 }
 
-/** ServiceAccountList is a list of ServiceAccount objects */
-export interface ServiceAccountList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of ServiceAccounts. */
-  readonly items: readonly ServiceAccount[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
-}
-
 /** ServiceAccountTokenProjection represents a projected service account token volume. */
 export interface ServiceAccountTokenProjection {
   /** audience is the intended audience of the token. */
@@ -2447,17 +2215,6 @@ export interface ServiceAccountTokenProjection {
   readonly expirationSeconds?: number;
   /** path is the path relative to the mount point of the file to project the token into. */
   readonly path: string;
-}
-
-/** ServiceList holds a list of services. */
-export interface ServiceList {
-  /** APIVersion defines the versioned schema of this representation of an object. */
-  readonly apiVersion?: string;
-  /** List of services */
-  readonly items: readonly Service[];
-  /** Kind is a string value representing the REST resource this object represents. */
-  readonly kind?: string;
-  readonly metadata?: ListMeta;
 }
 
 /** ServicePort contains information on service's port. */
