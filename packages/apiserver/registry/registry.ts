@@ -1,6 +1,6 @@
 import { nameKey, type ObjectMeta } from '#kube-api';
 import type { Clock, Random } from '#runtime';
-import { asObject, at, deepEqual, type Json, type JsonObject, withAt } from '../json.ts';
+import { deepEqual, type Json, type JsonObject, withAt } from '../json.ts';
 import { applyConfiguration } from '../patch/apply.ts';
 import { trackUpdate } from '../patch/managedFields.ts';
 import {
@@ -20,6 +20,17 @@ import { formatTime, generateName, metaOf, newUid, validateMetadata, withMeta } 
 import { type Selectors, selection } from './selection.ts';
 import type { ServiceAllocator } from './serviceAllocator.ts';
 import { keyInScope, parseVersion, type WatchQuery, type WatchSink, watchStore } from './watch.ts';
+import {
+  fixedMeta,
+  hasStatus,
+  isFinished,
+  mergeParts,
+  namespaceFinalizers,
+  statusMeta,
+  withoutMetaAndStatus,
+  withoutTimes,
+  withPropagation,
+} from './writeRules.ts';
 
 /** Where an object is. */
 export interface Target {
@@ -457,109 +468,5 @@ export class Registry {
   /** Now, as the API writes it. */
   time(): string {
     return formatTime(this.#context.clock.now());
-  }
-}
-
-function hasStatus(kind: Kind): boolean {
-  return kind.subresources?.includes('status') === true;
-}
-
-/** The metadata that no update changes. */
-function fixedMeta(old: ObjectMeta): ObjectMeta {
-  const {
-    name,
-    namespace,
-    uid,
-    creationTimestamp,
-    generation,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    resourceVersion,
-  } = old;
-  return {
-    name,
-    namespace,
-    uid,
-    creationTimestamp,
-    generation,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    resourceVersion,
-  } as ObjectMeta;
-}
-
-/** Of the metadata, a write to a subresource may change labels, annotations and finalizers. */
-function statusMeta({ labels, annotations, finalizers }: ObjectMeta, old: ObjectMeta): ObjectMeta {
-  return { ...old, labels, annotations, finalizers } as ObjectMeta;
-}
-
-/** A main write keeps the old status, a status write everything but the status. */
-function mergeParts(
-  kind: Kind,
-  given: JsonObject,
-  old: JsonObject,
-  subresource: 'status' | 'finalize' | undefined,
-): JsonObject {
-  switch (subresource) {
-    case 'status':
-      return withAt({ ...old, metadata: given['metadata'] ?? {} }, ['status'], given['status']);
-    case 'finalize':
-      return withAt(
-        { ...old, metadata: given['metadata'] ?? {} },
-        ['spec', 'finalizers'],
-        at(given, 'spec', 'finalizers'),
-      );
-    case undefined:
-      return hasStatus(kind) ? withAt(given, ['status'], old['status']) : given;
-    default:
-      return subresource satisfies never;
-  }
-}
-
-function withoutMetaAndStatus({ metadata: _metadata, status: _status, ...rest }: JsonObject): JsonObject {
-  return rest;
-}
-
-/** For finding writes that change nothing: managedFields' times do not count. */
-function withoutTimes(object: JsonObject): JsonObject {
-  const entries = asObject(object['metadata'])['managedFields'];
-  if (!Array.isArray(entries)) return object;
-  return withAt(
-    object,
-    ['metadata', 'managedFields'],
-    (entries as readonly Json[]).map((entry): Json => {
-      const { time: _time, ...rest } = asObject(entry);
-      return rest;
-    }),
-  );
-}
-
-function namespaceFinalizers(object: JsonObject): readonly Json[] {
-  const finalizers = object['kind'] === 'Namespace' ? at(object, 'spec', 'finalizers') : undefined;
-  return Array.isArray(finalizers) ? finalizers : [];
-}
-
-/** Being deleted, and nothing holds it any more. */
-function isFinished(object: JsonObject): boolean {
-  const meta = metaOf(object);
-  return (
-    meta.deletionTimestamp !== undefined &&
-    (meta.finalizers ?? []).length === 0 &&
-    (meta.deletionGracePeriodSeconds ?? 0) === 0 &&
-    namespaceFinalizers(object).length === 0
-  );
-}
-
-function withPropagation(finalizers: readonly string[], policy: string | undefined): readonly string[] {
-  const others = finalizers.filter((name) => name !== 'orphan' && name !== 'foregroundDeletion');
-  switch (policy) {
-    case 'Orphan':
-      return [...others, 'orphan'];
-    case 'Foreground':
-      return [...others, 'foregroundDeletion'];
-    case 'Background':
-      return others;
-    default:
-      return finalizers;
   }
 }
