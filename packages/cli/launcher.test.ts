@@ -13,7 +13,7 @@ test('podway: works from any directory and through symbolic links', () => {
   try {
     symlinkSync(podway, join(directory, 'first'));
     symlinkSync('first', join(directory, 'second'));
-    const output = execFileSync('./second', ['version'], { cwd: directory, encoding: 'utf8' });
+    const output = execFileSync(join(directory, 'second'), ['version'], { cwd: directory, encoding: 'utf8' });
     assert.equal(output, `podway ${version()} (Node ${process.version})\n`);
   } finally {
     rmSync(directory, { recursive: true, force: true });

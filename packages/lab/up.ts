@@ -153,7 +153,12 @@ function deathMessage(paths: LabPaths): string {
   } catch {
     // The lab removed its directory before it ended.
   }
-  return `the lab ended while it was starting${tail === '' ? '' : `; its last words:\n${tail}`}`;
+  // Some distributions keep user namespaces from ordinary users by AppArmor or a sysctl.
+  const hint =
+    process.getuid?.() !== 0 && /unshare.*(not permitted|denied)|uid_map/i.test(tail)
+      ? '\nThis machine does not let ordinary users make user namespaces; allow it (on Ubuntu: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0), or run podway as root.'
+      : '';
+  return `the lab ended while it was starting${tail === '' ? '' : `; its last words:\n${tail}`}${hint}`;
 }
 
 function exitOf(child: ChildProcess): Promise<void> {
