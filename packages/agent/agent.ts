@@ -69,8 +69,9 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     }),
   );
 
+  let proxy: ReturnType<typeof createServiceProxy> | undefined;
   if (options.proxy === 'nftables')
-    starting.use(
+    proxy = starting.use(
       createServiceProxy(
         {
           services,
@@ -96,13 +97,19 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
       {
         addresses: options.clusterDns,
         clusterDomain: options.clusterDomain,
+        upstreams: options.dnsUpstreams,
         reversePrefixes: [...options.clusterCidrs, ...options.serviceCidrs],
       },
     ),
   );
 
-  const healthy = () => ({ status: 200, body: 'ok\n' });
-  starting.use(await servePages(options.health, { '/healthz': healthy, '/livez': healthy }, logger));
+  const alive = () => ({ status: 200, body: 'ok\n' });
+  // As of kube-proxy's: a load balancer sends no traffic to a node whose Services are not programmed.
+  const healthy = () =>
+    proxy === undefined || proxy.lastUpdated !== undefined
+      ? alive()
+      : { status: 503, body: 'Services are not programmed yet\n' };
+  starting.use(await servePages(options.health, { '/healthz': healthy, '/livez': alive }, logger));
   const numbers = () => ({ status: 200, body: metrics.format() });
   starting.use(await servePages(options.metrics, { '/metrics': numbers }, logger));
 

@@ -21,6 +21,7 @@ export interface ClusterDnsDeps {
 export interface ClusterDnsOptions {
   readonly addresses: readonly IpAddress[];
   readonly clusterDomain: string;
+  readonly upstreams: readonly string[];
   readonly reversePrefixes: readonly IpPrefix[];
 }
 
@@ -38,6 +39,7 @@ export function startClusterDns(deps: ClusterDnsDeps, options: ClusterDnsOptions
       endpointSlices,
       listen: options.addresses.map((address) => ({ address, port: DNS_PORT })),
       clusterDomain: options.clusterDomain,
+      upstreams: options.upstreams,
       reversePrefixes: options.reversePrefixes,
       clock,
       logger,

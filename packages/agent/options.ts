@@ -19,6 +19,8 @@ export interface AgentOptions {
   readonly serviceCidrs: readonly IpPrefix[];
   readonly clusterDns: readonly IpAddress[];
   readonly clusterDomain: string;
+  /** Where names outside the cluster are asked for; none: they do not exist. */
+  readonly dnsUpstreams: readonly string[];
   readonly runDir: string;
   readonly stateDir: string;
   readonly cniConfDir: string;
@@ -42,6 +44,7 @@ const FLAGS = {
   'service-cidr': { type: 'string' },
   'cluster-dns': { type: 'string' },
   'cluster-domain': { type: 'string', default: 'cluster.local' },
+  'dns-upstreams': { type: 'string', default: '' },
   'run-dir': { type: 'string', default: '/run/podway' },
   'state-dir': { type: 'string', default: '/var/lib/podway' },
   'cni-conf-dir': { type: 'string', default: '/etc/cni/net.d' },
@@ -70,6 +73,7 @@ What the cluster is (dual stack: two values with a comma, IPv4 or IPv6 first)
   --service-cidr CIDR     the addresses of Services, 10.96.0.0/16
   --cluster-dns IP        where Pods ask for names, 10.96.0.10
   --cluster-domain NAME   cluster.local
+  --dns-upstreams LIST    who is asked for names outside the cluster, 192.0.2.53 or tls://… ; none: they do not exist
 How
   --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
   --proxy nftables|none   who serves Services
@@ -123,6 +127,7 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
       /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
       'a DNS name in lower case',
     ),
+    dnsUpstreams: values['dns-upstreams'].split(',').filter((upstream) => upstream !== ''),
     runDir: directory('--run-dir', values['run-dir']),
     stateDir: directory('--state-dir', values['state-dir']),
     cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),

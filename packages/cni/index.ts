@@ -1,13 +1,10 @@
-export { type AddressRange, addressRange } from './address-range.ts';
-export type { Attachment, AttachmentKey } from './attachment.ts';
+export { addressRange } from './address-range.ts';
 export { AttachmentStore } from './attachment-store.ts';
 export { compileClient, compiledClient } from './client/compile.ts';
-export { CONFLIST_NAME, conflist, removeConflist, writeConflist } from './conflist.ts';
+export { removeConflist, writeConflist } from './conflist.ts';
 export { BRIDGE, DataPath } from './data-path.ts';
-export { CNI_CODES, type CniCode, CniError } from './errors.ts';
-export { type InstallOptions, installExecutable, PLUGIN_TYPE, removeExecutable } from './executable.ts';
-export { encodeRequest, type Outcome, type RequestFrame } from './frame.ts';
+export { installExecutable, removeExecutable } from './executable.ts';
 export { HostPorts } from './host-ports.ts';
-export { CniPlugin, type CniPluginDeps, type NodeNetwork } from './plugin.ts';
-export { CniServer, type CniServerDeps } from './socket-server.ts';
+export { CniPlugin, type NodeNetwork } from './plugin.ts';
+export { CniServer } from './socket-server.ts';
 export { writeFileAtomically } from './write-file.ts';

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { linuxKernel } from '#kernel';
 import { seededRandom, sleep, systemClock } from '#runtime';
 import { AttachmentStore } from './attachment-store.ts';
@@ -33,7 +34,7 @@ test(`agent killed ${KILLS} times under load: no address twice, nothing lost, no
 
   const start = async (): Promise<ChildProcess> => {
     const args = [
-      join(import.meta.dirname, 'fixture-process.ts'),
+      fileURLToPath(import.meta.resolve('./fixture-process.ts')),
       dir,
       '10.244.1.0/24',
       ...(client ? [client] : []),

@@ -15,19 +15,22 @@ export function compiledClient(): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-/** Compiles the client, if it is not there already; undefined when there is no C compiler or it cannot link statically. */
+/**
+ * Compiles the client, if it is not there already; undefined where that cannot be done: no C compiler, no static libc,
+ * a checkout that is not ours to write to.
+ */
 export async function compileClient(): Promise<string | undefined> {
   const path = clientPath();
   if (existsSync(path)) return path;
-  mkdirSync(CACHE, { recursive: true });
   const temporary = `${path}.${process.pid}`;
   try {
+    mkdirSync(CACHE, { recursive: true });
     await promisify(execFile)('cc', ['-Os', '-static', '-s', '-o', temporary, SOURCE]);
+    renameSync(temporary, path);
+    return path;
   } catch {
     return undefined;
   }
-  renameSync(temporary, path);
-  return path;
 }
 
 function clientPath(): string {

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { InvalidInputError } from '#runtime';
+import { AGENT_HELP, agentPaths, parseAgentOptions } from './options.ts';
+
+const REQUIRED = [
+  ...['--node-name', 'node1', '--cluster-cidr', '10.244.0.0/16,fd00:244::/48'],
+  ...['--service-cidr', '10.96.0.0/16', '--cluster-dns', '10.96.0.10'],
+];
+
+describe('parseAgentOptions', () => {
+  test('the required flags are enough; the others have the defaults of a real node', () => {
+    const command = parseAgentOptions(REQUIRED);
+    assert.ok(command.kind === 'run');
+    assert.deepEqual(command.options, {
+      nodeName: 'node1',
+      kubeconfig: undefined,
+      clusterCidrs: ['10.244.0.0/16', 'fd00:244::/48'],
+      serviceCidrs: ['10.96.0.0/16'],
+      clusterDns: ['10.96.0.10'],
+      clusterDomain: 'cluster.local',
+      dnsUpstreams: [],
+      runDir: '/run/podway',
+      stateDir: '/var/lib/podway',
+      cniConfDir: '/etc/cni/net.d',
+      cniBinDir: '/opt/cni/bin',
+      podNetwork: 'host-gw',
+      proxy: 'nftables',
+      masquerade: true,
+      health: { address: '0.0.0.0', port: 10256 },
+      metrics: { address: '127.0.0.1', port: 10249 },
+      logLevel: 'info',
+    });
+    assert.equal(agentPaths(command.options).socket, '/run/podway/agent.sock');
+  });
+
+  test('--no-masquerade, --cleanup, an IPv6 listen address', () => {
+    const command = parseAgentOptions([
+      ...REQUIRED,
+      '--no-masquerade',
+      '--cleanup',
+      '--metrics-address',
+      '[::1]:0',
+    ]);
+    assert.ok(command.kind === 'cleanup');
+    assert.equal(command.options.masquerade, false);
+    assert.deepEqual(command.options.metrics, { address: '::1', port: 0 });
+  });
+
+  test('--help needs nothing else, and names every flag', () => {
+    assert.deepEqual(parseAgentOptions(['--help']), { kind: 'help' });
+    for (const flag of REQUIRED.filter((word) => word.startsWith('--')))
+      assert.ok(AGENT_HELP.includes(flag), flag);
+  });
+
+  const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['a missing flag', REQUIRED.slice(2), /^--node-name: .* is required/],
+    ['an unknown flag', [...REQUIRED, '--nod'], /^arguments: .*--nod/],
+    ['a node name with a path', [...REQUIRED, '--node-name', '../x'], /^--node-name: .*not a Node name/],
+    ['host bits in a CIDR', [...REQUIRED, '--cluster-cidr', '10.244.1.0/16'], /^--cluster-cidr: .*host bits/],
+    ['a relative directory', [...REQUIRED, '--run-dir', 'x'], /^--run-dir: .*absolute path/],
+    ['an unknown pod network', [...REQUIRED, '--pod-network', 'x'], /^--pod-network: .*one of host-gw/],
+    [
+      'a port that is too large',
+      [...REQUIRED, '--health-address', '0.0.0.0:99999'],
+      /^--health-address: .*ADDRESS:PORT/,
+    ],
+    ['a domain with a space', [...REQUIRED, '--cluster-domain', 'a b'], /^--cluster-domain: .*DNS name/],
+  ];
+  for (const [name, args, message] of refused)
+    test(`refuses ${name}, naming the flag`, () => {
+      assert.throws(
+        () => parseAgentOptions(args),
+        (error: Error) => error instanceof InvalidInputError && message.test(error.message),
+      );
+    });
+});
