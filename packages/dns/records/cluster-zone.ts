@@ -1,4 +1,4 @@
-import { familyOf, type IpAddress, parseIp } from '#ip';
+import type { IpAddress } from '#ip';
 import {
   canonicalName,
   type DnsName,
@@ -10,9 +10,18 @@ import {
   type ResourceRecord,
 } from '../wire/index.ts';
 import type { ClusterIndex } from './cluster-index.ts';
+import {
+  addressData,
+  addressOfLabel,
+  EMPTY,
+  endpointNode,
+  type Node,
+  serviceNode,
+  srvData,
+} from './nodes.ts';
 import { type Resolution, record } from './resolution.ts';
 import { addressOfReverseName } from './reverse-name.ts';
-import type { NamedPort, ServiceEndpoint, ServiceView } from './service-view.ts';
+import type { NamedPort, ServiceView } from './service-view.ts';
 
 /** How names of Pods (`10-1-0-2.NAMESPACE.pod.ZONE`) are answered; the specification's section 2.6 calls for `insecure`. */
 export type PodRecords = 'disabled' | 'insecure' | 'verified';
@@ -31,16 +40,11 @@ export interface ClusterZoneOptions {
 
 export const SCHEMA_VERSION = '1.1.0';
 
-/** Every record set of one name, or that the name does not exist. A name may exist and have no records. */
-type Node = { readonly records: readonly RecordData[]; readonly additionals?: readonly ResourceRecord[] };
-
 interface Found {
   readonly node: Node | undefined;
   /** What was looked at. */
   readonly tags: readonly string[];
 }
-
-const EMPTY: Node = { records: [] };
 
 /** The records of the cluster: Kubernetes DNS specification 1.1.0 over a {@link ClusterIndex}. */
 export class ClusterZone {
@@ -262,48 +266,4 @@ export class ClusterZone {
     const [namespace, name] = key.split('/');
     return `${name}.${namespace}.svc.${this.#domain}`;
   }
-}
-
-function serviceNode(view: ServiceView): Node | undefined {
-  switch (view.kind) {
-    case 'cluster-ip':
-      return { records: view.addresses.map(addressData) };
-    case 'headless':
-      // Section 2.4.1: without a ready endpoint the name does not exist.
-      return view.endpoints.length === 0 ? undefined : { records: uniqueAddresses(view.endpoints) };
-    case 'external':
-      return { records: [{ type: 'CNAME', target: view.target }] };
-    case 'pending':
-      return EMPTY;
-  }
-}
-
-function endpointNode(endpoints: readonly ServiceEndpoint[], hostname: string): Node | undefined {
-  const own = endpoints.filter((endpoint) => endpoint.hostname === hostname);
-  return own.length === 0 ? undefined : { records: uniqueAddresses(own) };
-}
-
-function uniqueAddresses(endpoints: readonly ServiceEndpoint[]): readonly RecordData[] {
-  return [...new Set(endpoints.map(({ address }) => address))].map(addressData);
-}
-
-function addressData(address: IpAddress): RecordData {
-  return { type: familyOf(address) === 'IPv4' ? 'A' : 'AAAA', address };
-}
-
-/** Weights share 100 among the targets, as RFC 2782 wants small numbers; none is 0, which would mean "rarely". */
-function srvData(port: number, target: DnsName, targets: number): RecordData {
-  return { type: 'SRV', priority: 0, weight: Math.max(1, Math.floor(100 / targets)), port, target };
-}
-
-/** `10-1-0-2` or `2001-db8--1`. */
-function addressOfLabel(label: string): IpAddress | undefined {
-  for (const separator of ['.', ':']) {
-    try {
-      return parseIp(label.replaceAll('-', separator));
-    } catch {
-      // Not an address of this family.
-    }
-  }
-  return undefined;
 }

@@ -3,7 +3,9 @@ import test from 'node:test';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { parseIp } from '#ip';
+import { seededRandom } from '#runtime';
 import { anyName, hostName, message } from '../fixtures/arbitraries.ts';
+import { fuzzCodec } from '../fixtures/fuzz.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage } from './encode.ts';
 import { WireError } from './errors.ts';
@@ -273,4 +275,10 @@ test('decodeMessage: damaged messages give a message or a WireError', () => {
     ),
     { numRuns: 2000 },
   );
+});
+
+test('decodeMessage: hostile packets by the number, some read and all others refused with a WireError', () => {
+  const { packets, messages, wireErrors } = fuzzCodec(20_000, seededRandom(3));
+  assert.equal(messages + wireErrors, packets);
+  assert.ok(messages > 1000 && wireErrors > 1000);
 });

@@ -12,14 +12,10 @@ export const RECORD_TYPES = {
   SRV: 33,
 } as const;
 
-export type KnownType = keyof typeof RECORD_TYPES;
-
 /** Types that appear only in questions or as pseudo records. */
 export const META_TYPES = { OPT: 41, TSIG: 250, IXFR: 251, AXFR: 252, ANY: 255 } as const;
 
 export const CLASS_IN = 1;
-export const CLASS_CHAOS = 3;
-export const CLASS_ANY = 255;
 
 export const OPCODE_QUERY = 0;
 
@@ -33,8 +29,6 @@ export const RCODES = {
   REFUSED: 5,
   BADVERS: 16,
 } as const;
-
-export type RcodeName = keyof typeof RCODES;
 
 const typeNames = new Map<number, string>(
   [...Object.entries(RECORD_TYPES), ...Object.entries(META_TYPES)].map(([name, code]) => [code, name]),

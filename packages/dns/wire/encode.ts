@@ -4,7 +4,7 @@ import type { Edns, Message, Question, ResourceRecord } from './message.ts';
 import { typeCodeOf, writeRecordData } from './record-data.ts';
 import { MessageWriter } from './writer.ts';
 
-export interface EncodeOptions {
+interface EncodeOptions {
   /** Most octets; 65535 when absent. What does not fit is an error: truncating is the server's decision. */
   readonly limit?: number;
 }

@@ -1,6 +1,6 @@
 import { PodwayError } from '#runtime';
 
-export type WireFault =
+type WireFault =
   | 'truncated' // the message ends inside something
   | 'bad-label' // a label type that does not exist (RFC 6891 section 5 ended extended labels)
   | 'bad-pointer' // a compression pointer that does not point backwards

@@ -1,6 +1,5 @@
 export * from './codes.ts';
 export { decodeMessage } from './decode.ts';
-export { type EncodeOptions, encodeMessage } from './encode.ts';
-export { WireError, type WireFault } from './errors.ts';
+export { encodeMessage } from './encode.ts';
 export * from './message.ts';
-export { canonicalName, type DnsName, isInZone, labelToText, nameToLabels, nameToWire } from './name.ts';
+export { canonicalName, type DnsName, isInZone, nameToLabels } from './name.ts';
