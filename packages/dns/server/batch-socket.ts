@@ -204,6 +204,8 @@ export class BatchSocket implements Disposable {
     // A bounded number of batches, so that one busy socket does not keep the loop from all else.
     for (let round = 0; round < 4; round++) {
       const count = this.#calls.recvmmsg(this.#fd, headers, BATCH, MSG_DONTWAIT, null);
+      // An error on the socket ends the event loop's polling, and reading takes the error away: poll again.
+      if (round === 0 && count <= 0) this.#poll.start({ readable: true }, () => this.#onReadable());
       let replies = 0;
       for (let i = 0; i < count; i++) {
         const header = i * MMSGHDR;
