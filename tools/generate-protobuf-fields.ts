@@ -3,7 +3,10 @@
  * protobuf (kubectl since 1.33) need and `@kubernetes/client-node` does not carry. They never change, only grow; run after
  * tools/generate-kube-api.ts when a kind is added:
  *
- *     node tools/generate-protobuf-fields.ts KUBERNETES_API_CHECKOUT APIMACHINERY_CHECKOUT
+ *     node tools/generate-protobuf-fields.ts K8S_IO_API K8S_IO_APIMACHINERY
+ *
+ * The directories are the published Go modules k8s.io/api and k8s.io/apimachinery (`go mod download -json` names them),
+ * whose generated.proto files define the wire format.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

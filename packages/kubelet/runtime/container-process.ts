@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { ReadStream } from 'node:tty';
 import { PodwayError } from '#runtime';
 import type { ContainerRoot } from './container-root.ts';
@@ -73,6 +74,16 @@ export function exitResult(code: number | null, signal: NodeJS.Signals | null): 
   return { exitCode: 128 + number, signal: number };
 }
 
+const KILLED: ExitResult = { exitCode: 137, signal: 9 };
+
+/**
+ * unshare(1) ends as its child did, but up to util-linux 2.38 not when that was SIGKILL: it tries to reset that signal's
+ * handler, complains, and ends with 1.
+ */
+function isKilled(complaint: string): boolean {
+  return complaint.includes('sigprocmask unblock failed');
+}
+
 /** `NAME=VALUE` words for env(1). */
 export function environmentWords(env: ReadonlyMap<string, string>): readonly string[] {
   return [...env].map(([name, value]) => `${name}=${value}`);
@@ -102,7 +113,7 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
     child = spec.netns.run(() =>
       spawn(command, args, {
         detached: true,
-        stdio: [...stdio.child, 'pipe'],
+        stdio: [stdio.child[0], stdio.child[1], 'pipe', 'pipe', stdio.child[2]],
         env: { PATH: process.env['PATH'] ?? '' },
         cwd: '/',
       }),
@@ -111,10 +122,12 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
     stdio.closeChildEnds();
   }
   const outputs = stdio.read(spec.onOutput);
-  const ended = new Promise<ExitResult>((resolve, reject) => {
+  const complaint = child.stderr === null ? Promise.resolve('') : text(child.stderr);
+  const status = new Promise<ExitResult>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(exitResult(code, signal)));
   });
+  const ended = status.then(async (result) => (isKilled(await complaint) ? KILLED : result));
   const exited = ended.then(async (result) => {
     await outputs;
     stdio.close();
@@ -125,7 +138,8 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   const report = await startReport(child, ended);
   if (report.error !== undefined || report.pid === undefined) {
     const { exitCode } = await ended;
-    throw new ContainerStartError(report.error ?? `the container's init ended with status ${exitCode}`);
+    const reason = report.error ?? (await complaint).trim();
+    throw new ContainerStartError(reason || `the container's init ended with status ${exitCode}`);
   }
   const { pid } = report;
   removeOldRoot(spec.root);
@@ -166,14 +180,14 @@ async function startReport(child: ChildProcess, ended: Promise<ExitResult>): Pro
   const pipe = child.stdio[3];
   if (!(pipe instanceof Socket))
     return { pid: undefined, error: (await failure(ended)) ?? 'cannot be started' };
-  let text = '';
+  let told = '';
   for await (const chunk of pipe) {
-    text += String(chunk);
-    if (/^R$/m.test(text)) break;
+    told += String(chunk);
+    if (/^R$/m.test(told)) break;
   }
-  const pid = /^P (\d+)$/m.exec(text)?.[1];
-  const error = /^E ([\s\S]*)/m.exec(text)?.[1]?.trim();
-  const ready = /^R$/m.test(text);
+  const pid = /^P (\d+)$/m.exec(told)?.[1];
+  const error = /^E ([\s\S]*)/m.exec(told)?.[1]?.trim();
+  const ready = /^R$/m.test(told);
   return { pid: pid !== undefined && ready ? Number(pid) : undefined, error };
 }
 
@@ -187,7 +201,7 @@ async function failure(ended: Promise<ExitResult>): Promise<string | undefined> 
 }
 
 interface Stdio {
-  readonly child: readonly (number | 'ignore')[];
+  readonly child: readonly [number | 'ignore', number, number];
   readonly stdin: NodeJS.WritableStream | undefined;
   closeChildEnds(): void;
   /** Reads all output; resolves at its end. */

@@ -1,12 +1,13 @@
 /**
  * The first steps of a container's process 1, in its new mount, pid and uts namespaces: tells its pid as the
  * supervisor sees it, mounts, changes the root, and becomes the program. Descriptor 3 carries `P PID`, then `R` just
- * before the program starts, or `E MESSAGE`.
+ * before the program starts, or `E MESSAGE`. Descriptor 4 is the container's standard error: 2 stays unshare(1)'s own.
  *
  * Arguments: root, fstab, hostname, working directory, PATH, uid (or ''), gid, `--ctty` (or ''), program, then for env(1): variables,
  * program and its arguments.
  */
 export const INIT_SCRIPT = `
+exec 2>&4 4>&-
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 read -r pid rest </proc/self/stat
 printf 'P %s\\n' "$pid" >&3
