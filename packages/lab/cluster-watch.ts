@@ -6,7 +6,7 @@ import {
   type KubeClient,
   loadKubeconfig,
 } from '#kube-client';
-import type { Logger } from '#runtime';
+import { type Clock, type Logger, systemClock } from '#runtime';
 import type { BootTimeline } from './boot-timeline.ts';
 import { LabError } from './errors.ts';
 import { internalAddress, missingNodes } from './node-readiness.ts';
@@ -34,6 +34,32 @@ export async function watchCluster(kubeconfig: string, logger: Logger): Promise<
       client[Symbol.dispose]();
     },
   };
+}
+
+/**
+ * Takes back what stored Nodes said of themselves before the lab was stopped, as a control plane does of nodes that are
+ * silent: who is Ready then is so now.
+ */
+export async function forgetReadiness(client: KubeClient, clock: Clock = systemClock): Promise<void> {
+  const { items } = await client.list(NODES);
+  const lastTransitionTime = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  const unknown = { status: 'Unknown', reason: 'NodeStatusUnknown', message: 'the lab was stopped' } as const;
+  await Promise.all(
+    items.map(({ metadata, status }) => {
+      const conditions = (status?.conditions ?? []).map((condition) => ({
+        ...condition,
+        ...unknown,
+        lastTransitionTime,
+      }));
+      return client.patch(
+        NODES,
+        { name: metadata?.name ?? '' },
+        'merge',
+        { status: { conditions } },
+        'status',
+      );
+    }),
+  );
 }
 
 /**

@@ -9,7 +9,7 @@ import { apiServerCommand } from './apiserver-process.ts';
 import { applyTopology } from './apply-topology.ts';
 import { type CredentialsMessage, receiveMessages, sendMessage } from './boot-channel.ts';
 import { BootTimeline } from './boot-timeline.ts';
-import { awaitNodes, watchCluster } from './cluster-watch.ts';
+import { awaitNodes, forgetReadiness, watchCluster } from './cluster-watch.ts';
 import { type SupervisorStatus, serveControl } from './control-socket.ts';
 import { probeDns } from './dns-probe.ts';
 import { LabError } from './errors.ts';
@@ -56,7 +56,7 @@ export async function runLabSupervisor(
   const lab = new Lab(paths, program, environment, timeline, logger);
   try {
     const interrupted = stopped.promise.then((signal) => Promise.reject(new LabError(`ended by ${signal}`)));
-    const boot = await Promise.race([lab.boot(credentials.promise), leash.promise, interrupted]);
+    const boot = await Promise.race([lab.boot(credentials.promise, isNew), leash.promise, interrupted]);
     writeRecord(paths.boot, boot);
     sendMessage(channel, { kind: 'ready', boot });
     channel.end();
@@ -98,7 +98,7 @@ class Lab implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  async boot(credentials: Promise<void>): Promise<BootResult> {
+  async boot(credentials: Promise<void>, isNew: boolean): Promise<BootResult> {
     const record = readRecord<LabRecord>(this.#paths.lab);
     if (record === undefined) throw new LabError(`${this.#paths.lab} is missing`);
     const names = nodeNames(record.options.nodes);
@@ -124,6 +124,7 @@ class Lab implements AsyncDisposable {
     }
     const [first = ''] = names;
     const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, this.#logger));
+    if (!isNew) await forgetReadiness(cluster.client);
     const kubelets = this.#parts.use(
       await startKubelets({
         options: record.options,

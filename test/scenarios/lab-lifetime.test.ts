@@ -176,6 +176,8 @@ for (const kind of accountKinds()) {
       await eventually(() => assert.deepEqual(processesOf(account), []));
       const second = JSON.parse(await output(podway(account, 'lab', 'up', '-o', 'json'), { env }));
       assert.deepEqual(second.nodes, first.nodes);
+      // Ready now, not as it was stored: a Pod can be attached, and has its answer.
+      assert.equal(typeof second.dnsMilliseconds, 'number');
       assert.equal(await kubectl('get', 'configmap', 'kept', '-o', 'jsonpath={.data.key}'), 'value');
       assert.equal(await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}'), server);
       await output(podway(account, 'lab', 'down'), { env });
