@@ -131,6 +131,34 @@ for (const { name, client, skip } of CLIENTS)
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
     });
 
+    test('chained after another plugin: what came before stays, the own interface is appended', async () => {
+      node.kernel.createNetns('/run/netns/a')[Symbol.dispose]();
+      const before = {
+        interfaces: [{ name: 'other0', sandbox: '/run/netns/a' }],
+        ips: [{ version: '4', address: '192.0.2.5/24', interface: 0 }],
+        dns: { nameservers: ['192.0.2.53'] },
+      };
+      const config = { ...CONFIG, cniVersion: '0.4.0', prevResult: { cniVersion: '0.4.0', ...before } };
+      const second = { CNI_IFNAME: 'net1' };
+      const { exitStatus, output } = await node.run(pod('a', 'ADD', second), config);
+      assert.equal(exitStatus, 0, output);
+      const { cniVersion, interfaces, ips, dns } = JSON.parse(output);
+      assert.equal(cniVersion, '0.4.0');
+      assert.deepEqual(
+        interfaces.map(({ name }: { name: string }) => name.replace(/^pod.*/, 'pod')),
+        ['other0', 'cni0', 'pod', 'net1'],
+      );
+      assert.deepEqual(
+        ips.map((each: { version: string; interface: number }) => `${each.version} ${each.interface}`),
+        ['4 0', '4 3', '6 3'],
+      );
+      assert.deepEqual(dns, before.dns);
+      const again = await node.run(pod('a', 'ADD', second), config);
+      assert.equal(again.output, output, 'asked again, the same answer');
+      await node.run(pod('a', 'DEL', second), CONFIG);
+      node.kernel.deleteNetns('/run/netns/a');
+    });
+
     test('GC: ends what the runtime does not list, and only that', async () => {
       for (const name of ['a', 'b']) {
         node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
