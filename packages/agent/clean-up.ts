@@ -18,7 +18,7 @@ export async function cleanUpNode(
   removeConflist(options.cniConfDir);
   removeExecutable(options.cniBinDir);
   await new NftablesBackend(netns.nft).cleanup();
-  await new HostPorts(netns.nft).remove();
+  await new HostPorts(netns).remove();
   await createPodNetwork(options, netns, logger).remove();
   new DataPath(kernel, netns).remove();
   removeDnsLink(netns);

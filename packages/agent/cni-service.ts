@@ -40,7 +40,7 @@ export class CniService implements AsyncDisposable {
     this.#plugin = new CniPlugin({
       store: this.#store,
       dataPath: new DataPath(kernel, netns),
-      hostPorts: new HostPorts(netns.nft),
+      hostPorts: new HostPorts(netns),
       clock,
       logger,
       onExecuted: ({ command, code, milliseconds }) => {

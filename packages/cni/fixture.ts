@@ -33,7 +33,7 @@ export async function startCniNode(options: CniNodeOptions) {
   const plugin = new CniPlugin({
     store,
     dataPath,
-    hostPorts: new HostPorts(node.nft),
+    hostPorts: new HostPorts(node),
     clock: systemClock,
     logger: silentLogger,
   });

@@ -1,6 +1,6 @@
 import type { IpFamily } from '#ip';
 import { IP_FAMILIES } from '#ip';
-import type { NftPort } from '#kernel';
+import type { NetworkNamespace, NftPort } from '#kernel';
 import type { Attachment } from './attachment.ts';
 import {
   elementChange,
@@ -11,8 +11,14 @@ import {
   hostPortTable,
 } from './port-mappings.ts';
 
+type HostPortNamespace = Pick<NetworkNamespace, 'nft' | 'conntrack' | 'addresses'>;
+
+/** IANA protocol number. */
+const UDP = 17;
+
 /** Keeps the kernel's host port elements as the attachments ask. Tables appear with the first mapping of their family. */
 export class HostPorts {
+  readonly #netns: HostPortNamespace;
   readonly #nft: NftPort;
   /** What the kernel holds, by name; undefined until it was looked at. */
   #held: Map<string, HostPortElement> | undefined;
@@ -20,8 +26,9 @@ export class HostPorts {
   /** Changes one after the other: each is the difference from the one before. */
   #last: Promise<void> = Promise.resolve();
 
-  constructor(nft: NftPort) {
-    this.#nft = nft;
+  constructor(netns: HostPortNamespace) {
+    this.#netns = netns;
+    this.#nft = netns.nft;
   }
 
   /** Resolves when the kernel has exactly the mappings of the attachments that `read` gives when its turn comes. */
@@ -57,6 +64,21 @@ export class HostPorts {
       ...added.map((element) => elementChange('add', element)),
     ]);
     this.#held = wanted;
+    await this.#forgetFlows([...gone, ...added]);
+  }
+
+  /**
+   * UDP flows are kept by every packet, so a client that goes on asking would stay with a Pod that is gone, or with the
+   * nobody that answered before there was one.
+   */
+  async #forgetFlows(changed: readonly HostPortElement[]): Promise<void> {
+    const { conntrack, addresses } = this.#netns;
+    const ports = new Set(changed.filter(({ set }) => set.startsWith('udp_')).map(({ key }) => key.at(-1)));
+    if (ports.size === 0) return;
+    const own = new Set(addresses.list().map(({ address }) => address));
+    for (const flow of await conntrack.list({ protocol: UDP }))
+      if (ports.has(flow.original.destinationPort) && own.has(flow.original.destination))
+        conntrack.delete(flow);
   }
 
   async #observe(): Promise<Map<string, HostPortElement>> {

@@ -120,12 +120,20 @@ for (const { name, client, skip } of CLIENTS)
       } finally {
         server.kill('SIGKILL');
       }
+      const flows = () =>
+        execFileSync('conntrack', ['-L', '-p', 'udp'], {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        });
+      execFileSync('nc', ['-uw1', '10.244.1.1', '5353'], { input: 'x' });
+      assert.match(flows(), new RegExp(`dport=5353 .*src=${address}`));
       const rules = execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });
       assert.ok(rules.includes(`{ 8081 : ${address} . 80 }`), rules);
       assert.ok(rules.includes(`{ 10.244.1.1 . 5353 : ${address} . 53 }`), rules);
       const second = await node.run(pod('b', 'ADD'), config);
       assert.equal(JSON.parse(second.output).msg, 'host port 8081/tcp is taken by container a');
       await node.run(pod('a', 'DEL'), CONFIG);
+      assert.doesNotMatch(flows(), /dport=5353/);
       const left = execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });
       assert.ok(!left.includes('elements'), left);
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);

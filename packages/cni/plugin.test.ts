@@ -16,7 +16,7 @@ function unreadyPlugin(store: AttachmentStore, executions: object[] = []) {
   const plugin = new CniPlugin({
     store,
     dataPath: new DataPath({} as Kernel, node),
-    hostPorts: new HostPorts(node.nft),
+    hostPorts: new HostPorts(node),
     clock: new FakeClock(),
     logger: createLogger(() => {}),
     onExecuted: (execution) => executions.push(execution),
