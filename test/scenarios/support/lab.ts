@@ -45,6 +45,12 @@ export interface TestLab extends AsyncDisposable {
     command: readonly string[],
     options?: Pick<RunOptions, 'input' | 'timeoutMs'>,
   ): Promise<Outcome>;
+  /** A command inside a Pod, NAME or NAMESPACE/NAME, however it ends. */
+  runInPod(
+    pod: string,
+    command: readonly string[],
+    options?: Pick<RunOptions, 'timeoutMs'>,
+  ): Promise<Outcome>;
 }
 
 /** Starts a lab and resolves when it is ready. */
@@ -78,6 +84,8 @@ export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
       execInPod: (pod, ...command) => output(podway('exec', ...podWords(pod), '--', ...command), runOptions),
       runIn: (place, command, more) =>
         run(podway('exec', place, '--', ...command), { ...runOptions, ...more }),
+      runInPod: (pod, command, more) =>
+        run(podway('exec', ...podWords(pod), '--', ...command), { ...runOptions, ...more }),
       [Symbol.asyncDispose]: async () => {
         client[Symbol.dispose]();
         await down();
