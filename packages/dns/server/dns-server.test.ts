@@ -347,6 +347,34 @@ test('createDnsServer: a client over its limit gets no answers, and is counted',
   assert.match(metrics, /^coredns_dns_responses_total\{[^}]*rcode="NOERROR"\} 2$/m);
 });
 
+test('createDnsServer: one client’s questions outside do not take every place, and the cluster’s names need none', async () => {
+  await using silent = await UpstreamServer.start(() => undefined);
+  await using dns = await started({ upstreams: [`127.0.0.1:${silent.port}`] });
+  const socket = createSocket('udp4');
+  const refused = Promise.withResolvers<Message>();
+  socket.on('message', (packet) => refused.resolve(decodeMessage(packet)));
+  for (let i = 0; i < 260; i++) socket.send(queryOf(`n${i}.example`, 'A', i), dns.port, '127.0.0.1');
+  // Those over the quarter are told at once, long before the silent upstream's time is up.
+  const { rcode, id } = await refused.promise;
+  assert.deepEqual([rcode, id], [2, 250]);
+  assert.equal((await dns.udp('kubernetes.default.svc.cluster.local', 'A')).rcode, 0);
+  socket.close();
+});
+
+test('createDnsServer: a TCP client that asks much and reads nothing is left waiting, and the others are not', async () => {
+  await using dns = await started();
+  const greedy = connect(dns.port, '127.0.0.1');
+  greedy.pause().on('error', () => {});
+  const question = frame(queryOf('big.default.svc.cluster.local', 'A', 1));
+  const before = process.memoryUsage().external;
+  for (let i = 0; i < 20_000; i++) greedy.write(question);
+  for (let i = 0; i < 50; i++) await dns.udp('kubernetes.default.svc.cluster.local', 'A');
+  assert.equal((await dns.udp('kubernetes.default.svc.cluster.local', 'A')).rcode, 0);
+  // 20000 answers would be 65 MB.
+  assert.ok(process.memoryUsage().external - before < 30_000_000);
+  greedy.destroy();
+});
+
 test('createDnsServer: the query log names the asking Pod', async () => {
   const lines: LogRecord[] = [];
   const pods = new MemoryInformer<Pod>([

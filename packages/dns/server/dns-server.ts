@@ -76,7 +76,7 @@ export interface DnsServer extends AsyncDisposable {
 /** Prepared answers that are kept: some 300 octets each. */
 const ANSWERS = 20_000;
 /** Questions that may wait for an upstream, or the first list, at one time. */
-const WAITING = 10_000;
+const WAITING = 1000;
 
 /**
  * Starts cluster DNS. The informers stay the caller's; their changes are answered from the moment they are reported.

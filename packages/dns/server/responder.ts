@@ -1,7 +1,7 @@
 import type { Clock, Random } from '#runtime';
 import type { Epochs } from '../records/epochs.ts';
 import type { Resolution } from '../records/resolution.ts';
-import { canonicalName, type Question } from '../wire/index.ts';
+import { canonicalName, type DnsName, type Question } from '../wire/index.ts';
 import { MessageReader } from '../wire/reader.ts';
 import { AnswerTable } from './answer-table.ts';
 import { ClientLimiter, type ClientLimits } from './client-limiter.ts';
@@ -57,6 +57,8 @@ export class Responder {
   readonly #request = new RequestReader();
   readonly #answers: AnswerTable;
   readonly #pending = new Map<string, Promise<PreparedAnswer>>();
+  /** How many of the pending questions each client asked first. */
+  readonly #waiting = new Map<string, number>();
   #turn: number;
 
   constructor(deps: ResponderDeps, options: ResponderOptions) {
@@ -145,24 +147,41 @@ export class Responder {
     const { hash, questionEnd } = request;
     const name = canonicalName(new MessageReader(packet, HEADER_OCTETS).name());
     const question: Question = { name, typeCode: request.typeCode, class: request.class };
-    const made = this.#resolve(question, client);
-    if (!(made instanceof Promise)) return this.#keep(packet, hash, questionEnd, question, made, now);
-    const pendingKey = `${name} ${question.typeCode} ${question.class} ${this.#deps.resolver.audience(client)}`;
+    const audience = this.#deps.resolver.audience(client);
+    const pendingKey = `${name} ${question.typeCode} ${question.class} ${audience}`;
     const pending = this.#pending.get(pendingKey);
     if (pending !== undefined) return pending;
-    if (this.#pending.size >= this.#options.waiting) return prepareAnswer(question, failure(), now);
-    const answer = made.then((resolution) => {
-      this.#pending.delete(pendingKey);
-      return this.#keep(packet, hash, questionEnd, question, resolution, this.#deps.clock.monotonic());
-    });
+    if (!this.#mayWait(client) && !(audience === '' && this.#isAtHand(name)))
+      return prepareAnswer(question, failure(), now);
+    const made = this.#resolve(question, client);
+    if (!(made instanceof Promise)) return this.#keep(packet, hash, questionEnd, question, made, now);
+    const answer = made
+      .catch(() => failure())
+      .then((resolution) => {
+        this.#pending.delete(pendingKey);
+        this.#waiting.set(client, (this.#waiting.get(client) ?? 1) - 1);
+        if (this.#waiting.get(client) === 0) this.#waiting.delete(client);
+        return this.#keep(packet, hash, questionEnd, question, resolution, this.#deps.clock.monotonic());
+      });
     this.#pending.set(pendingKey, answer);
+    this.#waiting.set(client, (this.#waiting.get(client) ?? 0) + 1);
     return answer;
+  }
+
+  /** One client's questions may take a quarter of the places, so that there are some left for others. */
+  #mayWait(client: string): boolean {
+    const { waiting } = this.#options;
+    return this.#pending.size < waiting && (this.#waiting.get(client) ?? 0) < waiting / 4;
+  }
+
+  /** Whether the answer needs nobody else. */
+  #isAtHand(name: DnsName): boolean {
+    return this.#deps.gate.isOpen && this.#deps.resolver.isClusterName(name);
   }
 
   #resolve(question: Question, client: string): Resolution | Promise<Resolution> {
     const { gate, resolver } = this.#deps;
     if (gate.isOpen || !resolver.isClusterName(question.name)) return resolver.resolve(question, client);
-    if (this.#pending.size >= this.#options.waiting) return failure();
     return gate.wait().then((open) => (open ? resolver.resolve(question, client) : failure()));
   }
 
