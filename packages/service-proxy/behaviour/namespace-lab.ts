@@ -1,7 +1,7 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { familyOf, type IpAddress, parseIp, parsePrefix } from '#ip';
+import { type IpAddress, type IpFamily, parseIp, parsePrefix } from '#ip';
 import { bindIn, connectIn, type Kernel, KernelError, type NetworkNamespace } from '#kernel';
 import type { Client, Outcome, Place } from './case.ts';
 import {
@@ -14,8 +14,11 @@ import {
   TARGET_PORT,
 } from './cluster.ts';
 
+import { inFamily } from './in-family.ts';
+
 const DIRECTORY = '/run/netns/behaviour-';
 const ANSWER_MS = 300;
+const MEETING_TRIES = 30;
 const POD_NAMES = Object.keys(PODS) as readonly PodName[];
 
 /**
@@ -28,8 +31,11 @@ export class NamespaceLab implements AsyncDisposable {
   readonly #namespaces = new Map<string, NetworkNamespace>();
   readonly #closers: (() => void)[] = [];
 
-  constructor(kernel: Kernel) {
+  readonly family: IpFamily;
+
+  constructor(kernel: Kernel, family: IpFamily = 'IPv4') {
     this.#kernel = kernel;
+    this.family = family;
     for (const name of ['node', 'lan', 'outside', ...POD_NAMES]) {
       const netns = kernel.createNetns(DIRECTORY + name);
       netns.links.set('lo', { up: true });
@@ -45,13 +51,24 @@ export class NamespaceLab implements AsyncDisposable {
     this.#route('outside', '0.0.0.0/0', parseIp('198.51.100.1'));
     for (const prefix of ['10.244.1.0/24', '10.96.0.0/16', `${EXTERNAL_ADDRESS}/32`])
       this.#route('lan', prefix, NODE_ADDRESS);
-    for (const netns of [this.node, lan]) netns.sysctl.set('net.ipv4.ip_forward', '1');
+    const forward = family === 'IPv4' ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding';
+    for (const netns of [this.node, lan]) netns.sysctl.set(forward, '1');
   }
 
   /** Starts the Pods' servers, on {@link TARGET_PORT} and the one after it. */
   async serve(): Promise<void> {
     for (const name of POD_NAMES)
       for (const port of [TARGET_PORT, TARGET_PORT + 1]) await this.#serve(name, port);
+    for (const from of ['node', 'outside', ...POD_NAMES] as const)
+      for (const pod of POD_NAMES) await this.#meet(from, pod);
+  }
+
+  /** Until neighbours have found each other: the first packets on a new link may be lost. */
+  async #meet(from: Client, pod: PodName): Promise<void> {
+    const to: Place = { address: inFamily(this.family, PODS[pod]), port: TARGET_PORT, protocol: 'TCP' };
+    for (let tries = 0; tries < MEETING_TRIES; tries++)
+      if ((await this.attempt(from, to)).startsWith(pod)) return;
+    throw new Error(`${from} does not reach ${pod}`);
   }
 
   async attempt(from: Client, to: Place): Promise<Outcome> {
@@ -59,15 +76,16 @@ export class NamespaceLab implements AsyncDisposable {
     const [pod, seen] = answer.split(' ');
     if (seen === undefined) return answer;
     if (from === 'node') return pod ?? answer;
-    const own = from === 'outside' ? OUTSIDE_ADDRESS : PODS[from];
+    const own = inFamily(this.family, from === 'outside' ? OUTSIDE_ADDRESS : PODS[from]);
     return `${pod} ${seen === own ? 'kept' : 'replaced'}`;
   }
 
   /** A UDP client that keeps its socket, and with it its flow. */
   async udpFlow(from: Client, to: Place) {
-    const socket = createSocket('udp4');
-    const any = parseIp('0.0.0.0');
-    socket.bind({ fd: bindIn(this.#clientNetns(from), { protocol: 'udp', address: any, port: 0 }) });
+    const socket = this.#udpSocket();
+    socket.bind({
+      fd: bindIn(this.#clientNetns(from), { protocol: 'udp', address: this.#anyAddress, port: 0 }),
+    });
     socket.on('error', () => {});
     const ask = async (): Promise<Outcome> => {
       const signal = AbortSignal.timeout(ANSWER_MS);
@@ -87,6 +105,14 @@ export class NamespaceLab implements AsyncDisposable {
       netns[Symbol.dispose]();
       this.#kernel.deleteNetns(DIRECTORY + name);
     }
+  }
+
+  #udpSocket(): Socket {
+    return createSocket(this.family === 'IPv4' ? 'udp4' : 'udp6');
+  }
+
+  get #anyAddress(): IpAddress {
+    return parseIp(this.family === 'IPv4' ? '0.0.0.0' : '::');
   }
 
   #netns(name: string): NetworkNamespace {
@@ -110,37 +136,48 @@ export class NamespaceLab implements AsyncDisposable {
     const near = this.#netns(a);
     const far = this.#netns(b);
     near.links.add({ kind: 'veth', name: aLink, up: true, peer: { name: bLink, up: true, netns: far } });
-    near.addresses.add({ link: aLink, address: aAddress, prefixLength: 24 });
-    far.addresses.add({ link: bLink, address: bAddress, prefixLength: 24 });
+    this.#address(a, aLink, aAddress);
+    this.#address(b, bLink, bAddress);
   }
 
   #pods(on: string, gateway: IpAddress, names: readonly PodName[]): void {
     const host = this.#netns(on);
     host.links.add({ kind: 'bridge', name: 'cni0', up: true });
-    host.addresses.add({ link: 'cni0', address: gateway, prefixLength: 24 });
+    this.#address(on, 'cni0', gateway);
     for (const name of names) {
       const pod = this.#netns(name);
       const peer = { name: 'eth0', up: true, netns: pod };
       host.links.add({ kind: 'veth', name: `pod-${name}`, up: true, master: 'cni0', peer });
       host.links.set(`pod-${name}`, { hairpin: true });
-      pod.addresses.add({ link: 'eth0', address: PODS[name], prefixLength: 24 });
+      this.#address(name, 'eth0', PODS[name]);
       this.#route(name, '0.0.0.0/0', gateway);
     }
   }
 
   #route(name: string, destination: string, gateway: IpAddress): void {
-    this.#netns(name).routes.add({ destination: parsePrefix(destination), gateway });
+    const route = { destination: parsePrefix(destination), gateway };
+    this.#netns(name).routes.add(inFamily(this.family, route));
+  }
+
+  #address(name: string, link: string, address: IpAddress): void {
+    const prefixLength = this.family === 'IPv4' ? 24 : 112;
+    this.#netns(name).addresses.add({
+      link,
+      address: inFamily(this.family, address),
+      prefixLength,
+      ...(this.family === 'IPv6' && { noDad: true }),
+    });
   }
 
   async #serve(name: PodName, port: number): Promise<void> {
     const netns = this.#netns(name);
-    const address = PODS[name];
+    const address = inFamily(this.family, PODS[name]);
     const tcp = createServer((socket) => {
       socket.on('error', () => {});
       socket.end(`${name} ${socket.remoteAddress}`);
     });
     tcp.listen({ fd: bindIn(netns, { protocol: 'tcp', address, port }) });
-    const udp = createSocket(familyOf(address) === 'IPv4' ? 'udp4' : 'udp6');
+    const udp = this.#udpSocket();
     udp.on('message', (_, from) => udp.send(`${name} ${from.address}`, from.port, from.address));
     udp.bind({ fd: bindIn(netns, { protocol: 'udp', address, port }) });
     this.#closers.push(
@@ -162,8 +199,8 @@ export class NamespaceLab implements AsyncDisposable {
 
   async #tryUdp(from: Client, to: Place): Promise<Outcome> {
     const netns = this.#clientNetns(from);
-    const socket = createSocket('udp4');
-    socket.bind({ fd: bindIn(netns, { protocol: 'udp', address: parseIp('0.0.0.0'), port: 0 }) });
+    const socket = this.#udpSocket();
+    socket.bind({ fd: bindIn(netns, { protocol: 'udp', address: this.#anyAddress, port: 0 }) });
     try {
       // Connected, so that ICMP errors come back as errors.
       const connected = once(socket, 'connect');

@@ -1,7 +1,9 @@
 import type { ProxyBackend } from '../backend.ts';
-import { buildTable, diffTables } from '../table/table.ts';
+import type { NodeFacts } from '../table/facts.ts';
+import { buildTable, diffTables, type ServiceTable } from '../table/table.ts';
 import type { BehaviourState, BehaviourWorld, Client, Outcome, Place } from './case.ts';
 import { FACTS } from './cluster.ts';
+import { inFamily } from './in-family.ts';
 import type { NamespaceLab } from './namespace-lab.ts';
 
 /** So often an outcome is looked for that chance alone should have shown. */
@@ -13,23 +15,26 @@ const MORE_ATTEMPTS = 4;
 export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
   readonly #lab: NamespaceLab;
   readonly #backend: ProxyBackend;
-  #table = buildTable([], [], FACTS);
+  readonly #facts: NodeFacts;
+  #table: ServiceTable;
 
   constructor(lab: NamespaceLab, backend: ProxyBackend) {
     this.#lab = lab;
     this.#backend = backend;
+    this.#facts = inFamily(lab.family, FACTS);
+    this.#table = buildTable([], [], this.#facts);
   }
 
   async program(state: BehaviourState): Promise<void> {
     const previous = this.#table;
-    this.#table = buildTable(state.services, state.slices, { ...FACTS, ...state.facts });
+    this.#table = buildTable(state.services, state.slices, { ...this.#facts, ...state.facts });
     const changed = diffTables(previous, this.#table).map(({ service }) => service);
     await this.#backend.apply(this.#table, changed);
   }
 
   /** As {@link program}, by a process that finds what an earlier one has left. @returns how much it wrote */
   async restart(state: BehaviourState): Promise<number> {
-    this.#table = buildTable(state.services, state.slices, { ...FACTS, ...state.facts });
+    this.#table = buildTable(state.services, state.slices, { ...this.#facts, ...state.facts });
     await this.#backend.observe();
     return (await this.#backend.apply(this.#table, [])).writes;
   }
@@ -39,11 +44,19 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
     let more = expected.length > 1 ? MORE_ATTEMPTS : 1;
     for (let i = 0; i < ATTEMPTS && more > 0; i++) {
       const outcome = await this.#lab.attempt(from, to);
-      // What no rule touches goes back where it came from, until its hops are used up.
-      seen.add(outcome === 'unreachable' && expected.includes('untouched') ? 'untouched' : outcome);
+      seen.add(this.#meaning(outcome, expected));
       if (expected.every((one) => seen.has(one))) more--;
     }
     return seen;
+  }
+
+  #meaning(outcome: Outcome, expected: readonly Outcome[]): Outcome {
+    const icmp = expected.find((one) => one === 'unreachable' || one === 'untouched');
+    // What no rule touches goes back where it came from, until its hops are used up.
+    if (icmp === 'untouched' && outcome === 'unreachable') return icmp;
+    // Over IPv6 a TCP client was seen to go on trying after such an ICMP error, so it hears nothing for as long as we wait.
+    if (icmp !== undefined && outcome === 'silence' && this.#lab.family === 'IPv6') return icmp;
+    return outcome;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,19 +1,23 @@
-import { after, before } from 'node:test';
+import { after, before, describe } from 'node:test';
+import { IP_FAMILIES } from '#ip';
 import { linuxKernel } from '#kernel';
 import { NftablesBackend } from '../backends/nftables/backend.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
 import { describeBehaviour } from './suite.ts';
 
-let lab: NamespaceLab;
-before(async () => {
-  lab = new NamespaceLab(linuxKernel());
-  await lab.serve();
-});
-after(() => lab[Symbol.asyncDispose]());
+const skip = (name: string) =>
+  name.includes('SCTP') ? 'this kernel may have no SCTP sockets; the walker shows it' : undefined;
 
-describeBehaviour(
-  'nftables, in namespaces',
-  async () => new NamespaceWorld(lab, new NftablesBackend(lab.node.nft)),
-  (name) => (name.includes('SCTP') ? 'this kernel may have no SCTP sockets; the walker shows it' : undefined),
-);
+for (const family of IP_FAMILIES)
+  describe(family, () => {
+    let lab: NamespaceLab;
+    before(async () => {
+      lab = new NamespaceLab(linuxKernel(), family);
+      await lab.serve();
+    });
+    after(() => lab[Symbol.asyncDispose]());
+
+    const open = async () => new NamespaceWorld(lab, new NftablesBackend(lab.node.nft));
+    describeBehaviour(`nftables, ${family}, in namespaces`, family, open, skip);
+  });

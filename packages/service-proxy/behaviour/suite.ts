@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { IpFamily } from '#ip';
 import type { BehaviourWorld } from './case.ts';
 import { CASES } from './cases.ts';
+import { inFamily } from './in-family.ts';
 
 /**
  * The behaviour of a backend, case by case.
@@ -10,11 +12,12 @@ import { CASES } from './cases.ts';
  */
 export function describeBehaviour(
   title: string,
+  family: IpFamily,
   open: () => Promise<BehaviourWorld & Partial<AsyncDisposable>>,
   skip: (name: string) => string | undefined = () => undefined,
 ): void {
   describe(title, () => {
-    for (const { name, states } of CASES) {
+    for (const { name, states } of inFamily(family, CASES)) {
       test(name, { skip: skip(name) ?? false }, async () => {
         const world = await open();
         try {

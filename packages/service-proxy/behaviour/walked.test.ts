@@ -1,4 +1,6 @@
+import { IP_FAMILIES } from '#ip';
 import { describeBehaviour } from './suite.ts';
 import { WalkedWorld } from './walked-world.ts';
 
-describeBehaviour('nftables, by the walker', async () => new WalkedWorld());
+for (const family of IP_FAMILIES)
+  describeBehaviour(`nftables, ${family}, by the walker`, family, async () => new WalkedWorld(family));

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { parseIp, parsePrefix } from '#ip';
+import { IP_FAMILIES } from '#ip';
 import { linuxKernel, type NetworkNamespace } from '#kernel';
 import type { BehaviourState } from '../../behaviour/case.ts';
 import { CASES } from '../../behaviour/cases.ts';
-import { balancedService, FACTS, nodePortService, service, slice } from '../../behaviour/cluster.ts';
+import { FACTS, service, slice } from '../../behaviour/cluster.ts';
+import { inFamily } from '../../behaviour/in-family.ts';
 import { WalkedWorld } from '../../behaviour/walked-world.ts';
 import { buildTable, diffTables } from '../../table/table.ts';
 import { NftablesBackend } from './backend.ts';
 import { KernelTable } from './kernel-table.ts';
+import type { NftListing } from './model.ts';
 import { probeNft } from './probe.ts';
+
+const elements = (listing: NftListing) =>
+  listing.elements.map(({ set, key, value }) => `${set} ${key} ${value}`).sort();
+const chains = (listing: NftListing) => [...listing.chains].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 describe('NftablesBackend in the kernel', () => {
   const kernel = linuxKernel();
@@ -28,79 +34,38 @@ describe('NftablesBackend in the kernel', () => {
   const tableOf = (state: Pick<BehaviourState, 'services' | 'slices' | 'facts'>) =>
     buildTable(state.services, state.slices, { ...FACTS, ...state.facts });
 
-  test('the kernel lists what was meant, in every state of every case, and a restart writes nothing', async () => {
-    for (const { name, states } of CASES) {
-      const backend = new NftablesBackend(netns.nft);
-      await backend.cleanup();
-      const walked = new WalkedWorld();
-      let previous = buildTable([], [], FACTS);
-      for (const state of states) {
-        const table = tableOf(state);
-        await backend.apply(
-          table,
-          diffTables(previous, table).map((change) => change.service),
-        );
-        await walked.program(state);
-        previous = table;
-        const listing = await new KernelTable(netns.nft, 'IPv4').read();
-        assert.ok(listing !== undefined && listing !== 'foreign', name);
-        const expected = walked.listing;
-        const text = ({ elements }: typeof expected) =>
-          elements.map((element) => Object.values(element).join(' ')).sort();
-        assert.deepEqual(text(listing), text(expected), `${name}: ${state.when ?? ''}`);
-        const byName = (chains: typeof expected.chains) =>
-          [...chains].sort((a, b) => (a.name < b.name ? -1 : 1));
-        assert.deepEqual(byName(listing.chains), byName(expected.chains), name);
+  for (const family of IP_FAMILIES)
+    test(`${family}: the kernel lists what was meant, in every state of every case, and a restart writes nothing`, async () => {
+      const facts = inFamily(family, FACTS);
+      for (const { name, states } of inFamily(family, CASES)) {
+        const backend = new NftablesBackend(netns.nft);
+        await backend.cleanup();
+        const walked = new WalkedWorld(family);
+        let previous = buildTable([], [], facts);
+        for (const state of states) {
+          const table = buildTable(state.services, state.slices, { ...facts, ...state.facts });
+          await backend.apply(
+            table,
+            diffTables(previous, table).map((change) => change.service),
+          );
+          await walked.program(state);
+          previous = table;
+          const listing = await new KernelTable(netns.nft, family).read();
+          assert.ok(listing !== undefined && listing !== 'foreign', name);
+          assert.deepEqual(elements(listing), elements(walked.listing), `${name}: ${state.when ?? ''}`);
+          assert.deepEqual(chains(listing), chains(walked.listing), name);
+        }
+        const restarted = new NftablesBackend(netns.nft);
+        await restarted.observe();
+        assert.deepEqual(await restarted.apply(previous, []), { writes: 0 }, name);
       }
-      const restarted = new NftablesBackend(netns.nft);
-      await restarted.observe();
-      assert.deepEqual(await restarted.apply(previous, []), { writes: 0 }, name);
-    }
-  });
+    });
 
-  test('IPv6: the same in the table of that family, and nothing of it when the node has none', async () => {
-    const state = {
-      services: [
-        nodePortService({
-          clusterIPs: ['fd00:96::1'],
-          sessionAffinity: 'ClientIP',
-          externalTrafficPolicy: 'Local',
-        }),
-        balancedService({
-          clusterIPs: ['fd00:96::2'],
-          loadBalancerSourceRanges: ['2001:db8::/32', 'fd00::7/128'],
-        }),
-      ],
-      slices: [
-        slice([{ addresses: ['fd00:244::10'], nodeName: 'node1' }, { addresses: ['fd00:244:1::10'] }], {
-          addressType: 'IPv6',
-        }),
-      ],
-      facts: {
-        addresses: [...FACTS.addresses, parseIp('fd00:172::b')],
-        nodePortAddresses: [parseIp('fd00:172::b')],
-        clusterCIDRs: [parsePrefix('fd00:244::/48')],
-        serviceCIDRs: [parsePrefix('fd00:96::/112')],
-      },
-    };
-    const table = tableOf(state);
+  test('only families that the node has get a table', async () => {
     const backend = new NftablesBackend(netns.nft);
-    await backend.observe();
-    const { writes } = await backend.apply(table, []);
-    assert.ok(writes > 0);
-    const restarted = new NftablesBackend(netns.nft);
-    const { frontends } = await restarted.observe();
-    assert.ok(frontends.has('fd00:96::2 TCP 80' as never), [...frontends].join());
-    assert.deepEqual(await restarted.apply(table, []), { writes: 0 });
-    await backend.cleanup();
-    await new NftablesBackend(netns.nft).apply(
-      tableOf({ services: [service()], slices: [slice(['b'])] }),
-      [],
-    );
-    assert.deepEqual(
-      (await netns.nft.listTables()).map(({ family }) => family),
-      ['ip'],
-    );
+    await backend.apply(tableOf({ services: [service()], slices: [slice(['b'])] }), []);
+    const families = (await netns.nft.listTables()).map(({ family }) => family);
+    assert.deepEqual(families, ['ip']);
   });
 
   test('probe: this kernel has everything, and nothing is left of the asking; what is missing is said in words', async () => {

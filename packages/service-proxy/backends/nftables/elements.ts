@@ -17,7 +17,7 @@ import {
   SOURCE_OUTSIDE_NODE,
   type TransportProtocol,
 } from './structure.ts';
-import { learnChain, targetChain } from './target-chains.ts';
+import { isSticky, learnChain, targetChain } from './target-chains.ts';
 
 /** Which endpoint is in which slot of one frontend's pools. */
 export interface FrontendSlots {
@@ -105,7 +105,7 @@ export function entryElements(
     for (const range of frontend.sourceRanges ?? []) add('allowed_sources', `${place} . ${rangeText(range)}`);
     const endpoints = reachableEndpoints(frontend);
     for (const { address, local } of endpoints) if (local) hairpins.add(`${address} . ${address}`);
-    if (frontend.affinitySeconds !== undefined) {
+    if (isSticky(frontend)) {
       add('learners', place, `jump ${learnChain(frontend.affinitySeconds)}`);
       for (const endpoint of endpoints) add('affine_endpoints', `${place} . ${endpointText(endpoint)}`);
     }

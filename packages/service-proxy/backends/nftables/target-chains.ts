@@ -26,9 +26,17 @@ export function targetChain(frontend: Frontend): TargetChainName | undefined {
   let name = `ep${frontend.target.endpoints.length}`;
   if (frontend.outside !== undefined)
     name += `_local${frontend.outside.kind === 'endpoints' ? frontend.outside.endpoints.length : 0}`;
-  if (frontend.affinitySeconds !== undefined) name = `sticky_${name}`;
+  if (isSticky(frontend)) name = `sticky_${name}`;
   if (frontend.sourceRanges !== undefined) name = `ranged_${name}`;
   return name as TargetChainName;
+}
+
+/**
+ * Whether affinity is kept. Not over IPv6: nft 1.0.6 aborts the whole process on a rule that learns from three IPv6 addresses
+ * (netlink_linearize.c, registers run out).
+ */
+export function isSticky(frontend: Frontend): frontend is Frontend & { readonly affinitySeconds: number } {
+  return frontend.affinitySeconds !== undefined && frontend.family === 'IPv4';
 }
 
 export function learnChain(seconds: number): TargetChainName {
