@@ -17,7 +17,7 @@ export async function runCommands(args: readonly string[], program: readonly str
       terminal,
       environment: process.env,
       program,
-      startedAt: processStartedAt(Date.now()),
+      startedAt: startedAt(process.env),
       interruption: createInterruption(),
     };
     await createProgram(context).parseAsync(args, { from: 'user' });
@@ -25,6 +25,11 @@ export async function runCommands(args: readonly string[], program: readonly str
   } catch (error) {
     return report(error, terminal);
   }
+}
+
+/** When the command began: after the launcher's set-up if there was any, else when the launcher became this process. */
+function startedAt({ PODWAY_STARTED_MS: told }: NodeJS.ProcessEnv): number {
+  return told !== undefined && /^\d{13}$/.test(told) ? Number(told) : processStartedAt(Date.now());
 }
 
 /** All commands, their help included. */
