@@ -1,4 +1,4 @@
-export { inProcessClient } from './inProcessClient.ts';
-export { type ApiServer, startApiServer } from './server/apiServer.ts';
+export { inProcessClient } from './in-process-client.ts';
+export { type ApiServer, startApiServer } from './server/api-server.ts';
 export { runApiServer } from './server/main.ts';
 export type { ApiServerOptions, Listen, TlsOptions } from './server/options.ts';

@@ -1,6 +1,6 @@
 import type { Resource, Status } from '#kube-api';
 import { errorMessage, PodwayError } from '#runtime';
-import { type FieldError, fieldErrorMessage } from './validation/fieldError.ts';
+import { type FieldError, fieldErrorMessage } from './validation/field-error.ts';
 
 type Details = NonNullable<Status['details']>;
 

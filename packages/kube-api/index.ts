@@ -1,4 +1,4 @@
-export { type FieldRequirement, matchesFields, parseFieldSelector } from './fieldSelector.ts';
+export { type FieldRequirement, matchesFields, parseFieldSelector } from './field-selector.ts';
 export type * from './generated/types.ts';
 export {
   formatLabelSelector,
@@ -8,8 +8,8 @@ export {
   matchesRequirements,
   matchesServiceSelector,
   parseLabelSelector,
-} from './labelSelector.ts';
-export { ATOMIC_OBJECTS, type MergeRule, mergeRule } from './mergeRules.ts';
+} from './label-selector.ts';
+export { ATOMIC_OBJECTS, type MergeRule, mergeRule } from './merge-rules.ts';
 export { apiVersionOf, controllerOf, type KubeObject, nameKey, resourcePath } from './metadata.ts';
 export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';

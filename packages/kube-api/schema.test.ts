@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ATOMIC_OBJECTS, MERGE_RULES } from './mergeRules.ts';
+import { ATOMIC_OBJECTS, MERGE_RULES } from './merge-rules.ts';
 import { protobufFields, type Schema, schemaDefinitions } from './schema.ts';
 
 const definitions = schemaDefinitions();

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { errorMessage } from '#runtime';
 import { badRequest, tooLarge, unsupportedMediaType } from '../status.ts';
-import { decodeProtobufBody } from './protobufBody.ts';
+import { decodeProtobufBody } from './protobuf-body.ts';
 
 /** Of a request's body, in bytes. Source: MaxRequestBodyBytes of the generic API server. */
 export const MAX_BODY = 3 * 1024 * 1024;

@@ -2,9 +2,9 @@ import { apiVersionOf, formatLabelSelector, type LabelSelector } from '#kube-api
 import type { Clock } from '#runtime';
 import type { TokenSigner } from '../auth/tokens.ts';
 import { asObject, asString, at, isObject, type Json, type JsonObject, withAt } from '../json.ts';
-import { applyJsonPatch } from '../patch/jsonPatch.ts';
-import { applyMergePatch } from '../patch/mergePatch.ts';
-import { applyStrategicMergePatch } from '../patch/strategicMergePatch.ts';
+import { applyJsonPatch } from '../patch/json-patch.ts';
+import { applyMergePatch } from '../patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from '../registry/actions.ts';
 import type { FieldValidation } from '../registry/decode.ts';
 import type { Kind, ScalePaths } from '../registry/kind.ts';
@@ -26,7 +26,7 @@ import {
   unsupportedMediaType,
 } from '../status.ts';
 import { type IncludeObject, partialMetadata, renderTable } from '../table/table.ts';
-import { invalidValue } from '../validation/fieldError.ts';
+import { invalidValue } from '../validation/field-error.ts';
 import { parseAccept } from './accept.ts';
 import { type Answer, json } from './answer.ts';
 import { type ApiRequest, mediaType, parseBody, parseJson } from './request.ts';

@@ -9,7 +9,7 @@ import {
 import { deepEqual } from '../json.ts';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, integer, nameColumn, text } from '../table/column.ts';
-import { type FieldError, forbiddenField, invalidValue, tooLong } from '../validation/fieldError.ts';
+import { type FieldError, forbiddenField, invalidValue, tooLong } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
 
 /** Source: MaxSecretSize in pkg/apis/core/types.go. */

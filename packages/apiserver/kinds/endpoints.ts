@@ -8,9 +8,9 @@ import {
   invalidValue,
   notSupported,
   required,
-} from '../validation/fieldError.ts';
+} from '../validation/field-error.ts';
 import { check, dnsLabel, dnsSubdomain, portNumber } from '../validation/names.ts';
-import { checkOneOf } from './podTemplate.ts';
+import { checkOneOf } from './pod-template.ts';
 
 const IP_PROBLEM = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 

@@ -2,7 +2,7 @@ import { EVENTS, EVENTS_EVENTS, type Event, type EventsEvent } from '#kube-api';
 import type { JsonObject } from '../json.ts';
 import { defineKind } from '../registry/kind.ts';
 import { ageSince, type Column, text } from '../table/column.ts';
-import { invalidValue, required } from '../validation/fieldError.ts';
+import { invalidValue, required } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
 
 const columns: readonly Column<Event>[] = [

@@ -1,7 +1,7 @@
 import { LEASES, type Lease } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, nameColumn, text } from '../table/column.ts';
-import { type FieldError, invalidValue } from '../validation/fieldError.ts';
+import { type FieldError, invalidValue } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
 
 export const lease = defineKind<Lease>({

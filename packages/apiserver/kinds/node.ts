@@ -3,7 +3,7 @@ import { NODES, type Node } from '#kube-api';
 import { deepEqual } from '../json.ts';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, listOrNone, nameColumn, text } from '../table/column.ts';
-import { type FieldError, forbiddenField, invalidValue } from '../validation/fieldError.ts';
+import { type FieldError, forbiddenField, invalidValue } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
 
 const ROLE = 'node-role.kubernetes.io/';

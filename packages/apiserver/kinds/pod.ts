@@ -2,9 +2,9 @@ import { type ContainerStatus, PODS, type Pod, type PodSpec } from '#kube-api';
 import { asObject, deepEqual, type Json, type JsonObject } from '../json.ts';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, ageSince, nameColumn, text } from '../table/column.ts';
-import { type FieldError, forbiddenField, required } from '../validation/fieldError.ts';
+import { type FieldError, forbiddenField, required } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
-import { defaultPodSpec, validatePodSpec } from './podTemplate.ts';
+import { defaultPodSpec, validatePodSpec } from './pod-template.ts';
 
 export const pod = defineKind<Pod>({
   resource: PODS,

@@ -4,7 +4,7 @@ import type { Service } from '#kube-api';
 import { seededRandom } from '#runtime';
 import type { JsonObject } from '../json.ts';
 import { Registry } from '../registry/registry.ts';
-import { ServiceAllocator } from '../registry/serviceAllocator.ts';
+import { ServiceAllocator } from '../registry/service-allocator.ts';
 import { inDefault, kindNamed, refusal, testRegistry, WRITER } from '../testing/registry.ts';
 
 const services = kindNamed('services');

@@ -10,7 +10,7 @@ import {
   forbiddenField,
   invalidValue,
   required,
-} from '../validation/fieldError.ts';
+} from '../validation/field-error.ts';
 import {
   check,
   checkLabels,
@@ -20,7 +20,7 @@ import {
   portName,
   portNumber,
 } from '../validation/names.ts';
-import { checkOneOf } from './podTemplate.ts';
+import { checkOneOf } from './pod-template.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 

@@ -12,9 +12,9 @@ import {
 import { deepEqual } from '../json.ts';
 import { defineKind, type ScalePaths } from '../registry/kind.ts';
 import { ageColumn, type Column, integer, nameColumn, text } from '../table/column.ts';
-import { type FieldError, invalidValue, notSupported, required } from '../validation/fieldError.ts';
+import { type FieldError, invalidValue, notSupported, required } from '../validation/field-error.ts';
 import { check, dnsSubdomain, labelValue, qualifiedName } from '../validation/names.ts';
-import { checkOneOf, defaultPodTemplate, validatePodTemplate } from './podTemplate.ts';
+import { checkOneOf, defaultPodTemplate, validatePodTemplate } from './pod-template.ts';
 
 interface Workload {
   readonly spec?: {

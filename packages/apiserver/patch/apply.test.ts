@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { at, type JsonObject } from '../json.ts';
 import { metaOf } from '../registry/metadata.ts';
 import { inDefault, refusal, testRegistry } from '../testing/registry.ts';
-import { applyStrategicMergePatch } from './strategicMergePatch.ts';
+import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
 const target = inDefault('services', 's');
 const apply = (context: ReturnType<typeof testRegistry>, manager: string, spec: JsonObject, force = false) =>

@@ -1,9 +1,9 @@
 import { ATOMIC_OBJECTS, mergeRule } from '#kube-api';
 import { deepEqual, isObject, type Json, type JsonObject } from '../json.ts';
 import type { Kind } from '../registry/kind.ts';
-import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schemaWalk.ts';
+import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 import { StatusError } from '../status.ts';
-import { formatPath, listItemKey, SEPARATOR } from './fieldSet.ts';
+import { formatPath, listItemKey, SEPARATOR } from './field-set.ts';
 import {
   type Owner,
   ownableFields,
@@ -11,7 +11,7 @@ import {
   readOwners,
   type Writer,
   writeOwners,
-} from './managedFields.ts';
+} from './managed-fields.ts';
 
 /**
  * Server-side apply: merges `applied` into `live`, removes what this manager applied before and no longer names (unless

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { deepEqual, type Json, type JsonObject } from '../json.ts';
 import { refusal } from '../testing/registry.ts';
-import { fromFieldsV1, SEPARATOR, toFieldsV1 } from './fieldSet.ts';
-import { applyJsonPatch } from './jsonPatch.ts';
-import { applyMergePatch } from './mergePatch.ts';
-import { applyStrategicMergePatch } from './strategicMergePatch.ts';
+import { fromFieldsV1, SEPARATOR, toFieldsV1 } from './field-set.ts';
+import { applyJsonPatch } from './json-patch.ts';
+import { applyMergePatch } from './merge-patch.ts';
+import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
 /** RFC 6902, appendix A, as far as it says what comes out. */
 const JSON_PATCHES: readonly (readonly [Json, JsonObject[], Json])[] = [

@@ -1,9 +1,9 @@
 import { apiVersionOf } from '#kube-api';
 import { isObject, type Json, type JsonObject } from '../json.ts';
 import { badRequest } from '../status.ts';
-import { duplicateKeys } from './duplicateKeys.ts';
+import { duplicateKeys } from './duplicate-keys.ts';
 import type { Kind } from './kind.ts';
-import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from './schemaWalk.ts';
+import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from './schema-walk.ts';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 

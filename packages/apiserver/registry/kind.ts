@@ -2,9 +2,9 @@ import type { Resource } from '#kube-api';
 import type { Clock, Random } from '#runtime';
 import type { JsonObject } from '../json.ts';
 import type { Column } from '../table/column.ts';
-import type { FieldError } from '../validation/fieldError.ts';
+import type { FieldError } from '../validation/field-error.ts';
 import type { NameRule } from '../validation/names.ts';
-import type { ServiceAllocator } from './serviceAllocator.ts';
+import type { ServiceAllocator } from './service-allocator.ts';
 
 export type Subresource =
   | 'status'

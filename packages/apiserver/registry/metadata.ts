@@ -1,7 +1,7 @@
 import type { ObjectMeta } from '#kube-api';
 import type { Random } from '#runtime';
 import { asObject, type JsonObject } from '../json.ts';
-import { type FieldError, invalidValue, required } from '../validation/fieldError.ts';
+import { type FieldError, invalidValue, required } from '../validation/field-error.ts';
 import { check, checkAnnotations, checkLabels, dnsSubdomain, type NameRule } from '../validation/names.ts';
 
 /** An object's metadata, as its type. */

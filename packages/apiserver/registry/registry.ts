@@ -2,7 +2,7 @@ import { nameKey, type ObjectMeta } from '#kube-api';
 import type { Clock, Random } from '#runtime';
 import { deepEqual, type Json, type JsonObject, withAt } from '../json.ts';
 import { applyConfiguration } from '../patch/apply.ts';
-import { trackUpdate } from '../patch/managedFields.ts';
+import { trackUpdate } from '../patch/managed-fields.ts';
 import {
   alreadyExists,
   badRequest,
@@ -18,7 +18,7 @@ import { decodeObject, type FieldValidation } from './decode.ts';
 import { type Kind, type KindContext, storageName } from './kind.ts';
 import { formatTime, generateName, metaOf, newUid, validateMetadata, withMeta } from './metadata.ts';
 import { type Selectors, selection } from './selection.ts';
-import type { ServiceAllocator } from './serviceAllocator.ts';
+import type { ServiceAllocator } from './service-allocator.ts';
 import { keyInScope, parseVersion, type WatchQuery, type WatchSink, watchStore } from './watch.ts';
 import {
   fixedMeta,
@@ -30,7 +30,7 @@ import {
   withoutMetaAndStatus,
   withoutTimes,
   withPropagation,
-} from './writeRules.ts';
+} from './write-rules.ts';
 
 /** Where an object is. */
 export interface Target {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { InvalidInputError, streamLogger } from '#runtime';
-import { startApiServer } from './apiServer.ts';
+import { startApiServer } from './api-server.ts';
 import type { ApiServerOptions, Listen } from './options.ts';
 
 /** `podway apiserver`: serves until SIGTERM or SIGINT. @throws InvalidInputError */

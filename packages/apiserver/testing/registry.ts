@@ -6,7 +6,7 @@ import { Router } from '../http/route.ts';
 import { KINDS } from '../kinds/index.ts';
 import type { Kind } from '../registry/kind.ts';
 import { Registry, type Target, type WriteOptions } from '../registry/registry.ts';
-import { ServiceAllocator } from '../registry/serviceAllocator.ts';
+import { ServiceAllocator } from '../registry/service-allocator.ts';
 import { StatusError } from '../status.ts';
 import { Database } from '../storage/database.ts';
 import { Store } from '../storage/store.ts';

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { seededRandom, silentLogger, systemClock } from '#runtime';
-import { type ApiServer, startApiServer } from '../server/apiServer.ts';
+import { type ApiServer, startApiServer } from '../server/api-server.ts';
 import type { ApiServerOptions } from '../server/options.ts';
 import { testAdmin, testTls } from './pki.ts';
 import { temporaryDirectory } from './registry.ts';

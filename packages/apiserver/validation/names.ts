@@ -1,4 +1,4 @@
-import { type FieldError, invalidValue, required, tooLong } from './fieldError.ts';
+import { type FieldError, invalidValue, required, tooLong } from './field-error.ts';
 
 const regexHint = (message: string, example: string, regex: string) =>
   `${message} (e.g. ${example}, regex used for validation is '${regex}')`;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientConfig, createKubeClient, type KubeClient } from '#kube-client';
 import { silentLogger } from '#runtime';
-import { inProcessClient } from '../../inProcessClient.ts';
-import { startApiServer } from '../../server/apiServer.ts';
+import { inProcessClient } from '../../in-process-client.ts';
+import { startApiServer } from '../../server/api-server.ts';
 import { testAdmin, testTls } from '../../testing/pki.ts';
 
 /** A client of an API server of its own, on a loopback port, without controllers. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidInputError } from '#runtime';
-import { matchesFields, parseFieldSelector } from './fieldSelector.ts';
+import { matchesFields, parseFieldSelector } from './field-selector.ts';
 
 const pod = { metadata: { name: 'a,b=c' }, spec: { nodeName: 'node1' }, status: {} };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { kindNamed, testRegistry, WRITER } from '../testing/registry.ts';
-import { expireEvents } from './eventExpiry.ts';
+import { expireEvents } from './event-expiry.ts';
 
 test('expireEvents: an event goes an hour after it was last seen', () => {
   using context = testRegistry();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CONFIG_MAPS, NODES, PODS } from '#kube-api';
 import { isAlreadyExists, isConflict, isNotFound } from '#kube-client';
-import { inProcessClient } from './inProcessClient.ts';
+import { inProcessClient } from './in-process-client.ts';
 import { startTestServer } from './testing/server.ts';
 
 const name = { namespace: 'default', name: 'x' };

@@ -7,7 +7,7 @@ import {
   invalidValue,
   notSupported,
   required,
-} from '../validation/fieldError.ts';
+} from '../validation/field-error.ts';
 import {
   check,
   checkAnnotations,

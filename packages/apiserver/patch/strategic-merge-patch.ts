@@ -1,6 +1,6 @@
 import { type MergeRule, mergeRule } from '#kube-api';
 import { deepEqual, isObject, type Json, type JsonObject } from '../json.ts';
-import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schemaWalk.ts';
+import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 import { badRequest } from '../status.ts';
 
 const DELETE_FROM_LIST = '$deleteFromPrimitiveList/';

@@ -1,8 +1,8 @@
 import { apiVersionOf, type ManagedFieldsEntry } from '#kube-api';
 import { asObject, deepEqual, isObject, type Json, type JsonObject, withAt } from '../json.ts';
 import type { Kind } from '../registry/kind.ts';
-import { definitionSchema } from '../registry/schemaWalk.ts';
-import { type Fields, fieldsOf, fromFieldsV1, toFieldsV1 } from './fieldSet.ts';
+import { definitionSchema } from '../registry/schema-walk.ts';
+import { type Fields, fieldsOf, fromFieldsV1, toFieldsV1 } from './field-set.ts';
 
 /** Who wrote something, and when. */
 export interface Writer {

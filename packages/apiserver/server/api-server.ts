@@ -10,16 +10,16 @@ import { TokenSigner } from '../auth/tokens.ts';
 import { Discovery } from '../http/discovery.ts';
 import { HttpHandler } from '../http/handler.ts';
 import { Router } from '../http/route.ts';
-import { inProcessClient } from '../inProcessClient.ts';
+import { inProcessClient } from '../in-process-client.ts';
 import { KINDS } from '../kinds/index.ts';
 import type { Kind } from '../registry/kind.ts';
 import { Registry } from '../registry/registry.ts';
-import { ServiceAllocator } from '../registry/serviceAllocator.ts';
+import { ServiceAllocator } from '../registry/service-allocator.ts';
 import { pathNotFound } from '../status.ts';
 import { Database } from '../storage/database.ts';
 import { Store } from '../storage/store.ts';
 import { bootstrap } from './bootstrap.ts';
-import { expireEvents } from './eventExpiry.ts';
+import { expireEvents } from './event-expiry.ts';
 import type { ApiServerOptions, Listen, TlsOptions } from './options.ts';
 
 /** A running API server. Disposing it closes the listeners, every connection, and the database. */

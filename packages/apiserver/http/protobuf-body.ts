@@ -1,6 +1,6 @@
 import { type ProtobufFields, protobufFields } from '#kube-api';
 import type { Json, JsonObject } from '../json.ts';
-import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schemaWalk.ts';
+import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 import { badRequest } from '../status.ts';
 
 /** What precedes every object in `application/vnd.kubernetes.protobuf`. Source: apimachinery serializer/protobuf. */

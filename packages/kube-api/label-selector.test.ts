@@ -8,7 +8,7 @@ import {
   matchesRequirements,
   matchesServiceSelector,
   parseLabelSelector,
-} from './labelSelector.ts';
+} from './label-selector.ts';
 
 const labels = { app: 'web', tier: 'front', replicas: '3' };
 

@@ -7,13 +7,13 @@ import {
   type WatchOptions,
 } from '#kube-client';
 import type { JsonObject } from './json.ts';
-import { applyJsonPatch } from './patch/jsonPatch.ts';
-import { applyMergePatch } from './patch/mergePatch.ts';
-import { applyStrategicMergePatch } from './patch/strategicMergePatch.ts';
+import { applyJsonPatch } from './patch/json-patch.ts';
+import { applyMergePatch } from './patch/merge-patch.ts';
+import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from './registry/actions.ts';
 import { metaOf } from './registry/metadata.ts';
 import type { Target, WriteOptions } from './registry/registry.ts';
-import type { ApiServer } from './server/apiServer.ts';
+import type { ApiServer } from './server/api-server.ts';
 import { badRequest, toStatus } from './status.ts';
 
 export interface InProcessClientOptions {

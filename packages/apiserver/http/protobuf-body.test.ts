@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { message } from '../openapi/protobuf.ts';
 import { StatusError } from '../status.ts';
 import { refusal } from '../testing/registry.ts';
-import { decodeProtobufBody } from './protobufBody.ts';
+import { decodeProtobufBody } from './protobuf-body.ts';
 
 const envelope = (apiVersion: string, kind: string, object: Uint8Array) =>
   Buffer.concat([

@@ -1,6 +1,6 @@
 import { ATOMIC_OBJECTS, mergeRule } from '#kube-api';
 import { isObject, type Json, type JsonObject } from '../json.ts';
-import { fieldSchema, type ResolvedSchema, resolve } from '../registry/schemaWalk.ts';
+import { fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 
 /**
  * Fields of an object, by path, with the value of each leaf. A path is FieldsV1 elements (`f:spec`, `k:{"name":"a"}`,
