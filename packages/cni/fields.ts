@@ -17,6 +17,22 @@ export function asObject(value: unknown, field: string): Readonly<Record<string,
   return value as Readonly<Record<string, unknown>>;
 }
 
+/**
+ * The named members of an object, found without regard to case as Go's encoding/json finds them: runtimes write their
+ * structs' own names (containerd `HostPort`), and no plugin in Go ever saw a difference.
+ */
+export function asGoObject<const Name extends string>(
+  value: unknown,
+  field: string,
+  names: readonly Name[],
+): Readonly<Record<Name, unknown>> {
+  const object = asObject(value, field);
+  const folded = new Map(Object.entries(object).map(([name, member]) => [name.toLowerCase(), member]));
+  return Object.fromEntries(
+    names.map((name) => [name, object[name] ?? folded.get(name.toLowerCase())]),
+  ) as Record<Name, unknown>;
+}
+
 export function asList(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) throw invalid(field, value, 'a list');
   return value;

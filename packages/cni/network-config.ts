@@ -1,15 +1,29 @@
 import { type IpAddress, type MacAddress, parseIp, parseMac } from '#ip';
 import { CNI_CODES, CniError } from './errors.ts';
-import { asInteger, asObject, asString, invalid, listOf, optional, parsed, present } from './fields.ts';
+import {
+  asGoObject,
+  asInteger,
+  asObject,
+  asString,
+  invalid,
+  listOf,
+  optional,
+  parsed,
+  present,
+} from './fields.ts';
 import { readContainerId, readIfName } from './request.ts';
 import { type CniResult, parseAddressWithLength, parseDns, parseResult, type ResultDns } from './result.ts';
 import { type CniVersion, parseVersion } from './version.ts';
 
-/** What a plugin reads from standard input (CNI specification 1.1.0 sections 1 and 3), checked. */
-export interface NetworkConfig {
+/** Which network a configuration is of. */
+export interface NetworkIdentity {
   readonly cniVersion: CniVersion;
-  /** The network's name: attachments of different networks never meet. */
+  /** Attachments of different networks never meet. */
   readonly name: string;
+}
+
+/** What a plugin reads from standard input (CNI specification 1.1.0 sections 1 and 3), checked. */
+export interface NetworkConfig extends NetworkIdentity {
   readonly dns: ResultDns;
   /** Present when another plugin of the chain came first. */
   readonly prevResult: CniResult | undefined;
@@ -43,15 +57,25 @@ export interface ValidAttachment {
   readonly ifName: string;
 }
 
+/**
+ * The identity alone, whatever else the configuration says: all that DEL needs.
+ * @throws CniError 6 for what is not JSON, 1 for a foreign version, 7 for a wrong name
+ */
+export function parseIdentity(text: string): NetworkIdentity {
+  return readIdentity(asObject(parseJson(text), 'configuration'));
+}
+
+function readIdentity(object: Readonly<Record<string, unknown>>): NetworkIdentity {
+  return { cniVersion: parseVersion(object['cniVersion']), name: readNetworkName(object['name']) };
+}
+
 /** @throws CniError 6 for what is not JSON, 1 for a foreign version, 7 for a wrong field */
 export function parseConfig(text: string): NetworkConfig {
   const object = asObject(parseJson(text), 'configuration');
-  const cniVersion = parseVersion(object['cniVersion']);
   const runtime = optional(object['runtimeConfig'], 'runtimeConfig', asObject) ?? {};
   const at = (key: string) => [runtime[key], `runtimeConfig.${key}`] as const;
   return {
-    cniVersion,
-    name: readNetworkName(object['name']),
+    ...readIdentity(object),
     dns:
       optional(runtime['dns'], 'runtimeConfig.dns', parseRuntimeDns) ??
       optional(object['dns'], 'dns', parseDns) ??
@@ -93,7 +117,7 @@ function readNetworkName(value: unknown): string {
 
 /** A mapping without a host port is a port that is only declared: no work, so nothing. */
 function parsePortMapping(value: unknown, field: string): readonly PortMapping[] {
-  const object = asObject(value, field);
+  const object = asGoObject(value, field, ['hostPort', 'containerPort', 'protocol', 'hostIP']);
   const hostPort =
     optional(object['hostPort'], `${field}.hostPort`, (port, at) => asInteger(port, at, [0, 65535])) ?? 0;
   const protocol = (optional(object['protocol'], `${field}.protocol`, asString) ?? 'tcp').toLowerCase();
@@ -114,8 +138,9 @@ function parsePortMapping(value: unknown, field: string): readonly PortMapping[]
 }
 
 function parseBandwidth(value: unknown, field: string): Bandwidth {
-  const object = asObject(value, field);
-  const number = (key: string) =>
+  const names = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
+  const object = asGoObject(value, field, names);
+  const number = (key: (typeof names)[number]) =>
     optional(object[key], `${field}.${key}`, (n, at) => asInteger(n, at, [0, Number.MAX_SAFE_INTEGER])) ?? 0;
   return {
     ingressRate: number('ingressRate'),
@@ -133,8 +158,8 @@ function parseFixedAddress(value: unknown, field: string): IpAddress {
 
 /** The runtime's own words for DNS differ from the specification's (`servers`, `searches`). */
 function parseRuntimeDns(value: unknown, field: string): ResultDns {
-  const object = asObject(value, field);
-  const strings = (key: string) => optional(object[key], `${field}.${key}`, listOf(asString));
+  const object = asGoObject(value, field, ['servers', 'searches', 'options']);
+  const strings = (key: keyof typeof object) => optional(object[key], `${field}.${key}`, listOf(asString));
   return present({
     nameservers: strings('servers'),
     search: strings('searches'),

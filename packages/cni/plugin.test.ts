@@ -56,4 +56,16 @@ describe('CniPlugin before the node has Pod CIDRs', () => {
     assert.deepEqual(outcome, { exitStatus: 0, output: '' });
     assert.match(deleted.join(), /^pod[0-9a-f]{12}$/);
   });
+
+  test('DEL: succeeds also with a configuration that ADD refuses', async () => {
+    using store = new AttachmentStore(':memory:');
+    const { plugin } = unreadyPlugin(store);
+    const input = JSON.stringify({
+      ...JSON.parse(CONFIG),
+      runtimeConfig: { portMappings: [{}] },
+      prevResult: 7,
+    });
+    const outcome = await plugin.execute({ environment: environment('DEL'), input });
+    assert.deepEqual(outcome, { exitStatus: 0, output: '' });
+  });
 });

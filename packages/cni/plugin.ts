@@ -8,7 +8,7 @@ import { BRIDGE, type DataPath, type PodAddress } from './data-path.ts';
 import { CNI_CODES, CniError, errorResult } from './errors.ts';
 import type { Outcome, RequestFrame } from './frame.ts';
 import type { HostPorts } from './host-ports.ts';
-import { type NetworkConfig, parseConfig } from './network-config.ts';
+import { type NetworkConfig, type NetworkIdentity, parseConfig, parseIdentity } from './network-config.ts';
 import { requireFreePorts } from './port-mappings.ts';
 import type { CniRequest } from './request.ts';
 import { readRequest } from './request.ts';
@@ -73,9 +73,9 @@ export class CniPlugin {
       command = request.command;
       if (request.command === 'VERSION')
         return { command, code: 0, outcome: success(versionResult(request.config)) };
-      const config = parseConfig(request.config);
-      version = config.cniVersion;
-      return { command, code: 0, outcome: success(await this.#dispatch(request, config)) };
+      const identity = parseIdentity(request.config);
+      version = identity.cniVersion;
+      return { command, code: 0, outcome: success(await this.#dispatch(request, identity)) };
     } catch (error) {
       const known = asCniError(error);
       const container = frame.environment.get('CNI_CONTAINERID');
@@ -106,17 +106,18 @@ export class CniPlugin {
     await this.#reconcileHostPorts();
   }
 
-  async #dispatch(request: CniRequest, config: NetworkConfig): Promise<object | undefined> {
-    const key = { network: config.name, containerId: request.containerId, ifName: request.ifName };
+  async #dispatch(request: CniRequest, { name, cniVersion }: NetworkIdentity): Promise<object | undefined> {
+    const key = { network: name, containerId: request.containerId, ifName: request.ifName };
     switch (request.command) {
       case 'ADD':
-        return formatResult(await this.#add(key, request, config), config.cniVersion);
+        return formatResult(await this.#add(key, request, parseConfig(request.config)), cniVersion);
       case 'DEL':
+        // Nothing else of the configuration is looked at: a mistake in it must not keep the Pod from going.
         return this.#delete(key);
       case 'CHECK':
-        return this.#check(key, request, config);
+        return this.#check(key, request, parseConfig(request.config));
       case 'GC':
-        return this.#collect(config);
+        return this.#collect(parseConfig(request.config));
       case 'STATUS':
         return void this.#readyNode(CNI_CODES.notAvailable);
       case 'VERSION':

@@ -90,6 +90,24 @@ describe('parseConfig', () => {
       { hostPort: 5353, containerPort: 53, protocol: 'udp', hostIP: undefined },
     ]);
   });
+
+  test('finds names in any case, as containerd writes them', () => {
+    const { portMappings, bandwidth, dns } = parseConfig(
+      JSON.stringify({
+        ...CONFIG,
+        runtimeConfig: {
+          portMappings: [{ HostPort: 8081, ContainerPort: 80, Protocol: 'tcp', HostIP: '192.0.2.1' }],
+          bandwidth: { IngressRate: 1000, IngressBurst: 2000, EgressRate: 0, EgressBurst: 0 },
+          dns: { Servers: ['192.0.2.53'], Searches: ['a.test'], Options: ['ndots:2'] },
+        },
+      }),
+    );
+    assert.deepEqual(portMappings, [
+      { hostPort: 8081, containerPort: 80, protocol: 'tcp', hostIP: '192.0.2.1' },
+    ]);
+    assert.equal(bandwidth?.ingressBurst, 2000);
+    assert.deepEqual(dns, { nameservers: ['192.0.2.53'], search: ['a.test'], options: ['ndots:2'] });
+  });
 });
 
 describe('formatResult', () => {
