@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, afterEach, before, suite, test } from 'node:test';
+import { Containerd, IMAGE } from '../containerd/containerd.ts';
+import { CriError, type SandboxConfig } from '../containerd/cri-client.ts';
+import type { NodeInventory } from '../containerd/node-inventory.ts';
+import { whyNoContainerd } from '../containerd/requirements.ts';
+import { eventually } from './support/eventually.ts';
+import { startLab, type TestLab } from './support/lab.ts';
+
+const NODE = 'node1';
+const NODE_IP = '172.30.0.11';
+const NODE_DIRECTORY = `/run/podway/nodes/${NODE}`;
+const INVENTORY = join(import.meta.dirname, '../containerd/node-inventory.ts');
+const WEB_SERVER = ['/bin/httpd', '-f', '-p', '80', '-h', '/www'];
+const PARALLEL = 30;
+
+interface Pod {
+  /** Of the sandbox; CNI's container id. */
+  readonly id: string;
+  readonly config: SandboxConfig;
+  readonly ip: string;
+}
+
+suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? false }, () => {
+  let lab: TestLab;
+  let containerd: Containerd;
+  let untouched: NodeInventory;
+  /** Those that run. */
+  const pods = new Set<Pod>();
+
+  before(async () => {
+    lab = await startLab({ nodes: 1 });
+    containerd = new Containerd(lab, NODE);
+    await containerd.install();
+    untouched = await inventory();
+  });
+  afterEach(async () => {
+    await Promise.all([...pods].map(endPod));
+    assert.deepEqual(await inventory(), untouched);
+  });
+  after(async () => {
+    await (containerd ?? lab)?.[Symbol.asyncDispose]();
+  });
+
+  function sandboxConfig(name: string, more: Partial<SandboxConfig> = {}): SandboxConfig {
+    return {
+      metadata: { name, namespace: 'default', uid: `uid-${name}` },
+      hostname: name,
+      linux: { cgroupParent: containerd.cgroupParent },
+      ...more,
+    };
+  }
+
+  async function startPod(name: string, more: Partial<SandboxConfig> = {}): Promise<Pod> {
+    const config = sandboxConfig(name, more);
+    const id = await containerd.client.runPodSandbox(config);
+    const { network } = await containerd.client.podSandboxStatus(id);
+    const pod = { id, config, ip: network.ip };
+    pods.add(pod);
+    return pod;
+  }
+
+  async function endPod(pod: Pod): Promise<void> {
+    pods.delete(pod);
+    await containerd.client.stopPodSandbox(pod.id);
+    await containerd.client.removePodSandbox(pod.id);
+  }
+
+  /** Starts a container in the Pod. @returns what runs commands in it, giving their standard output */
+  async function startContainer(pod: Pod, command: readonly string[]) {
+    const container = { metadata: { name: 'main' }, image: { image: IMAGE }, command };
+    const id = await containerd.client.runContainer(pod.id, pod.config, container);
+    return async (...words: readonly string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await containerd.client.exec(id, words);
+      assert.equal(exitCode, 0, `${words.join(' ')}: ${stdout}${stderr}`);
+      return stdout;
+    };
+  }
+
+  async function inventory(): Promise<NodeInventory> {
+    const words = [process.execPath, '--disable-warning=ExperimentalWarning', INVENTORY];
+    return JSON.parse(await lab.exec(NODE, ...words, `${NODE_DIRECTORY}/state`)) as NodeInventory;
+  }
+
+  /** The web page of a container, from a place of the lab. */
+  const fetchPage = (place: string, url: string) => lab.exec(place, 'curl', '-sS', '-m', '5', url);
+
+  /** Runs the plugin as a runtime does. */
+  function callPlugin(command: string, variables: Readonly<Record<string, string>>, config: object) {
+    const environment = Object.entries({ CNI_COMMAND: command, ...variables }).map(([k, v]) => `${k}=${v}`);
+    const input = JSON.stringify({ cniVersion: '1.1.0', name: 'podway', type: 'podway', ...config });
+    return lab.runIn(NODE, ['env', ...environment, join(containerd.cniBin, 'podway')], { input });
+  }
+
+  /** How many DELs the agent answered with success, and how many it did not. */
+  async function deletions(): Promise<{ readonly done: number; readonly failed: number }> {
+    const metrics = await fetchPage(NODE, 'http://127.0.0.1:10249/metrics');
+    const counts = [...metrics.matchAll(/^podway_cni_requests_total\{command="DEL",code="(\d+)"\} (\d+)$/gm)];
+    const sum = (failed: boolean) =>
+      counts
+        .filter(([, code]) => (code !== '0') === failed)
+        .reduce((total, [, , count]) => total + Number(count), 0);
+    return { done: sum(false), failed: sum(true) };
+  }
+
+  async function killAgent(): Promise<void> {
+    const agent = () => lab.exec(NODE, 'pgrep', '-f', `agent --node-name ${NODE} `);
+    const earlier = (await agent()).trim();
+    await lab.exec(NODE, 'kill', '-9', earlier);
+    await eventually(async () => assert.notEqual((await agent()).trim(), earlier));
+  }
+
+  test('the runtime finds its network ready', async () => {
+    const network = (await containerd.client.conditions()).find(({ type }) => type === 'NetworkReady');
+    assert.deepEqual([network?.status, network?.message], [true, '']);
+  });
+
+  test('a Pod has an address of the node, its DNS configuration, names and Services', async () => {
+    const dnsConfig = {
+      servers: ['10.96.0.10'],
+      searches: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'],
+      options: ['ndots:5'],
+    };
+    const pod = await startPod('plain', { dnsConfig });
+    assert.match(pod.ip, /^10\.244\.0\.\d+$/);
+    const exec = await startContainer(pod, WEB_SERVER);
+    assert.match(await exec('/bin/ip', 'address', 'show', 'eth0'), new RegExp(`inet ${pod.ip}/32 `));
+    assert.equal((await exec('/bin/hostname')).trim(), 'plain');
+    assert.equal(
+      await exec('/bin/cat', '/etc/resolv.conf'),
+      `search ${dnsConfig.searches.join(' ')}\nnameserver 10.96.0.10\noptions ndots:5\n`,
+    );
+    assert.match(
+      await exec('/bin/nslookup', 'kubernetes.default.svc.cluster.local'),
+      /Address: 10\.96\.0\.1$/m,
+    );
+    // busybox's nc runs a program on the connection it got.
+    await exec('/bin/nc', '-w', '5', '10.96.0.1', '443', '-e', '/bin/hostname');
+    await eventually(async () =>
+      assert.equal(await fetchPage(NODE, `http://${pod.ip}`), 'hello from a container\n'),
+    );
+  });
+
+  test('DEL comes twice for each Pod, and succeeds each time', async () => {
+    const pod = await startPod('twice');
+    const before = await deletions();
+    await endPod(pod);
+    const { done, failed } = await deletions();
+    assert.ok(done - before.done >= 2, `${done - before.done} DELs`);
+    assert.equal(failed, 0);
+  });
+
+  test('a host port leads into the Pod; who asks for it a second time is refused, and leaves nothing', async () => {
+    const portMappings = [{ protocol: 'TCP', containerPort: 80, hostPort: 8081 }] as const;
+    const pod = await startPod('first', { portMappings });
+    await startContainer(pod, WEB_SERVER);
+    await eventually(async () =>
+      assert.equal(await fetchPage('outside', `http://${NODE_IP}:8081`), 'hello from a container\n'),
+    );
+    const withOne = await inventory();
+    assert.equal(withOne.hostPorts.length > 0, true);
+    const refused = await containerd.client
+      .runPodSandbox(sandboxConfig('second', { portMappings }))
+      .catch((error: unknown) => error);
+    assert.ok(refused instanceof CriError, 'a second Pod got the same host port');
+    assert.match(refused.message, new RegExp(`host port 8081/tcp is taken by container ${pod.id}`));
+    assert.deepEqual(await inventory(), withOne);
+  });
+
+  test('CHECK, which containerd never calls: content with what ADD made, and names what was changed', async () => {
+    const pod = await startPod('checked');
+    const cache = await lab.exec(NODE, 'cat', `/var/lib/cni/results/podway-${pod.id}-eth0`);
+    const { result } = JSON.parse(cache) as {
+      readonly result: { readonly interfaces: readonly { readonly sandbox?: string }[] };
+    };
+    const netns = result.interfaces.find(({ sandbox }) => sandbox !== undefined)?.sandbox ?? '';
+    const variables = { CNI_CONTAINERID: pod.id, CNI_NETNS: netns, CNI_IFNAME: 'eth0' };
+    const check = () => callPlugin('CHECK', variables, { cniVersion: '0.4.0', prevResult: result });
+    assert.deepEqual(await check(), { code: 0, signal: null, stdout: '', stderr: '' });
+    await lab.exec(NODE, 'nsenter', `--net=${netns}`, 'ip', 'route', 'delete', 'default');
+    const { code, stdout } = await check();
+    const error = JSON.parse(stdout) as { readonly code: number; readonly msg: string };
+    assert.deepEqual([code, error.code], [1, 101]);
+    assert.match(error.msg, /the Pod has no default route via 10\.244\.0\.1/);
+  });
+
+  test('containerd and the agent restart while Pods run: they keep address and traffic, and go cleanly', async () => {
+    const portMappings = [{ protocol: 'TCP', containerPort: 80, hostPort: 8082 }] as const;
+    const pod = await startPod('lasting', { portMappings });
+    await startContainer(pod, WEB_SERVER);
+    const answers = async () =>
+      assert.equal(await fetchPage('outside', `http://${NODE_IP}:8082`), 'hello from a container\n');
+    await eventually(answers);
+    const running = await inventory();
+
+    await containerd.stop('KILL');
+    await answers();
+    await containerd.start();
+    const status = await containerd.client.podSandboxStatus(pod.id);
+    assert.deepEqual([status.state, status.network.ip], ['SANDBOX_READY', pod.ip]);
+
+    await killAgent();
+    await answers();
+    const younger = await startPod('younger');
+    assert.notEqual(younger.ip, pod.ip);
+    await endPod(younger);
+    assert.deepEqual(await inventory(), running);
+  });
+
+  test('GC ends what a runtime forgot to DEL, and nothing that it lists', async () => {
+    const pod = await startPod('listed');
+    await startContainer(pod, WEB_SERVER);
+    const withListed = await inventory();
+    // ctr run --cni calls ADD; kill and delete call no DEL.
+    const script =
+      'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /opt && mkdir /etc/cni /opt/cni && ' +
+      'ln -s "$1" /etc/cni/net.d && ln -s "$2" /opt/cni/bin && shift 2 && exec "$@"';
+    const run = ['run', '--cni', '--detach', '--snapshotter', 'native'];
+    const cgroup = ['--cgroup', `${containerd.cgroupParent}/forgotten`];
+    await lab.exec(
+      NODE,
+      ...['unshare', '--mount', 'sh', '-c', script, 'sh', containerd.cniConf, containerd.cniBin],
+      ...containerd.ctrCommand(...run, ...cgroup, IMAGE, 'forgotten'),
+    );
+    assert.equal((await inventory()).attachments.length, 2);
+    await containerd.ctr('task', 'delete', '--force', 'forgotten');
+    await containerd.ctr('container', 'delete', 'forgotten');
+    assert.equal((await inventory()).attachments.length, 2);
+
+    const valid = [{ containerID: pod.id, ifname: 'eth0' }];
+    const gc = await callPlugin('GC', {}, { 'cni.dev/valid-attachments': valid });
+    assert.deepEqual(gc, { code: 0, signal: null, stdout: '', stderr: '' });
+    assert.deepEqual(await inventory(), withListed);
+    assert.equal(await fetchPage(NODE, `http://${pod.ip}`), 'hello from a container\n');
+  });
+
+  test(`${PARALLEL} Pods at once: every address once, each reached, nothing left`, async (t) => {
+    const started = performance.now();
+    const pods = await Promise.all(Array.from({ length: PARALLEL }, (_, i) => startPod(`pod-${i}`)));
+    const seconds = (performance.now() - started) / 1000;
+    assert.equal(new Set(pods.map(({ ip }) => ip)).size, PARALLEL);
+    const { attachments, shims, namespaces } = await inventory();
+    assert.deepEqual(attachments.toSorted(), pods.map(({ id, ip }) => `${id} ${ip}`).sort());
+    assert.deepEqual([shims, namespaces.length - untouched.namespaces.length], [PARALLEL, PARALLEL]);
+    await Promise.all(pods.map(({ ip }) => lab.exec(NODE, 'ping', '-c1', '-W5', ip)));
+    await Promise.all(pods.map(endPod));
+    assert.deepEqual((await inventory()).attachments, []);
+    t.diagnostic(`${PARALLEL} Pods started in ${seconds.toFixed(1)} s`);
+  });
+});
