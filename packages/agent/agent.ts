@@ -1,4 +1,5 @@
 import { writeConflist } from '#cni';
+import type { InheritedSocket } from '#dns';
 import type { Kernel } from '#kernel';
 import { ENDPOINT_SLICES, NODES, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
@@ -18,6 +19,8 @@ export interface AgentDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Sockets that outlive the agent, for cluster DNS; what is not among them is bound. */
+  readonly sockets?: readonly InheritedSocket[];
 }
 
 export interface Agent extends AsyncDisposable {
@@ -28,7 +31,7 @@ export interface Agent extends AsyncDisposable {
 /** Starts a node's daemon. It goes on until disposed; what it made in the kernel stays and serves. */
 export async function startAgent(options: AgentOptions, deps: AgentDeps): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
-  const { kernel, client, clock, logger } = deps;
+  const { kernel, client, clock, logger, sockets = [] } = deps;
   const part = (name: string) => logger.with({ part: name });
   const informerDeps = { clock, logger: part('watch') };
   const nodes = starting.use(createInformer(client, NODES, { transform: slimNode }, informerDeps));
@@ -93,7 +96,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
 
   starting.use(
     startClusterDns(
-      { netns, services, endpointSlices, clock, logger: part('dns') },
+      { netns, services, endpointSlices, inherited: sockets, clock, logger: part('dns') },
       {
         addresses: options.clusterDns,
         clusterDomain: options.clusterDomain,

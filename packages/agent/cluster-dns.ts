@@ -1,4 +1,4 @@
-import { createDnsServer, type DnsServer } from '#dns';
+import { createDnsServer, type DnsServer, type InheritedSocket } from '#dns';
 import { addressBits, familyOf, type IpAddress, type IpPrefix } from '#ip';
 import { ensureAddressHolder, type NetworkNamespace } from '#kernel';
 import type { EndpointSlice, Service } from '#kube-api';
@@ -14,6 +14,8 @@ export interface ClusterDnsDeps {
   readonly netns: NetworkNamespace;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
+  /** Sockets that outlive the agent, where its starter has made them. */
+  readonly inherited: readonly InheritedSocket[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -30,7 +32,7 @@ export interface ClusterDnsOptions {
  * the port, and the node's other work does not wait for it.
  */
 export function startClusterDns(deps: ClusterDnsDeps, options: ClusterDnsOptions): AsyncDisposable {
-  const { netns, services, endpointSlices, clock, logger } = deps;
+  const { netns, services, endpointSlices, inherited, clock, logger } = deps;
   let server: DnsServer | undefined;
   const starter = new Reconciler({ name: 'cluster DNS', logger, clock }, async () => {
     prepareDnsLink(netns, options.addresses);
@@ -38,6 +40,7 @@ export function startClusterDns(deps: ClusterDnsDeps, options: ClusterDnsOptions
       services,
       endpointSlices,
       listen: options.addresses.map((address) => ({ address, port: DNS_PORT })),
+      inherited,
       clusterDomain: options.clusterDomain,
       upstreams: options.upstreams,
       reversePrefixes: options.reversePrefixes,

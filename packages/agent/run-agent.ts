@@ -1,3 +1,4 @@
+import { takeInheritedSockets } from '#dns';
 import { linuxKernel } from '#kernel';
 import { createKubeClient, loadInClusterConfig, loadKubeconfig } from '#kube-client';
 import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#runtime';
@@ -44,6 +45,7 @@ async function run(options: AgentOptions): Promise<void> {
     client,
     clock: systemClock,
     logger,
+    sockets: takeInheritedSockets(process.env, process.pid),
   });
   logger.info('the agent runs', { node: options.nodeName });
   logger.info('the agent ends; traffic goes on', { signal: await stopped });

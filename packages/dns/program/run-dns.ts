@@ -14,6 +14,7 @@ import { errorMessage, InvalidInputError, type Logger, streamLogger, systemClock
 import { parseHosts } from '../records/host-entries.ts';
 import { parseResolvConf } from '../resolv-conf.ts';
 import { createDnsServer, type DnsServer } from '../server/dns-server.ts';
+import { takeInheritedSockets } from '../server/inherited-sockets.ts';
 import { formatMetrics } from '../server/metrics.ts';
 import type { ListenAddress } from '../server/udp-listener.ts';
 import { DNS_HELP, type DnsProgramOptions, parseDnsOptions } from './options.ts';
@@ -55,6 +56,7 @@ async function run(options: DnsProgramOptions): Promise<void> {
       endpointSlices: stack.use(createInformer(client, ENDPOINT_SLICES, { transform: slimSlice }, deps)),
       ...(wantsPods && { pods: stack.use(createInformer(client, PODS, { transform: slimPod }, deps)) }),
       listen: options.listen,
+      inherited: takeInheritedSockets(process.env, process.pid),
       clusterDomain: options.clusterDomain,
       reversePrefixes: options.reversePrefixes,
       podRecords: options.podRecords,

@@ -1,16 +1,23 @@
-import { createRequire } from 'node:module';
-import { endianness } from 'node:os';
 import type Koffi from 'koffi';
-import { familyOf, type IpAddress, ipFromBytes, ipToBytes } from '#ip';
-import { PodwayError } from '#runtime';
+import { familyOf, type IpAddress } from '#ip';
+import {
+  AF_INET,
+  AF_INET6,
+  BatchSocketError,
+  duplicate,
+  readSocketAddress,
+  SOCKADDR_OCTETS,
+  SOL_SOCKET,
+  type SocketCalls,
+  socketCalls,
+  writeSocketAddress,
+} from './socket-calls.ts';
 
 /** Messages taken from or given to the kernel in one call. */
 const BATCH = 64;
 /** No query is longer; what is longer is cut by the kernel and dropped. */
 const RECEIVE_OCTETS = 2048;
 const SEND_OCTETS = 2048;
-/** sockaddr_in6; sockaddr_in is shorter. */
-const NAME_OCTETS = 28;
 
 // Layouts of Linux on 64-bit machines: struct mmsghdr is struct msghdr (56) and msg_len; struct iovec is 16.
 const MMSGHDR = 64;
@@ -19,58 +26,16 @@ const MSG_NAMELEN = 8;
 const MSG_FLAGS = 48;
 const MSG_LEN = 56;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK_CLOEXEC = 0x80800;
-const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_SNDBUF = 7;
+const SO_RCVBUFFORCE = 33;
+const SO_SNDBUFFORCE = 32;
 const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
-
-interface Calls {
-  socket(domain: number, type: number, protocol: number): number;
-  bind(fd: number, address: Uint8Array, length: number): number;
-  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
-  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
-  recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
-  sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
-  close(fd: number): number;
-}
-
-let loaded: { readonly koffi: typeof Koffi; readonly calls: Calls } | undefined;
-
-/** Declared at first use: who does not ask for batches does not load koffi. */
-function load(): { readonly koffi: typeof Koffi; readonly calls: Calls } {
-  if (loaded !== undefined) return loaded;
-  if (endianness() !== 'LE') throw new BatchSocketError('open', 'a little-endian machine is needed');
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const library = koffi.load(null);
-  const declare = (definition: string) => library.func(definition) as unknown;
-  const calls = {
-    socket: declare('int socket(int, int, int)'),
-    bind: declare('int bind(int, void *, uint)'),
-    getsockname: declare('int getsockname(int, void *, void *)'),
-    setsockopt: declare('int setsockopt(int, int, int, void *, uint)'),
-    recvmmsg: declare('int recvmmsg(int, void *, uint, int, void *)'),
-    sendmmsg: declare('int sendmmsg(int, void *, uint, int)'),
-    close: declare('int close(int)'),
-  } as Calls;
-  loaded = { koffi, calls };
-  return loaded;
-}
-
-export class BatchSocketError extends PodwayError {
-  readonly code = 'DnsSocket';
-  readonly errno: string;
-  constructor(operation: string, object: string, errno = '') {
-    super(`cannot ${operation} ${object}${errno === '' ? '' : `: ${errno}`}`);
-    this.errno = errno;
-  }
-}
 
 /** Given a packet (the first `length` octets) and who sent it, writes the reply to `out` and returns its length; 0: no reply now. */
 export type PacketHandler = (packet: Buffer, length: number, from: SocketAddress, out: Buffer) => number;
@@ -86,9 +51,7 @@ export class SocketAddress {
     return this.bytes[0] === AF_INET ? this.bytes.readUInt32BE(4) : this.address;
   }
   get address(): IpAddress {
-    return ipFromBytes(
-      Uint8Array.from(this.bytes[0] === AF_INET ? this.bytes.subarray(4, 8) : this.bytes.subarray(8, 24)),
-    );
+    return readSocketAddress(this.bytes).address;
   }
   keep(): SocketAddress {
     return new SocketAddress(Buffer.from(this.bytes));
@@ -105,10 +68,10 @@ class MessageBatch {
 
   constructor(koffi: typeof Koffi, octets: number) {
     const data = Buffer.alloc(BATCH * octets);
-    const names = Buffer.alloc(BATCH * NAME_OCTETS);
+    const names = Buffer.alloc(BATCH * SOCKADDR_OCTETS);
     this.buffers = Array.from({ length: BATCH }, (_, i) => data.subarray(i * octets, (i + 1) * octets));
     this.names = Array.from({ length: BATCH }, (_, i) =>
-      names.subarray(i * NAME_OCTETS, (i + 1) * NAME_OCTETS),
+      names.subarray(i * SOCKADDR_OCTETS, (i + 1) * SOCKADDR_OCTETS),
     );
     const dataAt = koffi.address(data);
     const namesAt = koffi.address(names);
@@ -117,8 +80,8 @@ class MessageBatch {
       this.#vectors.writeBigUInt64LE(dataAt + BigInt(i * octets), i * IOVEC);
       this.#vectors.writeBigUInt64LE(BigInt(octets), i * IOVEC + 8);
       const header = i * MMSGHDR;
-      this.headers.writeBigUInt64LE(namesAt + BigInt(i * NAME_OCTETS), header);
-      this.headers.writeUInt32LE(NAME_OCTETS, header + MSG_NAMELEN);
+      this.headers.writeBigUInt64LE(namesAt + BigInt(i * SOCKADDR_OCTETS), header);
+      this.headers.writeUInt32LE(SOCKADDR_OCTETS, header + MSG_NAMELEN);
       this.headers.writeBigUInt64LE(vectorsAt + BigInt(i * IOVEC), header + 16);
       this.headers.writeBigUInt64LE(1n, header + 24);
     }
@@ -137,7 +100,7 @@ export class BatchSocket implements Disposable {
   readonly port: number;
   readonly #fd: number;
   readonly #handler: PacketHandler;
-  readonly #calls: Calls;
+  readonly #calls: SocketCalls;
   readonly #poll: ReturnType<typeof Koffi.node.poll>;
   readonly #received: MessageBatch;
   readonly #sent: MessageBatch;
@@ -148,33 +111,29 @@ export class BatchSocket implements Disposable {
   /** Replies the kernel did not take. */
   unsent = 0;
 
-  /** @throws BatchSocketError with the errno's name */
+  /**
+   * Binds; or goes on with `fd`, a socket bound to that address, of which it takes a duplicate.
+   * @throws BatchSocketError with the errno's name
+   */
   constructor(
-    options: { readonly address: IpAddress; readonly port: number; readonly bufferOctets: number },
+    options: {
+      readonly address: IpAddress;
+      readonly port: number;
+      readonly bufferOctets: number;
+      readonly fd?: number | undefined;
+    },
     handler: PacketHandler,
   ) {
-    const { koffi, calls } = load();
+    const { koffi, calls } = socketCalls();
     this.#calls = calls;
     this.#handler = handler;
-    const v4 = familyOf(options.address) === 'IPv4';
-    const object = `${options.address} port ${options.port}`;
-    const errno = () =>
-      Object.entries(koffi.os.errno).find(([, value]) => value === koffi.errno())?.[0] ?? `${koffi.errno()}`;
-    this.#fd = calls.socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK_CLOEXEC, 0);
-    if (this.#fd < 0) throw new BatchSocketError('open a socket for', object, errno());
-    const int = (value: number) => Buffer.from(Int32Array.of(value).buffer);
-    calls.setsockopt(this.#fd, SOL_SOCKET, SO_RCVBUF, int(options.bufferOctets), 4);
-    calls.setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUF, int(options.bufferOctets), 4);
-    if (!v4) calls.setsockopt(this.#fd, SOL_IPV6, IPV6_V6ONLY, int(1), 4);
-    const name = encodeAddress(options.address, options.port);
+    const name = writeSocketAddress(options.address, options.port);
     this.#nameLength = name.length;
-    if (calls.bind(this.#fd, name, name.length) < 0) {
-      const code = errno();
-      calls.close(this.#fd);
-      throw new BatchSocketError('bind', object, code);
-    }
+    this.#fd = options.fd === undefined ? bind(calls, options.address, options.port) : duplicate(options.fd);
+    setBuffer(calls, this.#fd, SO_RCVBUFFORCE, SO_RCVBUF, options.bufferOctets);
+    setBuffer(calls, this.#fd, SO_SNDBUFFORCE, SO_SNDBUF, options.bufferOctets);
     calls.getsockname(this.#fd, name, int(name.length));
-    this.port = name.readUInt16BE(2);
+    this.port = readSocketAddress(name).port;
     this.#received = new MessageBatch(koffi, RECEIVE_OCTETS);
     this.#sent = new MessageBatch(koffi, SEND_OCTETS);
     this.#late = new MessageBatch(koffi, SEND_OCTETS);
@@ -214,7 +173,7 @@ export class BatchSocket implements Disposable {
         const out = this.#sent.buffers[replies];
         if (from === undefined || packet === undefined || out === undefined) break;
         const length = headers.readUInt32LE(header + MSG_LEN);
-        headers.writeUInt32LE(NAME_OCTETS, header + MSG_NAMELEN);
+        headers.writeUInt32LE(SOCKADDR_OCTETS, header + MSG_NAMELEN);
         if ((headers.readUInt32LE(header + MSG_FLAGS) & MSG_TRUNC) !== 0) continue;
         const octets = this.#handler(packet, length, from, out);
         if (octets === 0) continue;
@@ -249,11 +208,25 @@ export class BatchSocket implements Disposable {
   }
 }
 
-function encodeAddress(address: IpAddress, port: number): Buffer {
+function int(value: number): Buffer {
+  return Buffer.from(Int32Array.of(value).buffer);
+}
+
+function bind(calls: SocketCalls, address: IpAddress, port: number): number {
   const v4 = familyOf(address) === 'IPv4';
-  const bytes = Buffer.alloc(v4 ? 16 : 28);
-  bytes.writeUInt16LE(v4 ? AF_INET : AF_INET6, 0);
-  bytes.writeUInt16BE(port, 2);
-  bytes.set(ipToBytes(address), v4 ? 4 : 8);
-  return bytes;
+  const object = `${address} port ${port}`;
+  const fd = calls.socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) throw new BatchSocketError('open a socket for', object);
+  if (!v4) calls.setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, int(1), 4);
+  const name = writeSocketAddress(address, port);
+  if (calls.bind(fd, name, name.length) >= 0) return fd;
+  const error = new BatchSocketError('bind', object);
+  calls.close(fd);
+  throw error;
+}
+
+/** Beyond the machine's limit (net.core.rmem_max) where that is allowed, else up to it. */
+function setBuffer(calls: SocketCalls, fd: number, force: number, plain: number, octets: number): void {
+  if (calls.setsockopt(fd, SOL_SOCKET, force, int(octets), 4) < 0)
+    calls.setsockopt(fd, SOL_SOCKET, plain, int(octets), 4);
 }

@@ -10,6 +10,7 @@ import type { ForwardPolicy } from '../upstream/forwarder.ts';
 import { LoopGuard } from '../upstream/loop-guard.ts';
 import type { DnsName } from '../wire/index.ts';
 import { CLIENT_LIMITS, type ClientLimits } from './client-limiter.ts';
+import type { InheritedSocket } from './inherited-sockets.ts';
 import { gaugeFamily, type MetricFamily, sample } from './metrics.ts';
 import { Outside } from './outside.ts';
 import { QueryLog } from './query-log.ts';
@@ -27,6 +28,8 @@ export interface DnsServerOptions {
   readonly pods?: Informer<Pod>;
   /** UDP and TCP on each; the addresses must exist. Port 0 lets the kernel choose one, the same for both. */
   readonly listen: readonly ListenAddress[];
+  /** Sockets used instead of new ones where `listen` names what they are bound to. They stay the caller's, and open. */
+  readonly inherited?: readonly InheritedSocket[];
   /** `cluster.local` when absent. */
   readonly clusterDomain?: string;
   /** Prefixes whose reverse names are the cluster's: those of Services and of Pods. */
@@ -130,8 +133,15 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
 
   const listening: ListenAddress[] = [];
   for (const { address, port } of options.listen) {
-    const udp = stack.use(new UdpListener({ address, port }, responder));
-    stack.use(await TcpListener.open({ address, port: udp.port }, responder, clock));
+    const inherited = (transport: InheritedSocket['transport']) =>
+      options.inherited?.find(
+        (socket) =>
+          socket.transport === transport && socket.address === parseIp(address) && socket.port === port,
+      );
+    const udp = stack.use(new UdpListener({ address, port }, responder, inherited('udp')));
+    stack.use(
+      await TcpListener.open({ address, port: udp.port }, responder, clock, { inherited: inherited('tcp') }),
+    );
     listening.push({ address, port: udp.port });
   }
   for (const upstream of outside.upstreams) void loops.probe(upstream);

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '#runtime';
 import { clientKey } from './client-limiter.ts';
+import type { InheritedSocket } from './inherited-sockets.ts';
 import { type Client, REPLY_OCTETS, type Responder } from './responder.ts';
+import { duplicate } from './socket-calls.ts';
 import type { ListenAddress } from './udp-listener.ts';
 
 export interface TcpLimits {
@@ -28,6 +30,12 @@ export const TCP_LIMITS: TcpLimits = {
   unreadOctets: 256 * 1024,
 };
 
+export interface TcpListenerOptions {
+  readonly limits?: TcpLimits;
+  /** Listens there already; it stays the caller's. */
+  readonly inherited?: InheritedSocket | undefined;
+}
+
 /** Replies are written here and copied to their frame at once. */
 const scratch = Buffer.alloc(REPLY_OCTETS);
 
@@ -52,10 +60,14 @@ export class TcpListener implements AsyncDisposable {
     listen: ListenAddress,
     responder: Responder,
     clock: Clock,
-    limits: TcpLimits = TCP_LIMITS,
+    { limits = TCP_LIMITS, inherited }: TcpListenerOptions = {},
   ): Promise<TcpListener> {
     const listener = new TcpListener(responder, clock, limits);
-    listener.#server.listen({ host: listen.address, port: listen.port, ipv6Only: true });
+    listener.#server.listen(
+      inherited === undefined
+        ? { host: listen.address, port: listen.port, ipv6Only: true }
+        : { fd: duplicate(inherited.fd) },
+    );
     await once(listener.#server, 'listening');
     listener.#server.on('error', () => {});
     return listener;

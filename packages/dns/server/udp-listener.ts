@@ -1,5 +1,6 @@
 import { parseIp } from '#ip';
 import { BatchSocket } from './batch-socket.ts';
+import type { InheritedSocket } from './inherited-sockets.ts';
 import type { Responder } from './responder.ts';
 
 export interface ListenAddress {
@@ -8,7 +9,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Bursts arrive faster than a turn of the event loop: what the kernel may hold meanwhile, in octets. */
+/** Bursts arrive faster than a turn of the event loop, and questions come while an agent restarts: what the kernel may hold, in octets. */
 const BUFFER_OCTETS = 4 * 1024 * 1024;
 
 /** DNS over UDP on one address. */
@@ -16,9 +17,14 @@ export class UdpListener implements Disposable {
   readonly #socket: BatchSocket;
 
   /** @throws BatchSocketError when the address cannot be bound */
-  constructor(listen: ListenAddress, responder: Responder) {
+  constructor(listen: ListenAddress, responder: Responder, inherited?: InheritedSocket) {
     const socket = new BatchSocket(
-      { address: parseIp(listen.address), port: listen.port, bufferOctets: BUFFER_OCTETS },
+      {
+        address: parseIp(listen.address),
+        port: listen.port,
+        bufferOctets: BUFFER_OCTETS,
+        fd: inherited?.fd,
+      },
       (packet, length, from, out) => {
         const reply = responder.respond(packet, length, from, 'udp', out);
         if (typeof reply === 'number') return reply;
