@@ -166,7 +166,7 @@ export class DataPath {
       ...(attachment.pod !== undefined && { alias: `Pod ${attachment.pod} ${ifName}` }),
       peer: { name: ifName, netns: pod, mtu, up: true, ...(mac && { mac }) },
     });
-    this.#node.links.set(hostLink, { hairpin: true });
+    this.#node.links.set(hostLink, { hairpin: true, isolated: true });
     pod.links.set('lo', { up: true });
     if (addresses.some(({ address }) => familyOf(address) === 'IPv6')) enableIPv6(pod, ifName);
     for (const { address, gateway } of addresses) {

@@ -68,6 +68,8 @@ export interface Link {
   readonly alias: string | undefined;
   /** Bridge port: a frame may leave by the port it came in by. */
   readonly hairpin: boolean;
+  /** Bridge port: no frame passes between it and another isolated port. */
+  readonly isolated: boolean;
   readonly vxlan: VxlanOptions | undefined;
 }
 
@@ -108,6 +110,7 @@ export interface LinkChange {
   /** null takes it out of its bridge. */
   readonly master?: string | null;
   readonly hairpin?: boolean;
+  readonly isolated?: boolean;
   /** Moves the link. */
   readonly netns?: NetworkNamespace;
 }
@@ -120,7 +123,7 @@ export interface LinkPort {
   set(name: string, change: LinkChange): void;
   /** Nothing there is not an error. The kernel may take tens of milliseconds (RCU grace periods). */
   delete(name: string): void;
-  /** {@link delete} that waits for the kernel on another thread. */
+  /** {@link delete} that resolves when the link is gone; what else the kernel waits for, it waits for on another thread. */
   deleteAsync(name: string): Promise<void>;
 }
 

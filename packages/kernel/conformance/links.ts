@@ -70,7 +70,7 @@ export function linksConformance(given: Fixture): void {
       refuses('EEXIST', () => given.netns.links.set('a', { name: 'b' }));
       refuses('EINVAL', () => given.netns.links.set('a', { mtu: 1 }));
     });
-    test('set: master and hairpin, null takes the port out', () => {
+    test('set: master and the options of its port, null takes the port out', () => {
       given.netns.links.add({ kind: 'bridge', name: 'br0' });
       given.netns.links.add({ kind: 'veth', name: 'a', peer: { name: 'b' } });
       refuses('EOPNOTSUPP', () => given.netns.links.set('a', { hairpin: true }));
@@ -79,8 +79,9 @@ export function linksConformance(given: Fixture): void {
         [given.netns.links.get('a')?.hairpin, given.netns.links.get('a')?.master],
         [true, given.netns.links.get('br0')?.index],
       );
-      given.netns.links.set('a', { hairpin: false });
-      assert.equal(given.netns.links.get('a')?.hairpin, false);
+      given.netns.links.set('a', { hairpin: false, isolated: true });
+      const port = given.netns.links.get('a');
+      assert.deepEqual([port?.hairpin, port?.isolated], [false, true]);
       given.netns.links.set('a', { master: null });
       assert.equal(given.netns.links.get('a')?.master, undefined);
       refuses('ENODEV', () => given.netns.links.set('a', { master: 'none' }));

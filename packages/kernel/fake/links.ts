@@ -79,10 +79,15 @@ export class FakeLinks implements LinkPort {
       link.up = change.up;
       if (!change.up) state.dropRoutes(link);
     }
-    if (change.hairpin !== undefined) {
+    if (change.hairpin !== undefined || change.isolated !== undefined) {
       if (link.master === undefined)
-        throw new KernelError({ errno: 'EOPNOTSUPP', operation: 'set hairpin mode of link', object: name });
-      link.hairpin = change.hairpin;
+        throw new KernelError({
+          errno: 'EOPNOTSUPP',
+          operation: 'set bridge port options of link',
+          object: name,
+        });
+      link.hairpin = change.hairpin ?? link.hairpin;
+      link.isolated = change.isolated ?? link.isolated;
     }
     state.emit('link', 'new', link.index);
     if (change.netns !== undefined) this.#move(link, this.#stateOf(change.netns), operation);

@@ -26,6 +26,7 @@ export interface FakeLink {
   peer: FakeLink | undefined;
   alias: string | undefined;
   hairpin: boolean;
+  isolated: boolean;
   vxlan: VxlanOptions | undefined;
 }
 
@@ -138,12 +139,14 @@ export const BLANK = {
   peer: undefined,
   alias: undefined,
   hairpin: false,
+  isolated: false,
   vxlan: undefined,
 } as const;
 
 export function release(port: FakeLink): void {
   port.master = undefined;
   port.hairpin = false;
+  port.isolated = false;
 }
 
 /** Removes what matches; true when something did. */

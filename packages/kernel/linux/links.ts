@@ -2,7 +2,7 @@ import { macToBytes } from '#ip';
 import { isKernelError, KernelError } from '../errors.ts';
 import {
   decodeLink,
-  encodeHairpin,
+  encodeBridgePort,
   encodeLinkQuery,
   encodeNewLink,
   encodeSetLink,
@@ -14,6 +14,7 @@ import {
 } from '../netlink/link.ts';
 import type { NetlinkWriter } from '../netlink/writer.ts';
 import type { Link, LinkChange, LinkPort, LinkSpec, NetworkNamespace } from '../ports.ts';
+import { deleteLink } from './link-deletion.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkRequest, type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
 
@@ -86,14 +87,11 @@ export class LinuxLinks implements LinkPort {
       object: spec.name,
     });
     const index = this.#names.index(spec.name, operation, spec.name);
-    if (spec.alias !== undefined) this.#change(spec.name, index, { alias: spec.alias });
-    if (spec.kind === 'veth') {
-      const { name, alias, up, netns } = spec.peer;
-      if (alias !== undefined || up)
-        (netns?.links ?? this).set(name, {
-          ...(alias === undefined ? {} : { alias }),
-          ...(up ? { up } : {}),
-        });
+    try {
+      this.#complete(index, spec);
+    } catch (error) {
+      this.delete(spec.name);
+      throw error;
     }
     return this.#read(index, spec.name);
   }
@@ -101,7 +99,7 @@ export class LinuxLinks implements LinkPort {
   set(name: string, change: LinkChange): void {
     const operation = 'change link';
     const index = this.#names.index(name, operation, name);
-    const { hairpin, master, netns, mac, ...rest } = change;
+    const { hairpin, isolated, master, netns, mac, ...rest } = change;
     const plain: RawLinkChange = {
       ...rest,
       mac: mac === undefined ? undefined : macToBytes(mac),
@@ -109,8 +107,10 @@ export class LinuxLinks implements LinkPort {
         master === undefined ? undefined : master === null ? 0 : this.#names.index(master, operation, name),
     };
     if (Object.values(plain).some((value) => value !== undefined)) this.#change(name, index, plain);
-    if (hairpin !== undefined)
-      this.#new(name, (writer) => encodeHairpin(writer, index, hairpin), 'set hairpin mode of link');
+    if (hairpin !== undefined || isolated !== undefined) {
+      const port = { ...(hairpin !== undefined && { hairpin }), ...(isolated !== undefined && { isolated }) };
+      this.#new(name, (writer) => encodeBridgePort(writer, index, port), 'set bridge port options of link');
+    }
     // Last, as the link has no index here afterwards.
     if (netns !== undefined) this.#change(name, index, { netns: this.#fdOf(netns) });
   }
@@ -128,13 +128,23 @@ export class LinuxLinks implements LinkPort {
   async deleteAsync(name: string): Promise<void> {
     const request = this.#deletion(name);
     if (request === undefined) return;
-    // A socket of its own: this one serves others meanwhile.
-    using socket = this.#open();
     try {
-      await socket.executeInPool(request);
+      await deleteLink(this.#open(), request);
     } catch (error) {
       if (!isKernelError(error, 'ENODEV')) throw error;
     }
+  }
+
+  /** What the kernel does not take in the message that makes a link. */
+  #complete(index: number, spec: LinkSpec): void {
+    if (spec.alias !== undefined) this.#change(spec.name, index, { alias: spec.alias });
+    if (spec.kind !== 'veth') return;
+    const { name, alias, up, netns } = spec.peer;
+    if (alias !== undefined || up)
+      (netns?.links ?? this).set(name, {
+        ...(alias === undefined ? {} : { alias }),
+        ...(up ? { up } : {}),
+      });
   }
 
   #deletion(name: string): NetlinkRequest | undefined {

@@ -7,6 +7,7 @@ import { check, lastErrno, libc, sendInPool } from './libc.ts';
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0x80000;
+const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
@@ -19,6 +20,8 @@ export const NETLINK_NETFILTER = 12;
 
 const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
+/** The kernel tells the sender what it tells everybody who listens. */
+export const NLM_F_ECHO = 8;
 const NLM_F_DUMP_INTR = 0x10;
 const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
@@ -101,13 +104,22 @@ export class NetlinkSocket implements Disposable {
     this.query(request, () => undefined);
   }
 
-  /** {@link execute} with the kernel's work on a thread of the pool. The socket is busy until it ends. */
-  async executeInPool(request: NetlinkRequest): Promise<void> {
-    const sequence = this.nextSequence();
+  /** Sends one request; the kernel's work is done on a thread of the pool. Answers come before this resolves. */
+  sendInPool(request: NetlinkRequest, sequence: number): Promise<void> {
     const own = new NetlinkWriter(256);
     own.message(request.type, NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0), sequence, request.body);
-    await this.sendRawInPool(own.bytes(), request.operation, request.object);
-    this.#collect(request, sequence, () => undefined);
+    return this.sendRawInPool(own.bytes(), request.operation, request.object);
+  }
+
+  /** Whether what waits in the socket holds the request's acknowledgement, or a message of `type`. @throws KernelError */
+  hasAnswer(request: NetlinkRequest, sequence: number, type: number): boolean {
+    const messages = this.receive(request.operation, request.object, MSG_DONTWAIT) ?? [];
+    return messages.some((message) => {
+      if (message.type === type) return true;
+      if (message.type !== NLMSG_ERROR || message.sequence !== sequence) return false;
+      throwIfFailed(parseError(message.payload, message.flags), request);
+      return true;
+    });
   }
 
   /** Like {@link execute}, returning what `decode` makes of the data messages that come before the acknowledgement. */

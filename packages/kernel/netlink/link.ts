@@ -1,5 +1,5 @@
 import { familyOf, ipFromBytes, ipToBytes, macFromBytes, macToBytes } from '#ip';
-import type { Link, LinkKind, LinkSpec, VxlanOptions } from '../ports.ts';
+import type { Link, LinkChange, LinkKind, LinkSpec, VxlanOptions } from '../ports.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
 
@@ -26,6 +26,7 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
 
 const IFLA_VXLAN_ID = 1;
@@ -47,6 +48,8 @@ export function decodeLink(payload: Buffer): RawLink {
   const kind = linkKind(info?.string(IFLA_INFO_KIND), payload.readUInt16LE(2));
   const mac = attributes.bytes(IFLA_ADDRESS);
   const data = info?.nested(IFLA_INFO_DATA);
+  const port =
+    info?.string(IFLA_INFO_SLAVE_KIND) === 'bridge' ? info.nested(IFLA_INFO_SLAVE_DATA) : undefined;
   return {
     index: payload.readInt32LE(4),
     name: attributes.string(IFLA_IFNAME) ?? '',
@@ -57,9 +60,8 @@ export function decodeLink(payload: Buffer): RawLink {
     master: attributes.u32(IFLA_MASTER),
     peerIndex: kind === 'veth' ? attributes.u32(IFLA_LINK) : undefined,
     alias: attributes.string(IFLA_IFALIAS),
-    hairpin:
-      info?.string(IFLA_INFO_SLAVE_KIND) === 'bridge' &&
-      info.nested(IFLA_INFO_SLAVE_DATA)?.u8(IFLA_BRPORT_MODE) === 1,
+    hairpin: port?.u8(IFLA_BRPORT_MODE) === 1,
+    isolated: port?.u8(IFLA_BRPORT_ISOLATED) === 1,
     vxlan: kind === 'vxlan' && data !== undefined ? decodeVxlan(data) : undefined,
   };
 }
@@ -165,11 +167,18 @@ export function encodeSetLink(writer: NetlinkWriter, index: number, change: RawL
 }
 
 /** Bridge port options are a change of their own: the kernel applies them before the master of the same message. */
-export function encodeHairpin(writer: NetlinkWriter, index: number, hairpin: boolean): void {
+export function encodeBridgePort(
+  writer: NetlinkWriter,
+  index: number,
+  { hairpin, isolated }: Pick<LinkChange, 'hairpin' | 'isolated'>,
+): void {
   header(writer, index, 0, 0);
   writer.nest(IFLA_LINKINFO, () => {
     writer.attrString(IFLA_INFO_SLAVE_KIND, 'bridge');
-    writer.nest(IFLA_INFO_SLAVE_DATA, () => writer.attrU8(IFLA_BRPORT_MODE, hairpin ? 1 : 0));
+    writer.nest(IFLA_INFO_SLAVE_DATA, () => {
+      if (hairpin !== undefined) writer.attrU8(IFLA_BRPORT_MODE, hairpin ? 1 : 0);
+      if (isolated !== undefined) writer.attrU8(IFLA_BRPORT_ISOLATED, isolated ? 1 : 0);
+    });
   });
 }
 
