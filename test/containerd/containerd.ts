@@ -43,7 +43,6 @@ export class Containerd implements AsyncDisposable {
   constructor(lab: TestLab, node: string) {
     this.#lab = lab;
     this.node = node;
-    // libcni and containerd keep state below /var/lib: the lab's own, from here on.
     mkdirSync(this.cniBin, { recursive: true });
     symlinkSync(join(REFERENCE_PLUGINS, 'loopback'), join(this.cniBin, 'loopback'));
     symlinkSync(`/run/podway/nodes/${node}/cni/bin/podway`, join(this.cniBin, 'podway'));
@@ -71,6 +70,7 @@ export class Containerd implements AsyncDisposable {
 
   /** Starts it for the first time: with its image. */
   async install(): Promise<void> {
+    // libcni keeps results in /var/lib/cni: the lab's own, from here on.
     await this.#lab.exec(this.node, 'mount', '-t', 'tmpfs', 'tmpfs', '/var/lib');
     await this.start();
     const archive = this.#path('image.tar');
