@@ -286,10 +286,46 @@ export interface NftPort {
   listElements(family: NftFamily, table: string, set: string): Promise<readonly NftElement[]>;
   /** The JSON form (libnftables-json(5)) of a table, undefined when there is none. Blocks: seconds for a large table. */
   listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;
+  /** {@link listTable} without the elements of named sets and maps: some milliseconds, however many there are. */
+  listRules(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;
+  /**
+   * Appends rules to a chain in one transaction, for what nft's language cannot say. `ENOENT` when the chain or a set that a rule
+   * names is not there.
+   */
+  addRules(family: NftFamily, table: string, chain: string, rules: readonly NftRawRule[]): Promise<void>;
+  /**
+   * A number that is one more after each transaction of anyone in the namespace that changed anything: equal numbers mean that no rule,
+   * set or element was touched in between (those that packets add or that time out are no transactions).
+   */
+  generation(): number;
   listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]>;
 }
 
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'netdev' | 'bridge' | 'arp';
+
+/** A rule as the kernel runs it: expressions that fill and compare registers of 4 bytes, 0 to 15. */
+export type NftRawRule = readonly NftExpression[];
+
+/** Fields take as many registers as their bytes need; keys and data of sets are looked for in consecutive ones. */
+export type NftExpression =
+  | { readonly do: 'load'; readonly field: NftRawField; readonly to: number }
+  | { readonly do: 'compare'; readonly register: number; readonly equals: Uint8Array }
+  | { readonly do: 'lookup'; readonly set: string; readonly key: number }
+  | {
+      readonly do: 'update' | 'delete';
+      readonly set: string;
+      readonly key: number;
+      readonly data: number;
+      /** Milliseconds; 0: the set's own. */
+      readonly timeout: number;
+    }
+  | { readonly do: 'verdict'; readonly verdict: 'drop' | 'return' };
+
+export type NftRawField =
+  | 'l4proto'
+  | 'original daddr'
+  | 'original dport'
+  | { readonly header: 'network' | 'transport'; readonly offset: number; readonly length: number };
 
 export interface NftElementChange {
   readonly op: 'add' | 'delete';
@@ -311,6 +347,8 @@ export interface NftElementChange {
 export interface NftElement {
   readonly key: Uint8Array;
   readonly keyEnd?: Uint8Array;
+  /** In a set with the interval flag whose key is no concatenation: the range before it ends below this key. */
+  readonly endsInterval?: true;
   readonly data?: { readonly value: Uint8Array } | { readonly verdict: NftVerdict };
   readonly comment?: string;
   /** Milliseconds it was given, not what is left of them. */

@@ -59,6 +59,15 @@ export function nftConformance(given: Fixture): void {
       await refusesLater('ENOENT', () => given.netns.nft.elements([element(1, 'none')]));
       await refusesLater('EINVAL', () => given.netns.nft.elements([{ ...remove(element(1)), op: 'add' }]));
     });
+    test('generation: one more after each transaction, and only then', async () => {
+      await given.netns.nft.run(script);
+      const before = given.netns.nft.generation();
+      assert.equal(given.netns.nft.generation(), before);
+      await given.netns.nft.elements([element(1), element(2)]);
+      assert.equal(given.netns.nft.generation(), before + 1);
+      await given.netns.nft.elements([remove(element(1))]);
+      assert.equal(given.netns.nft.generation(), before + 2);
+    });
     test('listElements: what was put in, as the kernel keeps it; removal by what was listed', async () => {
       await given.netns.nft.run(script);
       const commented = { ...element(2), comment: 'default/web:http' };

@@ -12,6 +12,7 @@ import type { FakeNftSet, FakeNftTable, NamespaceState } from './state.ts';
  */
 export class FakeNft implements NftPort {
   readonly #state: NamespaceState;
+  #generation = 1;
 
   constructor(state: NamespaceState) {
     this.#state = state;
@@ -45,6 +46,18 @@ export class FakeNft implements NftPort {
     throw new FakeLimitError('the fake kernel does not list an nft table: use listElements() and scripts');
   }
 
+  async listRules(family: NftFamily, table: string): Promise<readonly unknown[] | undefined> {
+    return await this.listTable(family, table);
+  }
+
+  async addRules(): Promise<void> {
+    throw new FakeLimitError('the fake kernel knows no rules');
+  }
+
+  generation(): number {
+    return this.#generation;
+  }
+
   async listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]> {
     return [...this.#state.nftTables.keys()].map((key) => {
       const [family = '', name = ''] = key.split(' ');
@@ -53,6 +66,7 @@ export class FakeNft implements NftPort {
   }
 
   #commit(tables: ReadonlyMap<string, FakeNftTable>): void {
+    this.#generation++;
     this.#state.nftTables.clear();
     for (const [key, table] of tables) this.#state.nftTables.set(key, table);
   }

@@ -24,6 +24,8 @@ export interface Libc {
   recv(fd: number, bytes: Uint8Array, length: number, flags: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   close(fd: number): number;
+  dup(fd: number): number;
+  dup2(from: number, to: number): number;
   setns(fd: number, type: number): number;
   unshare(flags: number): number;
   mount(source: string, target: string, type: string | null, flags: number, data: string | null): number;
@@ -56,6 +58,8 @@ function load(): Loaded {
     recv: declare('intptr_t recv(int, void *, size_t, int)'),
     ioctl: declare('int ioctl(int, ulong, void *)'),
     close: declare('int close(int)'),
+    dup: declare('int dup(int)'),
+    dup2: declare('int dup2(int, int)'),
     setns: declare('int setns(int, int)'),
     unshare: declare('int unshare(int)'),
     mount: declare('int mount(const char *, const char *, const char *, ulong, const char *)'),

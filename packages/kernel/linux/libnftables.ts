@@ -1,8 +1,10 @@
+import { closeSync, openSync } from 'node:fs';
 import { KernelError } from '../errors.ts';
-import { koffi } from './libc.ts';
+import { koffi, libc } from './libc.ts';
 
 const NFT_CTX_OUTPUT_HANDLE = 1 << 3;
 const NFT_CTX_OUTPUT_JSON = 1 << 4;
+const NFT_CTX_OUTPUT_TERSE = 1 << 11;
 /** The library's name; its ABI is stable since nftables 0.9. */
 export const LIBNFTABLES = 'libnftables.so.1';
 
@@ -55,15 +57,18 @@ export interface NftResult {
  * libnftables in process. Its netlink socket is of the namespace the thread is in, and so are the link names it looks
  * up: make and use a context inside the namespace.
  */
-export function runNft(script: string, format: 'text' | 'json'): NftResult {
+export function runNft(script: string, format: 'text' | 'json' | 'terse json'): NftResult {
   const lib = load();
   const context = lib.nft_ctx_new(0);
   if (context === null) throw new KernelError({ errno: 'ENOMEM', operation: 'start', object: 'libnftables' });
   try {
     lib.nft_ctx_buffer_output(context);
     lib.nft_ctx_buffer_error(context);
-    if (format === 'json') lib.nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
-    const ok = lib.nft_run_cmd_from_buffer(context, script) === 0;
+    const terse = format === 'terse json' ? NFT_CTX_OUTPUT_TERSE : 0;
+    if (format !== 'text')
+      lib.nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE | terse);
+    const run = () => lib.nft_run_cmd_from_buffer(context, script) === 0;
+    const ok = format === 'text' ? run() : withoutStderr(run);
     return {
       ok,
       output: lib.nft_ctx_get_output_buffer(context),
@@ -71,5 +76,23 @@ export function runNft(script: string, format: 'text' | 'json'): NftResult {
     };
   } finally {
     lib.nft_ctx_free(context);
+  }
+}
+
+/**
+ * For a synchronous call: nft's JSON printer writes "warning: stmt ops map have no json callback" to the process's stderr for each rule
+ * that fills a map, past its error buffer. Nothing else of this thread can be lost meanwhile.
+ */
+function withoutStderr<T>(call: () => T): T {
+  const stderr = libc().dup(2);
+  if (stderr < 0) return call(); // closed: nobody reads it
+  const nowhere = openSync('/dev/null', 'w');
+  libc().dup2(nowhere, 2);
+  closeSync(nowhere);
+  try {
+    return call();
+  } finally {
+    libc().dup2(stderr, 2);
+    libc().close(stderr);
   }
 }

@@ -1,10 +1,11 @@
 import { errnoName, isKernelError, KernelError } from '../errors.ts';
 import { parseError } from '../netlink/acknowledgement.ts';
 import { type ElementMessage, encodeElementBatch } from '../netlink/nft-elements.ts';
+import { encodeRules } from '../netlink/nft-rules.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import { checkElement, describeElement, describeSet } from '../nft-element.ts';
-import type { NftElementChange } from '../ports.ts';
+import type { NftElementChange, NftFamily, NftRawRule } from '../ports.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 
 const MSG_DONTWAIT = 0x40;
@@ -13,6 +14,7 @@ const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 const NLMSG_ERROR = 2;
 const OPERATION = 'change nft elements';
+const NOT_ACKNOWLEDGED = 'the kernel did not acknowledge the transaction';
 /** A batch below this size is sent on this thread: it takes less than some milliseconds. */
 const SEND_HERE_BYTES = 128 * 1024;
 /** What a socket's send buffer holds unless told otherwise (net.core.wmem_default). */
@@ -35,6 +37,31 @@ export async function changeElements(
   if (bytes.length <= SEND_HERE_BYTES) socket.sendRaw(bytes, OPERATION, object);
   else await socket.sendRawInPool(bytes, OPERATION, object);
   readAnswers(socket, changes, messages);
+}
+
+/** Appends rules in one transaction. @throws KernelError */
+export function addRules(
+  socket: NetlinkSocket,
+  chain: { readonly family: NftFamily; readonly table: string; readonly chain: string },
+  rules: readonly NftRawRule[],
+): void {
+  const operation = 'add nft rules to';
+  const object = `${chain.family} ${chain.table} ${chain.chain}`;
+  const writer = new NetlinkWriter();
+  const last = encodeRules(writer, chain, rules, () => socket.nextSequence());
+  socket.sendRaw(writer.bytes(), operation, object);
+  let acknowledged = false;
+  for (;;) {
+    const received = socket.receive(operation, object, MSG_DONTWAIT);
+    if (received === undefined) break;
+    for (const { type, payload, flags, sequence } of received) {
+      if (type !== NLMSG_ERROR) continue;
+      const { errno, detail } = parseError(payload, flags);
+      if (errno !== 0) throw new KernelError({ errno: errnoName(errno), operation, object, detail });
+      acknowledged ||= sequence === last;
+    }
+  }
+  if (!acknowledged) throw new KernelError({ errno: 'EPROTO', operation, object, detail: NOT_ACKNOWLEDGED });
 }
 
 function growSendBuffer(socket: NetlinkSocket, length: number): void {
@@ -84,7 +111,7 @@ function readAnswers(
       errno: 'EPROTO',
       operation: OPERATION,
       object: describe(changes),
-      detail: 'the kernel did not acknowledge the transaction',
+      detail: NOT_ACKNOWLEDGED,
     });
 }
 

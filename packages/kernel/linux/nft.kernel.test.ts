@@ -126,4 +126,41 @@ describe('LinuxNft', () => {
     assert.equal((await netns.nft.listElements('ip', 'large', 's')).length, many.length - 1);
     assert.match(await rules('large'), /10\.0\.0\.6","10\.0\.0\.8/);
   });
+
+  test('listRules: everything but the elements of named sets; addRules: what nft prints is what was meant', async () => {
+    await netns.nft.run(`table ip6 raw {
+      map seen { type ipv6_addr . inet_service : ipv6_addr . inet_service; flags dynamic, timeout; }
+      set known { type ipv6_addr . inet_proto . inet_service; elements = { fd00::1 . tcp . 1 }; }
+      chain c { }
+    }
+    `);
+    await netns.nft.addRules('ip6', 'raw', 'c', [
+      [
+        { do: 'load', field: 'l4proto', to: 0 },
+        { do: 'compare', register: 0, equals: Uint8Array.of(6) },
+        { do: 'load', field: 'original daddr', to: 0 },
+        { do: 'load', field: 'l4proto', to: 4 },
+        { do: 'load', field: 'original dport', to: 5 },
+        { do: 'lookup', set: 'known', key: 0 },
+        { do: 'load', field: { header: 'network', offset: 8, length: 16 }, to: 0 },
+        { do: 'load', field: 'original dport', to: 4 },
+        { do: 'load', field: { header: 'network', offset: 24, length: 16 }, to: 5 },
+        { do: 'load', field: { header: 'transport', offset: 2, length: 2 }, to: 9 },
+        { do: 'update', set: 'seen', key: 0, data: 5, timeout: 30_000 },
+        { do: 'verdict', verdict: 'return' },
+      ],
+      [{ do: 'verdict', verdict: 'drop' }],
+    ]);
+    const listed = JSON.stringify(await netns.nft.listRules('ip6', 'raw'));
+    assert.match(listed, /"@known"/);
+    assert.match(
+      listed,
+      /"update @seen \{ ip6 saddr . ct original proto-dst timeout 30s : ip6 daddr . tcp dport \}"/,
+    );
+    assert.match(listed, /"drop"/);
+    assert.doesNotMatch(listed, /fd00::1/);
+    assert.equal(await netns.nft.listRules('ip6', 'none'), undefined);
+    const nothing = netns.nft.addRules('ip6', 'raw', 'none', [[{ do: 'verdict', verdict: 'drop' }]]);
+    await assert.rejects(nothing, /add nft rules to ip6 raw none: ENOENT/);
+  });
 });

@@ -1,10 +1,12 @@
 import { KernelError } from '../errors.ts';
 import { decodeElements, encodeElementDump, NFT_MSG_GETSETELEM } from '../netlink/nft-elements.ts';
+import { decodeGeneration, NFT_MSG_GETGEN } from '../netlink/nft-rules.ts';
+import type { NetlinkWriter } from '../netlink/writer.ts';
 import { nftError } from '../nft-errors.ts';
-import type { NftElement, NftElementChange, NftFamily, NftPort } from '../ports.ts';
+import type { NftElement, NftElementChange, NftFamily, NftPort, NftRawRule } from '../ports.ts';
 import { type NftResult, runNft } from './libnftables.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
-import { changeElements } from './nft-transaction.ts';
+import { addRules, changeElements } from './nft-transaction.ts';
 import { runNftInWorker } from './nft-worker.ts';
 
 /** A script from this length on would block this thread for more than some 20 ms. */
@@ -18,6 +20,8 @@ export class LinuxNft implements NftPort {
   readonly #fd: number;
   readonly #open: () => NetlinkSocket;
   #socket: NetlinkSocket | undefined;
+  /** For short questions, which may come while the other is busy. */
+  #asking: NetlinkSocket | undefined;
   /** The latest transaction of elements, until it ends. */
   #last: Promise<void> | undefined;
 
@@ -72,6 +76,7 @@ export class LinuxNft implements NftPort {
 
   [Symbol.dispose](): void {
     this.#socket?.[Symbol.dispose]();
+    this.#asking?.[Symbol.dispose]();
   }
 
   async listElements(family: NftFamily, table: string, set: string): Promise<readonly NftElement[]> {
@@ -99,6 +104,36 @@ export class LinuxNft implements NftPort {
     throw error;
   }
 
+  async listRules(family: NftFamily, table: string): Promise<readonly unknown[] | undefined> {
+    await this.#exclusive();
+    // Of a family as a whole: to list one table, nft reads all its elements even when it does not print them.
+    const { ok, output, errors } = this.#inside(() => runNft(`list ruleset ${family}`, 'terse json'));
+    if (!ok) throw nftError('list', `nft rules of ${family}`, errors);
+    const found = parseList(output).filter((item) => tableOf(item) === nftName(table));
+    return found.length === 0 ? undefined : found;
+  }
+
+  async addRules(
+    family: NftFamily,
+    table: string,
+    chain: string,
+    rules: readonly NftRawRule[],
+  ): Promise<void> {
+    using socket = this.#open();
+    addRules(socket, { family, table, chain }, rules);
+  }
+
+  generation(): number {
+    this.#asking ??= this.#open();
+    const request = {
+      type: NFT_MSG_GETGEN,
+      body: (writer: NetlinkWriter) => void writer.u8(0).u8(0).u16be(0),
+      operation: 'read',
+      object: 'nft generation',
+    };
+    return this.#asking.query(request, ({ payload }) => decodeGeneration(payload))[0] ?? 0;
+  }
+
   async listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]> {
     await this.#exclusive();
     const { ok, output, errors } = this.#inside(() => runNft('list tables', 'json'));
@@ -123,6 +158,13 @@ function parseList(output: string): readonly unknown[] {
   const items = isRecord(document) ? document['nftables'] : undefined;
   if (Array.isArray(items)) return items.filter((item) => !(isRecord(item) && 'metainfo' in item));
   throw new KernelError({ errno: 'EPROTO', operation: 'read', object: 'nft JSON output' });
+}
+
+/** The table an object is, or is in. */
+function tableOf(item: unknown): unknown {
+  const [kind, body] = isRecord(item) ? (Object.entries(item)[0] ?? []) : [];
+  if (!isRecord(body)) return undefined;
+  return kind === 'table' ? body['name'] : body['table'];
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -8,9 +8,9 @@ const NLM_F_ACK = 4;
 const NLM_F_CREATE = 0x400;
 
 /** include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h */
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFNL_MSG_BATCH_BEGIN = 0x10;
-const NFNL_MSG_BATCH_END = 0x11;
+export const NFNL_SUBSYS_NFTABLES = 10;
+export const NFNL_MSG_BATCH_BEGIN = 0x10;
+export const NFNL_MSG_BATCH_END = 0x11;
 const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
 export const NFT_MSG_GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13;
 const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
@@ -20,6 +20,7 @@ const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_LIST_ELEM = 1;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
+const NFTA_SET_ELEM_FLAGS = 3;
 const NFTA_SET_ELEM_TIMEOUT = 4;
 const NFTA_SET_ELEM_USERDATA = 6;
 const NFTA_SET_ELEM_KEY_END = 10;
@@ -27,10 +28,11 @@ const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
 const NFTA_VERDICT_CHAIN = 2;
+const NFT_SET_ELEM_INTERVAL_END = 1;
 /** libnftnl's udata type of an element's comment. */
 const UDATA_COMMENT = 0;
 
-const FAMILIES: Readonly<Record<NftFamily, number>> = {
+export const NFT_FAMILIES: Readonly<Record<NftFamily, number>> = {
   inet: 1,
   ip: 2,
   arp: 3,
@@ -70,7 +72,7 @@ export function encodeElementBatch(
   return messages;
 }
 
-function batchEdge(writer: NetlinkWriter, type: number, sequence: number): void {
+export function batchEdge(writer: NetlinkWriter, type: number, sequence: number): void {
   writer.message(type, NLM_F_REQUEST, sequence, () => writer.u8(0).u8(0).u16be(NFNL_SUBSYS_NFTABLES));
 }
 
@@ -89,7 +91,7 @@ function encodeRun(
   const flags = NLM_F_REQUEST | (head.op === 'add' ? NLM_F_CREATE : 0);
   const flagsAt = start + 6;
   writer.message(type, flags, sequence, () => {
-    writer.u8(FAMILIES[head.family]).u8(0).u16be(0);
+    writer.u8(NFT_FAMILIES[head.family]).u8(0).u16be(0);
     writer.attrString(NFTA_SET_ELEM_LIST_TABLE, head.table);
     writer.attrString(NFTA_SET_ELEM_LIST_SET, head.set);
     writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
@@ -153,7 +155,7 @@ export function encodeElementDump(
   table: string,
   set: string,
 ): void {
-  writer.u8(FAMILIES[family]).u8(0).u16be(0);
+  writer.u8(NFT_FAMILIES[family]).u8(0).u16be(0);
   writer.attrString(NFTA_SET_ELEM_LIST_TABLE, table);
   writer.attrString(NFTA_SET_ELEM_LIST_SET, set);
 }
@@ -174,9 +176,11 @@ function decodeElement(attributes: Attributes): NftElement {
   const data = decodeData(attributes.nested(NFTA_SET_ELEM_DATA));
   const timeout = attributes.u64be(NFTA_SET_ELEM_TIMEOUT);
   const comment = decodeComment(attributes.bytes(NFTA_SET_ELEM_USERDATA));
+  const endsInterval = ((attributes.u32be(NFTA_SET_ELEM_FLAGS) ?? 0) & NFT_SET_ELEM_INTERVAL_END) !== 0;
   return {
     key: Uint8Array.from(key),
     ...(keyEnd === undefined ? {} : { keyEnd: Uint8Array.from(keyEnd) }),
+    ...(endsInterval ? { endsInterval } : {}),
     ...(data === undefined ? {} : { data }),
     ...(comment === undefined ? {} : { comment }),
     ...(timeout === undefined ? {} : { timeout: Number(timeout) }),
