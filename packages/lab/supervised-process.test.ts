@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-test('SupervisedProcess: starts an ended process again, each time later', async () => {
+test('SupervisedProcess: starts an ended process again, at once and then each time later', async () => {
   using files = scratch();
   const clock = new FakeClock();
   const process = new SupervisedProcess({
@@ -37,17 +37,20 @@ test('SupervisedProcess: starts an ended process again, each time later', async 
   await using _end = process;
   await until(() => process.status().state === 'waiting');
   assert.equal(process.status().lastExit, 'exit code 3');
-  clock.advance(99);
-  assert.equal(process.status().restarts, 0);
-  clock.advance(1);
+  clock.advance(0);
   assert.equal(process.status().restarts, 1);
   await until(() => process.status().state === 'waiting');
-  clock.advance(149);
+  clock.advance(99);
   assert.equal(process.status().restarts, 1);
   clock.advance(1);
   assert.equal(process.status().restarts, 2);
   await until(() => process.status().state === 'waiting');
-  assert.equal(readFileSync(files.log, 'utf8'), 'once\nonce\nonce\n');
+  clock.advance(149);
+  assert.equal(process.status().restarts, 2);
+  clock.advance(1);
+  assert.equal(process.status().restarts, 3);
+  await until(() => process.status().state === 'waiting');
+  assert.equal(readFileSync(files.log, 'utf8'), 'once\nonce\nonce\nonce\n');
 });
 
 test('SupervisedProcess: disposing ends the process and starts none again', async () => {
@@ -80,4 +83,22 @@ test('SupervisedProcess: a command that is not there is tried again like one tha
   await using _end = process;
   await until(() => process.status().state === 'waiting');
   assert.match(process.status().lastExit ?? '', /ENOENT/);
+});
+
+test('SupervisedProcess: hands sockets down as sd_listen_fds(3) takes them, under the PID that it reports', async () => {
+  using files = scratch();
+  const handed = openSync(files.log, 'a');
+  const process = new SupervisedProcess({
+    name: 'heir',
+    command: ['sh', '-c', 'echo "$LISTEN_PID $LISTEN_FDS $LISTEN_FDNAMES $$" >&3; exec sleep 60'],
+    environment: { PATH: globalThis.process.env['PATH'] },
+    log: `${files.log}.own`,
+    logger: silentLogger,
+    descriptors: async () => ({ fds: [handed], names: ['dns'], [Symbol.dispose]: () => {} }),
+  });
+  await using _end = process;
+  await until(() => readFileSync(files.log, 'utf8').endsWith('\n'));
+  const { pid } = process.status();
+  assert.equal(readFileSync(files.log, 'utf8'), `${pid} 1 dns ${pid}\n`);
+  closeSync(handed);
 });

@@ -14,13 +14,18 @@ export interface SupervisedProcessOptions {
   /** Runs the spawn inside a network namespace; it is synchronous. */
   readonly within?: <T>(section: () => T) => T;
   readonly clock?: Clock;
-  /** Delays before the first and the longest wait for a new start. Milliseconds. */
+  /** The first wait, after a new start failed too, and the longest. Milliseconds. */
   readonly retryMs?: { readonly first: number; readonly max: number };
 }
 
 export interface InheritedDescriptors extends Disposable {
   readonly fds: readonly number[];
+  /** Names them to a process that takes sockets by sd_listen_fds(3). */
+  readonly names?: readonly string[];
 }
+
+/** Becomes the command, with LISTEN_PID the number that it keeps. */
+const TELL_PID = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'];
 
 export interface ProcessStatus {
   readonly name: string;
@@ -34,10 +39,10 @@ export interface ProcessStatus {
   readonly since: number;
 }
 
-/** A run this long was a good one: the next end is answered at once again. */
+/** A run this long was a good one: whoever ends after it is started again at once. */
 const HEALTHY_MS = 10_000;
 
-/** A process that is started again whenever it ends, after growing delays, until it is stopped. */
+/** A process that is started again whenever it ends, at once and then after growing delays, until it is stopped. */
 export class SupervisedProcess implements AsyncDisposable {
   readonly #options: SupervisedProcessOptions;
   readonly #clock: Clock;
@@ -86,27 +91,29 @@ export class SupervisedProcess implements AsyncDisposable {
   #start(): void {
     const { descriptors } = this.#options;
     if (descriptors === undefined) {
-      this.#spawn([]);
+      this.#spawn({ fds: [], [Symbol.dispose]: () => {} });
       return;
     }
     descriptors().then(
       (inherited) => {
         using owned = inherited;
-        if (!this.#stopped) this.#spawn(owned.fds);
+        if (!this.#stopped) this.#spawn(owned);
       },
       (error: unknown) => this.#onEnd(errorMessage(error), 0),
     );
   }
 
-  #spawn(descriptors: readonly number[]): void {
+  #spawn({ fds, names }: InheritedDescriptors): void {
     const { command, environment, within = (section) => section() } = this.#options;
-    const [program = '', ...args] = command;
+    const [program = '', ...args] = names === undefined ? command : [...TELL_PID, ...command];
+    const env =
+      names === undefined
+        ? environment
+        : { ...environment, LISTEN_FDS: `${fds.length}`, LISTEN_FDNAMES: names.join(':') };
     const log = openSync(this.#options.log, 'a', 0o600);
     let child: ChildProcess;
     try {
-      child = within(() =>
-        spawn(program, args, { cwd: '/', env: environment, stdio: ['ignore', log, log, ...descriptors] }),
-      );
+      child = within(() => spawn(program, args, { cwd: '/', env, stdio: ['ignore', log, log, ...fds] }));
     } finally {
       closeSync(log);
     }
@@ -133,9 +140,10 @@ export class SupervisedProcess implements AsyncDisposable {
   }
 
   #restartAfter(ranMs: number): void {
+    if (ranMs >= HEALTHY_MS) this.#failures = 0;
     const { first, max } = this.#options.retryMs ?? { first: 100, max: 10_000 };
-    this.#failures = ranMs >= HEALTHY_MS ? 0 : this.#failures + 1;
     const delay = this.#failures === 0 ? 0 : Math.min(max, first * 2 ** (this.#failures - 1));
+    this.#failures++;
     this.#options.logger.warn(`${this.#options.name} ended, starting it again`, {
       reason: this.#lastExit,
       delayMs: delay,

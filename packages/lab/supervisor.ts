@@ -12,6 +12,7 @@ import { BootTimeline } from './boot-timeline.ts';
 import { awaitNodes, forgetReadiness, watchCluster } from './cluster-watch.ts';
 import { type SupervisorStatus, serveControl } from './control-socket.ts';
 import { probeDns } from './dns-probe.ts';
+import { bindDnsSockets } from './dns-sockets.ts';
 import { LabError } from './errors.ts';
 import { CHANNEL_FD, LISTENER_FD } from './holder.ts';
 import { listenAt } from './inheritable-listener.ts';
@@ -118,7 +119,9 @@ class Lab implements AsyncDisposable {
     });
     for (const name of names) {
       const netns = topology.netns(name);
+      const { descriptors } = this.#parts.use(bindDnsSockets(netns));
       this.#start(`agent-${name}`, agentCommand(this.#program, name, record.options), {
+        descriptors,
         within: (section) => netns.run(section),
       });
     }
