@@ -1,29 +1,43 @@
 /**
- * What attaching a Pod costs, executable to executable, beside the reference plugins (bridge and host-local of Debian's
- * containernetworking-plugins; another directory by PODWAY_REFERENCE_CNI). Everything happens in namespaces of its own.
+ * What attaching a Pod costs, executable to executable, beside the reference plugins (bridge and host-local, and portmap
+ * in a chain, of Debian's containernetworking-plugins; another directory by PODWAY_REFERENCE_CNI). Everything happens in
+ * namespaces of its own.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { compileClient } from '#cni';
 import { linuxKernel } from '#kernel';
 import { type Benchmark, type BenchmarkResult, median } from './benchmark.ts';
 
 const REFERENCE = process.env['PODWAY_REFERENCE_CNI'] ?? '/usr/lib/cni';
 const ROUNDS = 30;
-const PARALLEL = { pods: 96, at: 8 } as const;
-const GROWN = 240;
+const PARALLEL = { pods: 100, at: 8 } as const;
+const CHAIN_ROUNDS = 10;
+/** Fewer: the reference takes a fifth of a second for each. */
+const CHAIN_PARALLEL = { pods: 32, at: 8 } as const;
+const GROWN = 250;
+
+/** A network: its plugins run one after the other, as a runtime runs a configuration list. */
+type Network = readonly Plugin[];
 
 interface Plugin {
   readonly executable: string;
-  readonly config: object;
+  /** What the list says of it, and what the runtime adds for the Pod of this number. */
+  readonly config: (pod: number) => object;
+}
+
+interface Pod {
+  readonly name: string;
+  readonly number: number;
 }
 
 export const benchmark: Benchmark = {
   name: 'cni-add',
   about:
-    'ADD and DEL of a Pod through the CNI executable, beside the reference plugins bridge and host-local',
+    'ADD and DEL of a Pod through the CNI executable, beside the reference plugins bridge, host-local and portmap',
   async run({ progress }) {
     progress('namespaces and an agent of their own');
     const client = await compileClient();
@@ -45,10 +59,22 @@ export const benchmark: Benchmark = {
   },
 };
 
-function run({ executable, config }: Plugin, command: string, pod: string): Promise<number> {
+/** @returns milliseconds */
+async function run(network: Network, command: 'ADD' | 'DEL', { name, number }: Pod): Promise<number> {
   const started = performance.now();
+  let prevResult: unknown;
+  for (const { executable, config } of command === 'ADD' ? network : network.toReversed())
+    prevResult = await runPlugin(executable, command, name, {
+      ...config(number),
+      ...(prevResult !== undefined && { prevResult }),
+    });
+  return performance.now() - started;
+}
+
+/** @returns its result, undefined when it printed none */
+async function runPlugin(executable: string, command: string, pod: string, config: object): Promise<unknown> {
   const child = spawn(executable, [], {
-    stdio: ['pipe', 'ignore', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
     env: {
       PATH: process.env['PATH'],
       CNI_COMMAND: command,
@@ -58,76 +84,112 @@ function run({ executable, config }: Plugin, command: string, pod: string): Prom
       CNI_PATH: REFERENCE,
     },
   });
+  const exited = once(child, 'exit');
   child.stdin.end(JSON.stringify(config));
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('exit', (code) =>
-      code === 0
-        ? done(performance.now() - started)
-        : fail(new Error(`${executable} ${command} ${pod}: exit ${code}`)),
-    );
-  });
+  const output = await text(child.stdout);
+  const [code]: readonly unknown[] = await exited;
+  if (code !== 0) throw new Error(`${executable} ${command} ${pod}: exit ${code}: ${output}`);
+  return output === '' ? undefined : JSON.parse(output);
+}
+
+/** A TCP port of the node for each Pod. */
+function hostPort(pod: number): object {
+  return { portMappings: [{ hostPort: 20_000 + pod, containerPort: 80, protocol: 'tcp' }] };
+}
+
+/** Ours needs no word for masquerading: one rule of the agent serves all Pods. */
+function podwayNetworks(executable: string) {
+  const config = { cniVersion: '1.0.0', name: 'podway', type: 'podway' };
+  return {
+    plain: [{ executable, config: () => config }],
+    chain: [{ executable, config: (pod: number) => ({ ...config, runtimeConfig: hostPort(pod) }) }],
+  };
+}
+
+function referenceNetworks(dataDir: string) {
+  const config = { cniVersion: '1.0.0', name: 'reference' };
+  const bridge = {
+    ...config,
+    type: 'bridge',
+    bridge: 'reference0',
+    isGateway: true,
+    hairpinMode: true,
+    ipam: { type: 'host-local', subnet: '10.99.0.0/16', dataDir },
+  };
+  const portmap = { ...config, type: 'portmap' };
+  const executable = (name: string) => join(REFERENCE, name);
+  return {
+    plain: [{ executable: executable('bridge'), config: () => bridge }],
+    chain: [
+      { executable: executable('bridge'), config: () => ({ ...bridge, ipMasq: true }) },
+      {
+        executable: executable('portmap'),
+        config: (pod: number) => ({ ...portmap, runtimeConfig: hostPort(pod) }),
+      },
+    ],
+  };
 }
 
 async function measure(client: string): Promise<BenchmarkResult> {
   const kernel = linuxKernel();
   const dir = mkdtempSync('/tmp/bench-cni-');
   const agent = await startAgent(dir, client);
-  const ours: Plugin = {
-    executable: join(dir, 'podway'),
-    config: { cniVersion: '1.0.0', name: 'podway', type: 'podway' },
-  };
-  const reference: Plugin | undefined = existsSync(join(REFERENCE, 'bridge'))
-    ? {
-        executable: join(REFERENCE, 'bridge'),
-        config: {
-          cniVersion: '1.0.0',
-          name: 'reference',
-          type: 'bridge',
-          bridge: 'reference0',
-          isGateway: true,
-          hairpinMode: true,
-          ipam: { type: 'host-local', subnet: '10.99.0.0/16', dataDir: join(dir, 'ipam') },
-        },
-      }
-    : undefined;
-  const plugins = { podway: ours, ...(reference && { reference }) };
-  const namespace = (pod: string) => kernel.createNetns(`/run/netns/${pod}`)[Symbol.dispose]();
+  const podway = podwayNetworks(join(dir, 'podway'));
+  const reference = existsSync(join(REFERENCE, 'bridge')) ? referenceNetworks(join(dir, 'ipam')) : undefined;
+  const sides = { podway, ...(reference && { reference }) };
   const times = new Map<string, number[]>();
   const note = (name: string, ms: number) => times.set(name, [...(times.get(name) ?? []), ms]);
+  const namespace = (pod: Pod): Disposable => {
+    kernel.createNetns(`/run/netns/${pod.name}`)[Symbol.dispose]();
+    return { [Symbol.dispose]: () => kernel.deleteNetns(`/run/netns/${pod.name}`) };
+  };
 
-  // In turns, so that what else the machine does falls on both.
-  for (let round = -3; round < ROUNDS; round++)
-    for (const [name, plugin] of Object.entries(plugins)) {
-      namespace(`pod-${name}`);
-      const add = await run(plugin, 'ADD', `pod-${name}`);
-      const del = await run(plugin, 'DEL', `pod-${name}`);
-      kernel.deleteNetns(`/run/netns/pod-${name}`);
-      if (round < 0) continue;
-      note(`${name} ADD`, add);
-      note(`${name} ADD and DEL`, add + del);
+  /** In turns, so that what else the machine does falls on both. The first three are not counted. */
+  const alternate = async (kind: 'plain' | 'chain', rounds: number, label: string) => {
+    for (let round = -3; round < rounds; round++)
+      for (const [side, networks] of Object.entries(sides)) {
+        const pod = { name: `pod-${side}`, number: 0 };
+        using _ = namespace(pod);
+        const add = await run(networks[kind], 'ADD', pod);
+        const del = await run(networks[kind], 'DEL', pod);
+        if (round < 0) continue;
+        note(`${side} ADD${label}`, add);
+        note(`${side} ADD and DEL${label}`, add + del);
+      }
+  };
+  /** Notes the time that each Pod took of the whole. */
+  const together = async (
+    kind: 'plain' | 'chain',
+    { pods: count, at }: typeof PARALLEL | typeof CHAIN_PARALLEL,
+    label: string,
+  ) => {
+    for (const [side, networks] of Object.entries(sides)) {
+      using namespaces = new DisposableStack();
+      const pods = Array.from({ length: count }, (_, number) => ({ name: `many-${number}`, number }));
+      for (const pod of pods) namespaces.use(namespace(pod));
+      const queue = pods.values();
+      const started = performance.now();
+      await Promise.all(
+        Array.from({ length: at }, async () => {
+          for (const pod of queue) await run(networks[kind], 'ADD', pod);
+        }),
+      );
+      note(`${side} ADD${label}, ${at} at once`, (performance.now() - started) / count);
+      for (const pod of pods) await run(networks[kind], 'DEL', pod);
     }
-  for (const [name, plugin] of Object.entries(plugins)) {
-    const pods = Array.from({ length: PARALLEL.pods }, (_, i) => `many-${i}`);
-    for (const pod of pods) namespace(pod);
-    const queue = [...pods];
-    const started = performance.now();
-    await Promise.all(
-      Array.from({ length: PARALLEL.at }, async () => {
-        for (let pod = queue.shift(); pod !== undefined; pod = queue.shift()) await run(plugin, 'ADD', pod);
-      }),
-    );
-    note(`${name} ADD, ${PARALLEL.at} at once`, (performance.now() - started) / PARALLEL.pods);
-    for (const pod of pods) {
-      await run(plugin, 'DEL', pod);
-      kernel.deleteNetns(`/run/netns/${pod}`);
-    }
-  }
-  for (let i = 0; i < GROWN; i++) {
-    namespace(`grown-${i}`);
-    const ms = await run(ours, 'ADD', `grown-${i}`);
-    if (i < 20) note('podway ADD, first 20 Pods', ms);
-    if (i >= GROWN - 20) note(`podway ADD, Pods ${GROWN - 20} to ${GROWN}`, ms);
+  };
+
+  const chained = ', masquerade and a host port';
+  await alternate('plain', ROUNDS, '');
+  await together('plain', PARALLEL, '');
+  await alternate('chain', CHAIN_ROUNDS, chained);
+  await together('chain', CHAIN_PARALLEL, chained);
+  for (let number = 0; number < GROWN; number++) {
+    const pod = { name: `grown-${number}`, number };
+    namespace(pod);
+    const ms = await run(podway.plain, 'ADD', pod);
+    if (number < 20) note('podway ADD, first 20 Pods', ms);
+    if (number >= GROWN - 20) note(`podway ADD, Pods ${GROWN - 20} to ${GROWN}`, ms);
   }
   const ended = once(agent, 'exit');
   agent.kill('SIGKILL');
@@ -136,14 +198,17 @@ async function measure(client: string): Promise<BenchmarkResult> {
 
   const medians = new Map([...times].map(([name, values]) => [name, median(values)]));
   const ratio = (a: string, b: string) => (medians.get(a) ?? Number.NaN) / (medians.get(b) ?? Number.NaN);
+  const faster = (what: string) => ratio(`reference ${what}`, `podway ${what}`);
   const rounded = (value: number) => Math.round(value * 1000) / 1000;
   const figures = {
     addMs: medians.get('podway ADD') ?? Number.NaN,
     growthRatio: ratio(`podway ADD, Pods ${GROWN - 20} to ${GROWN}`, 'podway ADD, first 20 Pods'),
     ...(reference && {
-      addRatio: ratio('podway ADD', 'reference ADD'),
-      addDelRatio: ratio('podway ADD and DEL', 'reference ADD and DEL'),
-      parallelRatio: ratio(`reference ADD, ${PARALLEL.at} at once`, `podway ADD, ${PARALLEL.at} at once`),
+      addRatio: 1 / faster('ADD'),
+      addDelRatio: 1 / faster('ADD and DEL'),
+      chainAddRatio: 1 / faster(`ADD${chained}`),
+      parallelRatio: faster(`ADD, ${PARALLEL.at} at once`),
+      chainParallelRatio: faster(`ADD${chained}, ${CHAIN_PARALLEL.at} at once`),
     }),
   };
   return {
