@@ -24,6 +24,9 @@ const SANDBOX = [
   ...['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sandbox'],
 ];
 
+/** A run that hangs (a handle left open, say) is ended, and fails. Milliseconds. */
+const JOB_LIMIT_MS = 10 * 60_000;
+
 interface Job {
   readonly name: string;
   readonly command: readonly string[];
@@ -75,11 +78,21 @@ async function runJob(job: Job, scratch: string): Promise<readonly TestResult[]>
   ];
   const [command = '', ...rest] = args;
   const started = performance.now();
-  const child = spawn(command, rest, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  // A process group of its own, so that the whole run can be ended.
+  const child = spawn(command, rest, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  const end = (signal: NodeJS.Signals) => child.pid !== undefined && process.kill(-child.pid, signal);
+  const interrupt = () => end('SIGINT');
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const limit = setTimeout(() => {
+    process.stdout.write(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended\n`);
+    end('SIGKILL');
+  }, JOB_LIMIT_MS);
   const code = await new Promise<number>((done, fail) => {
     child.on('error', fail);
     child.on('close', (status) => done(status ?? 1));
   });
+  clearTimeout(limit);
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   const results = readResults(report);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const failed = results.filter((result) => result.outcome === 'failed').length;
