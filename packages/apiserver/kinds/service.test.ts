@@ -191,3 +191,36 @@ test('service: the address may not change', () => {
   assert.equal(alone.message, status.message);
   assert.match(status.message ?? '', /spec\.clusterIPs\[0\]: Invalid value: .*: may not change once set/);
 });
+
+test('service: a change of type takes along what only the old type means, unless it was changed with it', () => {
+  using context = testRegistry();
+  const { registry } = context;
+  const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [port] };
+  const first = create(registry, 'a', spec).spec;
+  assert.ok((first?.healthCheckNodePort ?? 0) >= 30000);
+  const internal = edit(registry, 'a', (old) => ({ ...old, type: 'ClusterIP' })).spec;
+  assert.equal(internal?.externalTrafficPolicy, undefined);
+  assert.equal(internal?.healthCheckNodePort, undefined);
+  assert.equal(internal?.allocateLoadBalancerNodePorts, undefined);
+  create(registry, 'b', {
+    type: 'NodePort',
+    ports: [{ port: 80, nodePort: first?.healthCheckNodePort ?? 0 }],
+  });
+  const named = edit(registry, 'b', (old) => ({
+    ...old,
+    type: 'ExternalName',
+    externalName: 'example.com',
+  })).spec;
+  assert.deepEqual(
+    [named?.clusterIP, named?.externalTrafficPolicy, named?.ports?.[0]?.nodePort],
+    [undefined, undefined, undefined],
+  );
+  create(registry, 'c', { type: 'NodePort', ports: [port] });
+  const refused = refusal(() =>
+    edit(registry, 'c', (old) => ({ ...old, type: 'ClusterIP', externalTrafficPolicy: 'Local' })),
+  );
+  assert.match(
+    refused.message ?? '',
+    /spec\.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible/,
+  );
+});

@@ -60,6 +60,8 @@ export const service = defineKind<Service>({
 const needsNodePorts = ({ type, allocateLoadBalancerNodePorts }: ServiceSpec) =>
   type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
 const mayHaveNodePorts = ({ type }: ServiceSpec) => type === 'NodePort' || type === 'LoadBalancer';
+const isExternallyAccessible = (spec: ServiceSpec) =>
+  mayHaveNodePorts(spec) || (spec.type !== 'ExternalName' && (spec.externalIPs ?? []).length > 0);
 const needsHealthCheckPort = ({ type, externalTrafficPolicy }: ServiceSpec) =>
   type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
 
@@ -106,12 +108,34 @@ function allocate(object: Service, old: Service | undefined, context: KindContex
   const wanted = object.spec ?? {};
   const key = `${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`;
   const errors: FieldError[] = [];
-  let spec = allocateAddresses(inherit(wanted, old?.spec), old?.spec, key, context, errors);
+  const kept = inherit(withoutTypeDependent(wanted, old?.spec), old?.spec);
+  let spec = allocateAddresses(kept, old?.spec, key, context, errors);
   spec = allocateNodePorts(spec, old?.spec, key, context, errors);
   spec = allocateHealthCheckPort(spec, key, context, errors);
   if (errors.length > 0) throw invalid(SERVICES, object.metadata?.name ?? '', errors);
   return { spec };
 }
+
+/**
+ * Fields that only the old type has a meaning for go with it, as long as the update leaves them as they were: who changes the
+ * type need not know them. Source: pkg/registry/core/service/strategy.go dropTypeDependentFields.
+ */
+function withoutTypeDependent(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
+  if (old === undefined) return spec;
+  const goes = (field: string) =>
+    TYPE_DEPENDENT.some(
+      ([name, belongs]) =>
+        name === field && belongs(old) && !belongs(spec) && deepEqual(spec[name], old[name]),
+    );
+  return Object.fromEntries(Object.entries(spec).filter(([field]) => !goes(field)));
+}
+
+const TYPE_DEPENDENT: readonly (readonly [keyof ServiceSpec, (spec: ServiceSpec) => boolean])[] = [
+  ['externalTrafficPolicy', isExternallyAccessible],
+  ['healthCheckNodePort', needsHealthCheckPort],
+  ['allocateLoadBalancerNodePorts', ({ type }) => type === 'LoadBalancer'],
+  ['loadBalancerClass', ({ type }) => type === 'LoadBalancer'],
+];
 
 /** What an update that does not name them keeps. Source: pkg/registry/core/service/storage patchAllocatedValues. */
 function inherit(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
@@ -309,11 +333,7 @@ function validateSpec(spec: ServiceSpec): FieldError[] {
       'RequireDualStack',
     ]),
   );
-  if (
-    spec.externalTrafficPolicy !== undefined &&
-    !mayHaveNodePorts(spec) &&
-    (spec.externalIPs ?? []).length === 0
-  )
+  if (spec.externalTrafficPolicy !== undefined && !isExternallyAccessible(spec))
     errors.push(
       invalidValue(
         'spec.externalTrafficPolicy',
