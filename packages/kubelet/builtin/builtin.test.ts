@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { InvalidInputError } from '#runtime';
 import { parseFlags } from './flags.ts';
@@ -40,6 +44,37 @@ for (const [message, answer] of [
   ['other', 'unknown command: other'],
 ] as const)
   test(`udpAnswer: ${JSON.stringify(message)}`, () => assert.equal(udpAnswer(message, '10.0.0.1:5'), answer));
+
+test('netexec: not ready from SIGTERM on, and served until the delay is over', async () => {
+  const port = await freePort();
+  const script = `import { runNetexec } from ${JSON.stringify(join(import.meta.dirname, 'netexec.ts'))};
+    await runNetexec({ flags: new Map(${JSON.stringify([
+      ['http-port', String(port)],
+      ['udp-port', '0'],
+      ['delay-shutdown', '60'],
+    ])}), rest: [] });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    await once(child.stdout, 'data');
+    const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+    assert.equal(await status('/readyz'), 200);
+    child.kill('SIGTERM');
+    while ((await status('/readyz')) !== 503) assert.equal(child.exitCode, null);
+    assert.equal(await status('/healthz'), 200);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 test('runBuiltin: an unknown name or command is refused', async () => {
   await assert.rejects(runBuiltin(['none']), InvalidInputError);

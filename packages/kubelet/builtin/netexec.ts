@@ -12,10 +12,14 @@ export async function runNetexec({ flags }: Flags): Promise<void> {
   const httpPort = Number(flags.get('http-port') ?? 8080);
   const udpPort = Number(flags.get('udp-port') ?? 8081);
   const delayShutdown = Number(flags.get('delay-shutdown') ?? 0);
-  process.on('SIGTERM', () => setTimeout(() => process.exit(0), delayShutdown * 1000));
+  let ready = true;
+  process.on('SIGTERM', () => {
+    ready = false;
+    setTimeout(() => process.exit(0), delayShutdown * 1000);
+  });
   await Promise.all([
     listenHttp(httpPort, (request, response) => {
-      answer(request, response).catch((error: unknown) => {
+      answer(request, response, () => ready).catch((error: unknown) => {
         response.statusCode = 500;
         response.end(String(error));
       });
@@ -25,7 +29,12 @@ export async function runNetexec({ flags }: Flags): Promise<void> {
   process.stdout.write(`Started HTTP server on port ${httpPort}\nStarted UDP server on port ${udpPort}\n`);
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** @param isReady false once it was told to end */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  isReady: () => boolean,
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://netexec');
   const query = new URLSearchParams(url.search);
   if (request.method === 'POST')
@@ -47,6 +56,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case '/header':
       return void response.end(String(request.headers[(query.get('key') ?? '').toLowerCase()] ?? ''));
     case '/healthz':
+      return void response.end('');
+    case '/readyz':
+      response.statusCode = isReady() ? 200 : 503;
       return void response.end('');
     case '/redirect':
       response.writeHead(Number(query.get('code') ?? 302), { location: query.get('location') ?? '/' });
