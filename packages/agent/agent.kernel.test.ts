@@ -19,6 +19,9 @@ const NAMES = ['node1', 'node2'] as const;
 
 /** Two nodes on one link, an agent each, in the test's own namespaces. */
 function linkNodes(): void {
+  // What an agent serves by HTTP is in the test's own namespace.
+  using own = kernel.currentNetns();
+  own.links.set('lo', { up: true });
   using first = kernel.createNetns('/run/netns/node1');
   using second = kernel.createNetns('/run/netns/node2');
   first.links.add({
@@ -159,6 +162,38 @@ describe('agents of two nodes', () => {
     }
   });
 
+  test('startAgent: a health check node port answers for the Service', async () => {
+    const name = { name: 'local', namespace: 'default' };
+    await client.create(SERVICES, {
+      metadata: name,
+      spec: {
+        type: 'LoadBalancer',
+        externalTrafficPolicy: 'Local',
+        healthCheckNodePort: 32_100,
+        clusterIP: '10.96.0.51',
+        clusterIPs: ['10.96.0.51'],
+        ports: [{ port: 80, nodePort: 32_101, protocol: 'TCP' }],
+      },
+    });
+    // Both agents of this test are one process: either may have the port.
+    await client.create(ENDPOINT_SLICES, {
+      metadata: { ...name, labels: { 'kubernetes.io/service-name': 'local' } },
+      addressType: 'IPv4',
+      endpoints: [
+        { addresses: ['10.244.1.2'], nodeName: 'node1' },
+        { addresses: ['10.244.2.2'], nodeName: 'node2' },
+      ],
+      ports: [{ port: 80, protocol: 'TCP', name: '' }],
+    });
+    await eventually(async () => {
+      const answer = await fetch('http://127.0.0.1:32100/healthz', { headers: { connection: 'close' } });
+      assert.deepEqual(await answer.json(), { service: name, localEndpoints: 1, serviceProxyHealthy: true });
+    });
+    await client.delete(ENDPOINT_SLICES, name);
+    await client.delete(SERVICES, name);
+    await eventually(() => assert.rejects(fetch('http://127.0.0.1:32100/healthz')));
+  });
+
   test('startAgent: a restart changes nothing in the kernel, also while the API server is away', async () => {
     // Indices and handles would show that a thing was made anew; IPv6 link-local addresses change by themselves.
     const state = () => {
@@ -229,10 +264,10 @@ describe('agents of two nodes', () => {
 });
 
 /** Waits for what the agent does in its own time; fails with the last failure. */
-async function eventually(check: () => void): Promise<void> {
+async function eventually(check: () => unknown): Promise<void> {
   for (let tries = 0; ; tries++)
     try {
-      check();
+      await check();
       return;
     } catch (error) {
       if (tries === 40) throw error;

@@ -4,7 +4,7 @@ import type { Kernel } from '#kernel';
 import { ENDPOINT_SLICES, NODES, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
-import { createServiceProxy, NftablesBackend } from '#service-proxy';
+import { createServiceProxy, HealthCheckServers, NftablesBackend } from '#service-proxy';
 import { startClusterDns } from './cluster-dns.ts';
 import { CniService } from './cni-service.ts';
 import { servePages } from './http-pages.ts';
@@ -73,7 +73,9 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   );
 
   let proxy: ReturnType<typeof createServiceProxy> | undefined;
-  if (options.proxy === 'nftables')
+  const isProgrammed = () => proxy === undefined || proxy.lastUpdated !== undefined;
+  if (options.proxy === 'nftables') {
+    const healthChecks = starting.use(new HealthCheckServers(part('health-checks'), isProgrammed));
     proxy = starting.use(
       createServiceProxy(
         {
@@ -82,6 +84,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
           nodes,
           backend: new NftablesBackend(netns.nft),
           conntrack: netns.conntrack,
+          healthChecks,
           logger: part('service-proxy'),
           clock,
         },
@@ -93,6 +96,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
         },
       ),
     );
+  }
 
   starting.use(
     startClusterDns(
@@ -109,9 +113,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   const alive = () => ({ status: 200, body: 'ok\n' });
   // As of kube-proxy's: a load balancer sends no traffic to a node whose Services are not programmed.
   const healthy = () =>
-    proxy === undefined || proxy.lastUpdated !== undefined
-      ? alive()
-      : { status: 503, body: 'Services are not programmed yet\n' };
+    isProgrammed() ? alive() : { status: 503, body: 'Services are not programmed yet\n' };
   starting.use(await servePages(options.health, { '/healthz': healthy, '/livez': alive }, logger));
   const numbers = () => ({ status: 200, body: metrics.format() });
   starting.use(await servePages(options.metrics, { '/metrics': numbers }, logger));
