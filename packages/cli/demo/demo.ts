@@ -106,17 +106,18 @@ async function runExamples(
 ): Promise<readonly PlacedPod[]> {
   narrator.step(
     "Kubernetes' own examples, unchanged",
-    "An image's name stands for a command of this machine: nginx and redis below are the real ones, in Pods.",
+    "An image's name stands for a command of this machine: nginx and redis below are the real ones, in Pods.\nBy hand: podway lab kubectl -- apply -f examples/my-nginx.yaml",
   );
+  narrator.show('');
   for (const file of EXAMPLES) {
-    narrator.command(`podway lab kubectl -- apply -f examples/${file}`);
-    for (const created of await createExample(client, file)) narrator.show(`${created} created`);
+    const created = await createExample(client, file);
+    narrator.show(`examples/${file}: ${created.join(', ')} created`);
   }
   const started = performance.now();
   await awaitDeployments(client, PODS_TIMEOUT_MS, signal);
   const pods = await placedPods(client);
   const services = await client.list(SERVICES, { namespace: 'default' });
-  narrator.command('podway lab kubectl -- get nodes,pods,services -o wide');
+  narrator.show('');
   narrator.show(
     formatTable(
       ['NODE', 'ADDRESS', 'PODS'],
