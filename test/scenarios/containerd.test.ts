@@ -105,11 +105,26 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     return { done: sum(false), failed: sum(true) };
   }
 
+  const processOf = async (pattern: string) => (await lab.exec(NODE, 'pgrep', '-f', pattern)).trim();
+  const agent = () => processOf(`agent --node-name ${NODE} `);
+
   async function killAgent(): Promise<void> {
-    const agent = () => lab.exec(NODE, 'pgrep', '-f', `agent --node-name ${NODE} `);
-    const earlier = (await agent()).trim();
+    const earlier = await agent();
     await lab.exec(NODE, 'kill', '-9', earlier);
-    await eventually(async () => assert.notEqual((await agent()).trim(), earlier));
+    await eventually(async () => assert.notEqual(await agent(), earlier));
+  }
+
+  /** Does the work while there is no agent, nor anybody to start it again. */
+  async function withoutAgent(work: () => Promise<void>): Promise<void> {
+    const supervisor = await processOf('^[^ ]*/node .*lab-supervisor');
+    await lab.exec(NODE, 'kill', '-STOP', supervisor);
+    await lab.exec(NODE, 'kill', '-9', await agent());
+    try {
+      await work();
+    } finally {
+      await lab.exec(NODE, 'kill', '-CONT', supervisor);
+    }
+    await eventually(agent);
   }
 
   test('the runtime finds its network ready', async () => {
@@ -207,6 +222,21 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     assert.notEqual(younger.ip, pod.ip);
     await endPod(younger);
     assert.deepEqual(await inventory(), running);
+  });
+
+  test('without its agent the node takes no Pods and says why; Pods can go, and their addresses are free later', async () => {
+    const pod = await startPod('leaving', {
+      portMappings: [{ protocol: 'TCP', containerPort: 80, hostPort: 8083 }],
+    });
+    await withoutAgent(async () => {
+      const refused = containerd.client.runPodSandbox(sandboxConfig('early'));
+      await Promise.all([
+        assert.rejects(refused, /the Podway agent of this node does not answer/),
+        endPod(pod),
+      ]);
+    });
+    await eventually(async () => assert.deepEqual((await inventory()).attachments, []));
+    await endPod(await startPod('early'));
   });
 
   test('GC ends what a runtime forgot to DEL, and nothing that it lists', async () => {
