@@ -7,11 +7,10 @@ import type { ServiceTable } from '../../table/table.ts';
 import { FamilyTable } from './family-table.ts';
 import { KernelTable } from './kernel-table.ts';
 import { probeNft } from './probe.ts';
+import { RulesetWatch } from './ruleset-watch.ts';
 
-/** With more Services than this the whole table is never read while running: it would take too long. */
-const SMALL = 500;
-/** One check in so many reads the whole table, the others look at a part. */
-const WHOLE_CHECK_EVERY = 15;
+/** After all elements were read, so many Services are spared for as many checks as follow: reading costs a few percent of the time at most. */
+const SERVICES_A_CHECK = 500;
 
 /** Services as elements of a few nftables maps: see README.md. */
 export class NftablesBackend implements ProxyBackend {
@@ -20,11 +19,16 @@ export class NftablesBackend implements ProxyBackend {
   readonly #tables: readonly FamilyTable[];
   /** Families that were in use at the last apply. */
   #used: readonly FamilyTable[] = [];
-  #checks = 0;
+  readonly #watch: RulesetWatch;
+  /** Someone changed rules, be it in another table, and the elements have not been read since. */
+  #unread = false;
+  /** Checks until elements may be read again. */
+  #pause = 0;
 
   constructor(nft: NftPort) {
     this.#nft = nft;
-    this.#tables = IP_FAMILIES.map((family) => new FamilyTable(new KernelTable(nft, family), family));
+    this.#watch = new RulesetWatch(nft);
+    this.#tables = IP_FAMILIES.map((family) => new FamilyTable(new KernelTable(this.#watch, family), family));
   }
 
   probe(): Promise<readonly string[]> {
@@ -33,6 +37,8 @@ export class NftablesBackend implements ProxyBackend {
 
   async observe(): Promise<BackendObservation> {
     const frontends = new Set<FrontendKey>();
+    this.#watch.mark();
+    this.#unread = false;
     for (const table of this.#tables) for (const key of await table.observe()) frontends.add(key);
     return { frontends };
   }
@@ -47,10 +53,18 @@ export class NftablesBackend implements ProxyBackend {
   }
 
   async intact(): Promise<boolean> {
-    this.#checks++;
-    for (const table of this.#used) {
-      const whole = table.size <= SMALL && this.#checks % WHOLE_CHECK_EVERY === 0;
-      if (!(await (whole ? table.matches() : table.spotCheck()))) return false;
+    if (this.#pause > 0) this.#pause--;
+    if (!this.#watch.isUndisturbed()) {
+      this.#watch.mark();
+      this.#unread = true;
+      for (const table of this.#used) if (!(await table.hasRules())) return false;
+    }
+    if (!this.#unread) return true;
+    const whole = this.#pause === 0;
+    for (const table of this.#used) if (!(await (whole ? table.matches() : table.spotCheck()))) return false;
+    if (whole) {
+      this.#unread = false;
+      this.#pause = Math.ceil(Math.max(0, ...this.#used.map(({ size }) => size)) / SERVICES_A_CHECK);
     }
     return true;
   }

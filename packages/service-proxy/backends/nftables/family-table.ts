@@ -4,7 +4,7 @@ import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { type EntrySlots, entryElements, entrySlots, SHARED_SETS } from './elements.ts';
 import { isOurs } from './is-ours.ts';
-import type { NftElement } from './model.ts';
+import type { NftElement, NftListing } from './model.ts';
 import { type ObservedElements, observedFrontends, observedSlots } from './observed.ts';
 import type { NftOperation, NftTable } from './operation.ts';
 import { FACT_SETS, factElements, fixedChains, SENTINEL, SETS } from './structure.ts';
@@ -102,12 +102,16 @@ export class FamilyTable {
     }
   }
 
+  /** Whether sets and rules are what should be there, whatever the elements: cheap at any size. */
+  async hasRules(): Promise<boolean> {
+    return this.#known && this.#areRules(await this.#table.readRules());
+  }
+
   /** Whether everything that should be there is, and nothing else: reads the whole table. */
   async matches(): Promise<boolean> {
     if (!this.#known) return false;
     const listing = await this.#table.read();
-    if (listing === undefined || listing === 'foreign' || !isOurs(listing)) return false;
-    if (listing.chains.length !== this.#chains.size) return false;
+    if (!this.#areRules(listing)) return false;
     const found = new Map(listing.elements.map((element) => [idOf(element), element.value]));
     const holds = (element: NftElement) => found.get(idOf(element)) === element.value;
     const wanted = new Set(this.#facts.map(idOf));
@@ -118,6 +122,15 @@ export class FamilyTable {
         wanted.add(idOf(element));
       }
     return found.size === wanted.size;
+  }
+
+  #areRules(listing: NftListing | undefined | 'foreign'): listing is NftListing {
+    return (
+      listing !== undefined &&
+      listing !== 'foreign' &&
+      isOurs(listing) &&
+      listing.chains.length === this.#chains.size
+    );
   }
 
   /** How many Services it carries. */

@@ -1,32 +1,42 @@
 import type { IpFamily } from '#ip';
-import type { NftPort } from '#kernel';
-import type { NftListing } from './model.ts';
+import { listedElements } from './listed-elements.ts';
+import type { NftElement, NftListing } from './model.ts';
 import type { NftOperation, NftTable } from './operation.ts';
 import { parseListing, UnknownNftError } from './parse.ts';
-import { INTERVAL_SETS, TABLE } from './structure.ts';
+import { isRaw, rawRule } from './raw-rules.ts';
+import type { TableNft } from './ruleset-watch.ts';
+import { INTERVAL_SETS, SETS, TABLE } from './structure.ts';
 import { chainText, elementText, ruleTexts, setText, tableFamily } from './text.ts';
 import { elementChange } from './wire.ts';
 
 /** Elements in one kernel transaction at most: what fits the send buffer of a process without privileges. */
 const BATCH = 4_000;
 export class KernelTable implements NftTable {
-  readonly #nft: NftPort;
+  readonly #nft: TableNft;
   readonly #family: IpFamily;
 
-  constructor(nft: NftPort, family: IpFamily) {
+  constructor(nft: TableNft, family: IpFamily) {
     this.#nft = nft;
     this.#family = family;
   }
 
+  async readRules(): Promise<NftListing | undefined | 'foreign'> {
+    const objects = await this.#nft.listRules(tableFamily(this.#family), TABLE);
+    return objects === undefined ? undefined : unlessForeign(() => parseListing(objects));
+  }
+
   async read(): Promise<NftListing | undefined | 'foreign'> {
-    const objects = await this.#nft.listTable(tableFamily(this.#family), TABLE);
-    if (objects === undefined) return undefined;
-    try {
-      return parseListing(objects);
-    } catch (error) {
-      if (error instanceof UnknownNftError) return 'foreign';
-      throw error;
-    }
+    const rules = await this.readRules();
+    if (rules === undefined || rules === 'foreign') return rules;
+    return await unlessForeign(async () => {
+      const elements: NftElement[] = [];
+      for (const set of SETS) {
+        if (set.kind === 'learned' || !rules.sets.includes(set.name)) continue;
+        const listed = await this.#nft.listElements(tableFamily(this.#family), TABLE, set.name);
+        for (const element of await listedElements(set, listed, this.#family)) elements.push(element);
+      }
+      return { ...rules, elements };
+    });
   }
 
   async write(operations: readonly NftOperation[]): Promise<void> {
@@ -38,7 +48,17 @@ export class KernelTable implements NftTable {
         i++;
       const run = operations.slice(start, i);
       if (direct) await this.#nft.elements(run.flatMap((operation) => this.#change(operation)));
-      else await this.#nft.run(`${run.flatMap((operation) => this.#lines(operation)).join('\n')}\n`);
+      else await this.#script(run);
+    }
+  }
+
+  /** Raw rules come last: nothing goes to their chains before elements do. */
+  async #script(operations: readonly NftOperation[]): Promise<void> {
+    await this.#nft.run(`${operations.flatMap((operation) => this.#lines(operation)).join('\n')}\n`);
+    for (const operation of operations) {
+      if (operation.do !== 'add chain' || !isRaw(operation.chain)) continue;
+      const rules = operation.chain.rules.map((rule) => rawRule(rule, this.#family));
+      await this.#nft.addRules(tableFamily(this.#family), TABLE, operation.chain.name, rules);
     }
   }
 
@@ -67,7 +87,14 @@ export class KernelTable implements NftTable {
       case 'add set':
         return [setText(operation.set, family)];
       case 'add chain':
-        return [chainText(operation.chain, family), ...ruleTexts(operation.chain, family)];
+        return [
+          chainText(operation.chain, family),
+          ...(isRaw(operation.chain) ? [] : ruleTexts(operation.chain, family)),
+        ];
+      case 'delete chain': {
+        const chain = `chain ${tableFamily(family)} ${TABLE} ${operation.name}`;
+        return [`flush ${chain}`, `delete ${chain}`];
+      }
       case 'add element':
         return [elementText('add', operation.element, family)];
       case 'delete element':
@@ -83,4 +110,13 @@ function isDirect(operation: NftOperation | undefined): boolean {
     (operation.do === 'add element' || operation.do === 'delete element') &&
     !INTERVAL_SETS.has(operation.element.set)
   );
+}
+
+async function unlessForeign<T>(read: () => T | Promise<T>): Promise<T | 'foreign'> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof UnknownNftError) return 'foreign';
+    throw error;
+  }
 }

@@ -5,8 +5,8 @@ import type { NftOperation, NftTable } from './operation.ts';
 /** What the kernel would have refused. */
 export class NftRefusedError extends PodwayError {
   readonly code = 'NftRefused';
-  readonly errno: 'EEXIST' | 'ENOENT';
-  constructor(errno: 'EEXIST' | 'ENOENT', what: string) {
+  readonly errno: 'EEXIST' | 'ENOENT' | 'EBUSY';
+  constructor(errno: 'EEXIST' | 'ENOENT' | 'EBUSY', what: string) {
     super(`${what}: ${errno}`);
     this.errno = errno;
   }
@@ -21,6 +21,10 @@ export class MemoryTable implements NftTable {
 
   async read(): Promise<NftListing | undefined | 'foreign'> {
     return this.#there ? this.listing() : undefined;
+  }
+
+  async readRules(): Promise<NftListing | undefined | 'foreign'> {
+    return this.#there ? { ...this.listing(), elements: [] } : undefined;
   }
 
   listing(): NftListing {
@@ -57,6 +61,10 @@ export class MemoryTable implements NftTable {
         for (const statement of operation.chain.rules.flat()) this.#require(statement);
         this.#chains.set(operation.chain.name, operation.chain);
         return;
+      case 'delete chain':
+        if (this.#goesTo(operation.name)) throw new NftRefusedError('EBUSY', operation.name);
+        if (!this.#chains.delete(operation.name)) throw new NftRefusedError('ENOENT', operation.name);
+        return;
       case 'add element': {
         const { set, key, value } = operation.element;
         const elements = this.#elementsOf(set);
@@ -73,6 +81,16 @@ export class MemoryTable implements NftTable {
         return;
       }
     }
+  }
+
+  #goesTo(chain: string): boolean {
+    const goes = (statement: NftStatement) => 'chain' in statement && statement.chain === chain;
+    return (
+      [...this.#chains.values()].some(({ rules }) => rules.flat().some(goes)) ||
+      [...this.#elements.values()].some((elements) =>
+        [...elements.values()].some((value) => value.endsWith(` ${chain}`)),
+      )
+    );
   }
 
   #require(statement: NftStatement): void {

@@ -18,6 +18,8 @@ const ENDPOINT = ['address', 'port'] as const;
 
 export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 export type TransportProtocol = (typeof PROTOCOLS)[number];
+/** IANA. */
+export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /**
  * Endpoints by address, port and slot. One map for each protocol: nft 1.0 cannot use a map whose type says `th dport` or another

@@ -31,12 +31,8 @@ export function targetChain(frontend: Frontend): TargetChainName | undefined {
   return name as TargetChainName;
 }
 
-/**
- * Whether affinity is kept. Not over IPv6: nft 1.0.6 aborts the whole process on a rule that learns from three IPv6 addresses
- * (netlink_linearize.c, registers run out).
- */
 export function isSticky(frontend: Frontend): frontend is Frontend & { readonly affinitySeconds: number } {
-  return frontend.affinitySeconds !== undefined && frontend.family === 'IPv4';
+  return frontend.affinitySeconds !== undefined;
 }
 
 export function learnChain(seconds: number): TargetChainName {

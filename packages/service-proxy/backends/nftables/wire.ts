@@ -2,11 +2,10 @@ import { endianness } from 'node:os';
 import { type IpAddress, type IpFamily, ipToBytes } from '#ip';
 import type { NftElementChange, NftVerdict } from '#kernel';
 import type { NftElement, NftType } from './model.ts';
-import { SETS, TABLE } from './structure.ts';
+import { PROTOCOL_NUMBERS, SETS, TABLE } from './structure.ts';
 import { tableFamily } from './text.ts';
 
 const BY_NAME = new Map(SETS.map((set) => [set.name, set]));
-const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /** The element in the kernel port's form: bytes instead of text. */
 export function elementChange(op: 'add' | 'delete', element: NftElement, family: IpFamily): NftElementChange {
