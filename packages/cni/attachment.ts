@@ -32,6 +32,11 @@ export function hostLinkName(key: AttachmentKey): string {
   return `pod${createHash('sha256').update(formatKey(key)).digest('hex').slice(0, 12)}`;
 }
 
+/** The name of the ifb link that limits what the Pod sends, when there is a limit; known from its host end's alone. */
+export function shaperLinkName(hostLink: string): string {
+  return `ifb${hostLink.slice(3)}`;
+}
+
 /**
  * A MAC address made from the Pod's address: a reused address keeps its MAC, so no neighbour cache goes stale.
  * 0a:58 is locally administered; the rest is the last four bytes.

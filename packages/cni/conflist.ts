@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { PLUGIN_TYPE } from './executable.ts';
 import { writeFileAtomically } from './write-file.ts';
 
+/** What runtimes pass on in `runtimeConfig`. No `aliases`: Pods find each other by the cluster's DNS. */
+const CAPABILITIES = { portMappings: true, bandwidth: true, ips: true, mac: true, dns: true };
+
 /** Sorts before other plugins' files, as runtimes take the first. */
 export const CONFLIST_NAME = '10-podway.conflist';
 
@@ -15,7 +18,7 @@ export function conflist(): object {
     cniVersion: '0.4.0',
     cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
     name: 'podway',
-    plugins: [{ type: PLUGIN_TYPE, capabilities: { portMappings: true, ips: true, mac: true, dns: true } }],
+    plugins: [{ type: PLUGIN_TYPE, capabilities: CAPABILITIES }],
   };
 }
 

@@ -9,8 +9,10 @@ import {
 } from '#ip';
 import type { Kernel, Link, NetworkNamespace } from '#kernel';
 import type { AddressRange } from './address-range.ts';
-import { type Attachment, macOf } from './attachment.ts';
+import { type Attachment, macOf, shaperLinkName } from './attachment.ts';
+import { applyBandwidth, checkBandwidth } from './bandwidth.ts';
 import { CNI_CODES, CniError } from './errors.ts';
+import type { Bandwidth } from './network-config.ts';
 
 export const BRIDGE = 'cni0';
 
@@ -25,6 +27,7 @@ export interface Wiring {
   readonly addresses: readonly PodAddress[];
   readonly mac: MacAddress | undefined;
   readonly mtu: number;
+  readonly bandwidth: Bandwidth | undefined;
 }
 
 /**
@@ -66,8 +69,10 @@ export class DataPath {
   }
 
   /** Wires the Pod. On failure nothing is left. @throws CniError 3 when there is no such namespace, 4 when it is the node's */
-  attach(wiring: Wiring): void {
+  async attach(wiring: Wiring): Promise<void> {
     const { attachment } = wiring;
+    // What is left of an earlier try, when the record of it is lost.
+    await this.detach(attachment);
     using pod = this.#open(attachment.netns);
     if (pod.inode === this.#node.inode)
       throw new CniError(
@@ -77,18 +82,19 @@ export class DataPath {
     try {
       this.#wire(pod, wiring);
     } catch (error) {
-      this.#node.links.delete(attachment.hostLink);
+      await this.detach(attachment);
       throw error;
     }
   }
 
   /** Takes away whatever of the attachment is there; the Pod's end goes with the node's. */
-  detach({ hostLink }: Pick<Attachment, 'hostLink'>): void {
-    this.#node.links.delete(hostLink);
+  async detach({ hostLink }: Pick<Attachment, 'hostLink'>): Promise<void> {
+    const { links } = this.#node;
+    await Promise.all([links.deleteAsync(hostLink), links.deleteAsync(shaperLinkName(hostLink))]);
   }
 
   /** What differs from what {@link attach} left, one sentence each. */
-  check({ attachment, addresses, mac }: Omit<Wiring, 'mtu'>): readonly string[] {
+  check({ attachment, addresses, mac, bandwidth }: Omit<Wiring, 'mtu'>): readonly string[] {
     using pod = this.#open(attachment.netns);
     const bridge = this.#node.links.get(BRIDGE);
     const host = this.#node.links.get(attachment.hostLink);
@@ -117,6 +123,7 @@ export class DataPath {
           ? []
           : [`the Pod has no default route via ${gateway}`]),
       ]),
+      ...checkBandwidth(this.#node.shaping, attachment.hostLink, bandwidth),
     ];
   }
 
@@ -131,32 +138,29 @@ export class DataPath {
     }
   }
 
-  /** The names of host ends that are there, whoever remembers them. */
+  /** The names of host ends that are there, or of what is left of them, whoever remembers them. */
   hostLinks(): readonly string[] {
     const bridge = this.#node.links.get(BRIDGE)?.index;
     const isOurs = ({ name, master }: Link) =>
-      /^pod[0-9a-f]{12}$/.test(name) && (master === undefined || master === bridge);
-    return this.#node.links
-      .list()
-      .filter(isOurs)
-      .map(({ name }) => name);
+      /^(pod|ifb)[0-9a-f]{12}$/.test(name) && (master === undefined || master === bridge);
+    const ours = this.#node.links.list().filter(isOurs);
+    return [...new Set(ours.map(({ name }) => `pod${name.slice(3)}`))];
   }
 
   /** Removes the bridge and every Pod's host end. */
   remove(): void {
-    for (const name of this.hostLinks()) this.#node.links.delete(name);
+    for (const name of this.hostLinks())
+      for (const link of [name, shaperLinkName(name)]) this.#node.links.delete(link);
     this.#node.links.delete(BRIDGE);
   }
 
-  #wire(pod: NetworkNamespace, { attachment, addresses, mac, mtu }: Wiring): void {
+  #wire(pod: NetworkNamespace, { attachment, addresses, mac, mtu, bandwidth }: Wiring): void {
     const { hostLink, ifName } = attachment;
     if (pod.links.get(ifName) !== undefined)
       throw new CniError(
         CNI_CODES.invalidEnvironment,
         `CNI_IFNAME: there is a link ${ifName} in ${attachment.netns} already`,
       );
-    // A half-made pair of an earlier try.
-    this.#node.links.delete(hostLink);
     this.#node.links.add({
       kind: 'veth',
       name: hostLink,
@@ -166,7 +170,8 @@ export class DataPath {
       ...(attachment.pod !== undefined && { alias: `Pod ${attachment.pod} ${ifName}` }),
       peer: { name: ifName, netns: pod, mtu, up: true, ...(mac && { mac }) },
     });
-    this.#node.links.set(hostLink, { hairpin: true, isolated: true });
+    // A Pod resolves nobody but the gateway: what one broadcasts is no other's business, and there may be hundreds.
+    this.#node.links.set(hostLink, { hairpin: true, flooded: false });
     pod.links.set('lo', { up: true });
     if (addresses.some(({ address }) => familyOf(address) === 'IPv6')) enableIPv6(pod, ifName);
     for (const { address, gateway } of addresses) {
@@ -183,7 +188,10 @@ export class DataPath {
         gateway,
         link: ifName,
       });
+      // The node may still have the MAC address of the Pod that had the address before.
+      pod.neighbours.announce({ link: ifName, address });
     }
+    if (bandwidth !== undefined) applyBandwidth(this.#node, hostLink, mtu, bandwidth);
   }
 
   #open(path: string): NetworkNamespace {

@@ -1,4 +1,5 @@
 import { type IpAddress, type MacAddress, parseIp, parseMac } from '#ip';
+import type { RateLimit } from '#kernel';
 import { CNI_CODES, CniError } from './errors.ts';
 import {
   asGoObject,
@@ -44,12 +45,10 @@ export interface PortMapping {
   readonly hostIP: IpAddress | undefined;
 }
 
-/** Bits per second, and bits; 0 or absent: no limit. Directions as the Pod sees them. */
+/** What the Pod may receive and send; undefined: no limit. */
 export interface Bandwidth {
-  readonly ingressRate: number;
-  readonly ingressBurst: number;
-  readonly egressRate: number;
-  readonly egressBurst: number;
+  readonly ingress: RateLimit | undefined;
+  readonly egress: RateLimit | undefined;
 }
 
 export interface ValidAttachment {
@@ -137,17 +136,21 @@ function parsePortMapping(value: unknown, field: string): readonly PortMapping[]
   ];
 }
 
+/** Bits: the largest packet a veth link carries (64 KiB). Below it a token bucket splits packets, or lets none pass. */
+const LEAST_BURST = 8 * 65536;
+
 function parseBandwidth(value: unknown, field: string): Bandwidth {
   const names = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
   const object = asGoObject(value, field, names);
   const number = (key: (typeof names)[number]) =>
     optional(object[key], `${field}.${key}`, (n, at) => asInteger(n, at, [0, Number.MAX_SAFE_INTEGER])) ?? 0;
-  return {
-    ingressRate: number('ingressRate'),
-    ingressBurst: number('ingressBurst'),
-    egressRate: number('egressRate'),
-    egressBurst: number('egressBurst'),
+  const limit = (direction: 'ingress' | 'egress') => {
+    const rate = number(`${direction}Rate`);
+    if (rate === 0) return undefined;
+    if (rate < 8) throw invalid(`${field}.${direction}Rate`, rate, 'at least a byte, 8 bits, a second');
+    return { rate, burst: Math.max(number(`${direction}Burst`), LEAST_BURST) };
   };
+  return { ingress: limit('ingress'), egress: limit('egress') };
 }
 
 /** `10.244.1.7` or `10.244.1.7/24`: the range decides the length. */

@@ -12,7 +12,9 @@ const CONFIG = JSON.stringify({ cniVersion: '1.1.0', name: 'podway' });
 /** A plugin on a node that knows nothing yet; the kernel is not reached before it does. */
 function unreadyPlugin(store: AttachmentStore, executions: object[] = []) {
   const deleted: string[] = [];
-  const node = { links: { delete: (name: string) => deleted.push(name) } } as unknown as NetworkNamespace;
+  const node = {
+    links: { deleteAsync: async (name: string) => deleted.push(name) },
+  } as unknown as NetworkNamespace;
   const plugin = new CniPlugin({
     store,
     dataPath: new DataPath({} as Kernel, node),
@@ -54,7 +56,7 @@ describe('CniPlugin before the node has Pod CIDRs', () => {
     const { plugin, deleted } = unreadyPlugin(store);
     const outcome = await plugin.execute({ environment: environment('DEL'), input: CONFIG });
     assert.deepEqual(outcome, { exitStatus: 0, output: '' });
-    assert.match(deleted.join(), /^pod[0-9a-f]{12}$/);
+    assert.match(deleted.join(), /^pod([0-9a-f]{12}),ifb\1$/);
   });
 
   test('DEL: succeeds also with a configuration that ADD refuses', async () => {

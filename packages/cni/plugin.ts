@@ -13,6 +13,7 @@ import { requireFreePorts } from './port-mappings.ts';
 import type { CniRequest } from './request.ts';
 import { readRequest } from './request.ts';
 import { type CniResult, formatResult } from './result.ts';
+import { Turns } from './turns.ts';
 import { CNI_VERSIONS, LATEST_CNI_VERSION } from './version.ts';
 
 /** What a node gives its Pods. */
@@ -40,6 +41,8 @@ export interface CniPluginDeps {
 /** The plugin itself: what each command of the CNI specification 1.1.0 does on this node. */
 export class CniPlugin {
   readonly #deps: CniPluginDeps;
+  /** Commands for one attachment run one after the other. */
+  readonly #turns = new Turns();
   #node: NodeNetwork | undefined;
 
   constructor(deps: CniPluginDeps) {
@@ -91,29 +94,28 @@ export class CniPlugin {
   /** Ends attachments whose Pod is gone, and host ends that nobody remembers: what a missed DEL or a kill left. */
   async repair(): Promise<void> {
     const { store, dataPath, logger } = this.#deps;
-    const known = new Set<string>();
-    for (const attachment of store.list())
-      if (dataPath.isAlive(attachment)) known.add(attachment.hostLink);
-      else {
-        this.#detach(attachment);
-        logger.info('released an attachment whose Pod is gone', { attachment: formatKey(attachment) });
-      }
-    for (const hostLink of dataPath.hostLinks()) {
-      if (known.has(hostLink)) continue;
-      dataPath.detach({ hostLink });
-      logger.warn('removed a Pod link that no attachment has', { link: hostLink });
-    }
+    const attachments = store.list();
+    const known = new Set(attachments.map(({ hostLink }) => hostLink));
+    const unknown = dataPath.hostLinks().filter((hostLink) => !known.has(hostLink));
+    // All begun at once: an ADD that comes while the repair is under way makes a link of the same name anew, after it.
+    const removals = unknown.map((hostLink) => dataPath.detach({ hostLink }));
+    if (unknown.length > 0) logger.warn('removing Pod links that no attachment has', { links: unknown });
+    await Promise.all(removals);
+    await this.#releaseAll(attachments, 'its Pod is gone', (attachment) => !dataPath.isAlive(attachment));
     await this.#reconcileHostPorts();
   }
 
   async #dispatch(request: CniRequest, { name, cniVersion }: NetworkIdentity): Promise<object | undefined> {
     const key = { network: name, containerId: request.containerId, ifName: request.ifName };
     switch (request.command) {
-      case 'ADD':
-        return formatResult(await this.#add(key, request, parseConfig(request.config)), cniVersion);
+      case 'ADD': {
+        const config = parseConfig(request.config);
+        const result = await this.#turns.take(formatKey(key), () => this.#add(key, request, config));
+        return formatResult(result, cniVersion);
+      }
       case 'DEL':
         // Nothing else of the configuration is looked at: a mistake in it must not keep the Pod from going.
-        return this.#delete(key);
+        return this.#turns.take(formatKey(key), () => this.#delete(key));
       case 'CHECK':
         return this.#check(key, request, parseConfig(request.config));
       case 'GC':
@@ -132,7 +134,7 @@ export class CniPlugin {
     if (earlier !== undefined) {
       // The runtime asks again, not having had our answer: the same attachment, or what is left of it, anew.
       if (this.#isWhole(earlier, request, config)) return this.#result(earlier, config);
-      this.#detach(earlier);
+      await this.#detach(earlier);
     }
     if (config.portMappings.length > 0) requireFreePorts(config.portMappings, store.list());
     const attachment = store.reserve(
@@ -148,16 +150,17 @@ export class CniPlugin {
       clock.now(),
     );
     try {
-      dataPath.attach({
+      await dataPath.attach({
         attachment,
         addresses: this.#podAddresses(attachment.addresses),
         mac: config.mac ?? macOf(attachment.addresses),
         mtu: node.mtu,
+        bandwidth: config.bandwidth,
       });
       if (attachment.portMappings.length > 0) await this.#reconcileHostPorts();
       store.complete(key);
     } catch (error) {
-      this.#detach(attachment);
+      await this.#detach(attachment);
       throw error;
     }
     logger.debug('CNI ADD', {
@@ -171,9 +174,9 @@ export class CniPlugin {
   async #delete(key: AttachmentKey): Promise<undefined> {
     const attachment = this.#deps.store.get(key);
     // A link of ours without a record is possible after a state directory was lost.
-    if (attachment === undefined) this.#deps.dataPath.detach({ hostLink: hostLinkName(key) });
+    if (attachment === undefined) await this.#deps.dataPath.detach({ hostLink: hostLinkName(key) });
     else {
-      this.#detach(attachment);
+      await this.#detach(attachment);
       if (attachment.portMappings.length > 0) await this.#reconcileHostPorts();
     }
     return undefined;
@@ -194,6 +197,7 @@ export class CniPlugin {
         attachment: { ...attachment, netns: request.netns },
         addresses: this.#podAddresses(attachment.addresses),
         mac: config.mac ?? macOf(attachment.addresses),
+        bandwidth: config.bandwidth,
       }),
     ];
     if (problems.length > 0)
@@ -210,13 +214,32 @@ export class CniPlugin {
     const keep = new Set(
       valid.map(({ containerId, ifName }) => formatKey({ network: config.name, containerId, ifName })),
     );
-    for (const attachment of this.#deps.store.list())
-      if (attachment.network === config.name && !keep.has(formatKey(attachment))) {
-        this.#detach(attachment);
-        this.#deps.logger.info('GC released an attachment', { attachment: formatKey(attachment) });
-      }
+    await this.#releaseAll(
+      this.#deps.store.list(),
+      'GC does not list it',
+      (attachment) => attachment.network === config.name && !keep.has(formatKey(attachment)),
+    );
     await this.#reconcileHostPorts();
     return undefined;
+  }
+
+  /** @param isOver asked again when an attachment's turn comes */
+  async #releaseAll(
+    attachments: readonly Attachment[],
+    reason: string,
+    isOver: (attachment: Attachment) => boolean,
+  ): Promise<void> {
+    const release = async (key: AttachmentKey) => {
+      const attachment = this.#deps.store.get(key);
+      if (attachment === undefined || !isOver(attachment)) return;
+      await this.#detach(attachment);
+      this.#deps.logger.info('released an attachment', { attachment: formatKey(key), reason });
+    };
+    await Promise.all(
+      attachments
+        .filter(isOver)
+        .map((attachment) => this.#turns.take(formatKey(attachment), () => release(attachment))),
+    );
   }
 
   #reconcileHostPorts(): Promise<void> {
@@ -227,12 +250,13 @@ export class CniPlugin {
     if (!attachment.complete || attachment.netns !== request.netns) return false;
     const addresses = this.#podAddresses(attachment.addresses);
     const mac = config.mac ?? macOf(attachment.addresses);
-    return this.#deps.dataPath.check({ attachment, addresses, mac }).length === 0;
+    const { bandwidth } = config;
+    return this.#deps.dataPath.check({ attachment, addresses, mac, bandwidth }).length === 0;
   }
 
   /** The kernel first, the record last: killed between, the record still leads to what is left. */
-  #detach(attachment: Attachment): void {
-    this.#deps.dataPath.detach(attachment);
+  async #detach(attachment: Attachment): Promise<void> {
+    await this.#deps.dataPath.detach(attachment);
     this.#deps.store.release(attachment, this.#deps.clock.now());
   }
 

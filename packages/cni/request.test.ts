@@ -48,6 +48,11 @@ describe('parseConfig', () => {
       `7 runtimeConfig.bandwidth.ingressRate: -1 is not a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
     ],
     [
+      'a rate below a byte a second',
+      { runtimeConfig: { bandwidth: { egressRate: 7, egressBurst: 1 } } },
+      '7 runtimeConfig.bandwidth.egressRate: 7 is not at least a byte, 8 bits, a second',
+    ],
+    [
       'a MAC that is none',
       { runtimeConfig: { mac: 'aa' } },
       '7 runtimeConfig.mac: invalid MAC address "aa": six hex pairs with colons are expected, as in 0a:58:0a:01:00:02',
@@ -97,7 +102,7 @@ describe('parseConfig', () => {
         ...CONFIG,
         runtimeConfig: {
           portMappings: [{ HostPort: 8081, ContainerPort: 80, Protocol: 'tcp', HostIP: '192.0.2.1' }],
-          bandwidth: { IngressRate: 1000, IngressBurst: 2000, EgressRate: 0, EgressBurst: 0 },
+          bandwidth: { IngressRate: 1000, IngressBurst: 2000000, EgressRate: 0, EgressBurst: 0 },
           dns: { Servers: ['192.0.2.53'], Searches: ['a.test'], Options: ['ndots:2'] },
         },
       }),
@@ -105,7 +110,7 @@ describe('parseConfig', () => {
     assert.deepEqual(portMappings, [
       { hostPort: 8081, containerPort: 80, protocol: 'tcp', hostIP: '192.0.2.1' },
     ]);
-    assert.equal(bandwidth?.ingressBurst, 2000);
+    assert.deepEqual(bandwidth, { ingress: { rate: 1000, burst: 2_000_000 }, egress: undefined });
     assert.deepEqual(dns, { nameservers: ['192.0.2.53'], search: ['a.test'], options: ['ndots:2'] });
   });
 });

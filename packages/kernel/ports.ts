@@ -68,8 +68,8 @@ export interface Link {
   readonly alias: string | undefined;
   /** Bridge port: a frame may leave by the port it came in by. */
   readonly hairpin: boolean;
-  /** Bridge port: no frame passes between it and another isolated port. */
-  readonly isolated: boolean;
+  /** Bridge port: gets what other ports broadcast and multicast; what the bridge's own host sends it always gets. */
+  readonly flooded: boolean;
   readonly vxlan: VxlanOptions | undefined;
 }
 
@@ -110,7 +110,7 @@ export interface LinkChange {
   /** null takes it out of its bridge. */
   readonly master?: string | null;
   readonly hairpin?: boolean;
-  readonly isolated?: boolean;
+  readonly flooded?: boolean;
   /** Moves the link. */
   readonly netns?: NetworkNamespace;
 }

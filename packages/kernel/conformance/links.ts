@@ -76,12 +76,16 @@ export function linksConformance(given: Fixture): void {
       refuses('EOPNOTSUPP', () => given.netns.links.set('a', { hairpin: true }));
       given.netns.links.set('a', { master: 'br0', hairpin: true });
       assert.deepEqual(
-        [given.netns.links.get('a')?.hairpin, given.netns.links.get('a')?.master],
-        [true, given.netns.links.get('br0')?.index],
+        [
+          given.netns.links.get('a')?.hairpin,
+          given.netns.links.get('a')?.flooded,
+          given.netns.links.get('a')?.master,
+        ],
+        [true, true, given.netns.links.get('br0')?.index],
       );
-      given.netns.links.set('a', { hairpin: false, isolated: true });
+      given.netns.links.set('a', { hairpin: false, flooded: false });
       const port = given.netns.links.get('a');
-      assert.deepEqual([port?.hairpin, port?.isolated], [false, true]);
+      assert.deepEqual([port?.hairpin, port?.flooded], [false, false]);
       given.netns.links.set('a', { master: null });
       assert.equal(given.netns.links.get('a')?.master, undefined);
       refuses('ENODEV', () => given.netns.links.set('a', { master: 'none' }));

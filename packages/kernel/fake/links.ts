@@ -1,7 +1,7 @@
 import { type MacAddress, macFromBytes } from '#ip';
 import { KernelError } from '../errors.ts';
 import type { Link, LinkChange, LinkPort, LinkSpec, NetworkNamespace } from '../ports.ts';
-import { BLANK, type FakeLink, type NamespaceState, release } from './state.ts';
+import { BLANK, enslave, type FakeLink, type NamespaceState, release } from './state.ts';
 
 const MIN_MTU = 68;
 let nextMac = 1;
@@ -53,7 +53,7 @@ export class FakeLinks implements LinkPort {
     const link = make(state, spec);
     link.peer = peer;
     peer.peer = link;
-    link.master = master;
+    if (master !== undefined) enslave(link, master);
     return view(link);
   }
 
@@ -73,13 +73,13 @@ export class FakeLinks implements LinkPort {
     if (change.mac !== undefined) link.mac = change.mac;
     if (change.master !== undefined) {
       release(link);
-      if (change.master !== null) link.master = this.#bridge(change.master, name);
+      if (change.master !== null) enslave(link, this.#bridge(change.master, name));
     }
     if (change.up !== undefined && change.up !== link.up) {
       link.up = change.up;
       if (!change.up) state.dropRoutes(link);
     }
-    if (change.hairpin !== undefined || change.isolated !== undefined) {
+    if (change.hairpin !== undefined || change.flooded !== undefined) {
       if (link.master === undefined)
         throw new KernelError({
           errno: 'EOPNOTSUPP',
@@ -87,7 +87,7 @@ export class FakeLinks implements LinkPort {
           object: name,
         });
       link.hairpin = change.hairpin ?? link.hairpin;
-      link.isolated = change.isolated ?? link.isolated;
+      link.flooded = change.flooded ?? link.flooded;
     }
     state.emit('link', 'new', link.index);
     if (change.netns !== undefined) this.#move(link, this.#stateOf(change.netns), operation);

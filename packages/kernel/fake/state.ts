@@ -26,7 +26,7 @@ export interface FakeLink {
   peer: FakeLink | undefined;
   alias: string | undefined;
   hairpin: boolean;
-  isolated: boolean;
+  flooded: boolean;
   vxlan: VxlanOptions | undefined;
 }
 
@@ -139,14 +139,19 @@ export const BLANK = {
   peer: undefined,
   alias: undefined,
   hairpin: false,
-  isolated: false,
+  flooded: false,
   vxlan: undefined,
 } as const;
+
+export function enslave(port: FakeLink, bridge: FakeLink): void {
+  port.master = bridge;
+  port.flooded = true;
+}
 
 export function release(port: FakeLink): void {
   port.master = undefined;
   port.hairpin = false;
-  port.isolated = false;
+  port.flooded = false;
 }
 
 /** Removes what matches; true when something did. */

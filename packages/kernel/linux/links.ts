@@ -99,7 +99,7 @@ export class LinuxLinks implements LinkPort {
   set(name: string, change: LinkChange): void {
     const operation = 'change link';
     const index = this.#names.index(name, operation, name);
-    const { hairpin, isolated, master, netns, mac, ...rest } = change;
+    const { hairpin, flooded, master, netns, mac, ...rest } = change;
     const plain: RawLinkChange = {
       ...rest,
       mac: mac === undefined ? undefined : macToBytes(mac),
@@ -107,8 +107,8 @@ export class LinuxLinks implements LinkPort {
         master === undefined ? undefined : master === null ? 0 : this.#names.index(master, operation, name),
     };
     if (Object.values(plain).some((value) => value !== undefined)) this.#change(name, index, plain);
-    if (hairpin !== undefined || isolated !== undefined) {
-      const port = { ...(hairpin !== undefined && { hairpin }), ...(isolated !== undefined && { isolated }) };
+    if (hairpin !== undefined || flooded !== undefined) {
+      const port = { ...(hairpin !== undefined && { hairpin }), ...(flooded !== undefined && { flooded }) };
       this.#new(name, (writer) => encodeBridgePort(writer, index, port), 'set bridge port options of link');
     }
     // Last, as the link has no index here afterwards.

@@ -20,7 +20,7 @@ describe('what Linux 6.18 sent', () => {
   test('decodeLink: a veth that is a bridge port', () => {
     assert.deepEqual(decodeLink(file('link-veth-bridge-port')), {
       ...{ index: 4, name: 'a', kind: 'veth', mac: '02:00:00:00:00:0a', mtu: 1500, up: true },
-      ...{ master: 2, peerIndex: 3, alias: 'default/web', hairpin: true, isolated: false, vxlan: undefined },
+      ...{ master: 2, peerIndex: 3, alias: 'default/web', hairpin: true, flooded: true, vxlan: undefined },
     });
   });
   test('decodeLink: a vxlan device', () => {

@@ -26,7 +26,8 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
-const IFLA_BRPORT_ISOLATED = 33;
+const IFLA_BRPORT_MCAST_FLOOD = 27;
+const IFLA_BRPORT_BCAST_FLOOD = 30;
 const VETH_INFO_PEER = 1;
 
 const IFLA_VXLAN_ID = 1;
@@ -61,7 +62,7 @@ export function decodeLink(payload: Buffer): RawLink {
     peerIndex: kind === 'veth' ? attributes.u32(IFLA_LINK) : undefined,
     alias: attributes.string(IFLA_IFALIAS),
     hairpin: port?.u8(IFLA_BRPORT_MODE) === 1,
-    isolated: port?.u8(IFLA_BRPORT_ISOLATED) === 1,
+    flooded: port?.u8(IFLA_BRPORT_BCAST_FLOOD) === 1,
     vxlan: kind === 'vxlan' && data !== undefined ? decodeVxlan(data) : undefined,
   };
 }
@@ -170,14 +171,16 @@ export function encodeSetLink(writer: NetlinkWriter, index: number, change: RawL
 export function encodeBridgePort(
   writer: NetlinkWriter,
   index: number,
-  { hairpin, isolated }: Pick<LinkChange, 'hairpin' | 'isolated'>,
+  { hairpin, flooded }: Pick<LinkChange, 'hairpin' | 'flooded'>,
 ): void {
   header(writer, index, 0, 0);
   writer.nest(IFLA_LINKINFO, () => {
     writer.attrString(IFLA_INFO_SLAVE_KIND, 'bridge');
     writer.nest(IFLA_INFO_SLAVE_DATA, () => {
       if (hairpin !== undefined) writer.attrU8(IFLA_BRPORT_MODE, hairpin ? 1 : 0);
-      if (isolated !== undefined) writer.attrU8(IFLA_BRPORT_ISOLATED, isolated ? 1 : 0);
+      if (flooded === undefined) return;
+      writer.attrU8(IFLA_BRPORT_MCAST_FLOOD, flooded ? 1 : 0);
+      writer.attrU8(IFLA_BRPORT_BCAST_FLOOD, flooded ? 1 : 0);
     });
   });
 }
