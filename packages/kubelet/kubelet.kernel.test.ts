@@ -237,3 +237,32 @@ test('Kubelet: hostNetwork Pods have the node’s addresses and no CNI', async (
   const added = readFileSync(join(node.cniState, 'calls'), 'utf8').slice(before.length);
   assert.doesNotMatch(added, /ADD/);
 });
+
+test('Kubelet: a container beyond its memory limit ends as OOMKilled, commands run in it too', async (t) => {
+  const { obstacle, directories } = node.cgroups;
+  if (obstacle !== undefined) return t.skip(obstacle);
+  const resources = { limits: { memory: '24Mi', cpu: '500m' } };
+  const grow = ['sh', '-c', 'x=$(head -c 67108864 /dev/zero | tr "\\0" x); echo not reached'];
+  await node.createPod('hungry', {
+    restartPolicy: 'Never',
+    containers: [
+      { name: 'main', image: 'sh', command: ['sh', '-c', `exec ${grow[0]} -c '${grow[2]}'`], resources },
+    ],
+  });
+  const hungry = await node.waitFor('hungry', (pod) => stateOf(pod)?.terminated !== undefined);
+  assert.equal(stateOf(hungry)?.terminated?.reason, 'OOMKilled');
+  assert.equal(stateOf(hungry)?.terminated?.exitCode, 137);
+  await node.createPod('modest', {
+    containers: [{ name: 'main', image: 'sh', command: ['sleep', '1000'], resources }],
+  });
+  await node.waitFor('modest', isReady);
+  const running = node.kubelet.findPod('default', 'modest')?.containers[0]?.running;
+  const result = await running?.exec({ argv: grow, tty: false, stdin: false, onOutput: () => {} }).exited;
+  assert.equal(result?.exitCode, 137);
+  for (const name of ['hungry', 'modest']) await remove(name);
+  const groups = () =>
+    directories.flatMap((directory) =>
+      readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()),
+    );
+  await until('no group is left', () => groups().length === 0);
+});

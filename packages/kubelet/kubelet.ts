@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Cgroups } from '#cgroup';
 import type { Kernel } from '#kernel';
 import { PODS, type Pod, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
@@ -34,6 +35,10 @@ export interface KubeletOptions {
   readonly images: ImageTable;
   /** How containers' roots are built: {@link rootLayout}, once for all nodes. */
   readonly layout: () => Promise<RootLayout>;
+  /** What enforces Pods' limits; shared by all nodes, and ended by whoever opened it. */
+  readonly cgroups: Cgroups;
+  /** How many processes a Pod may have, as a kubelet's podPidsLimit; not limited by default. */
+  readonly podPidsLimit?: number;
   /** Directories of the host that must be there in containers, when they lie in /tmp, /run or /mnt. */
   readonly visiblePaths?: readonly string[];
   /** Label `topology.kubernetes.io/zone`. */
@@ -136,6 +141,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     images: options.images,
     singleUser: isSingleUser(readFileSync('/proc/self/uid_map', 'utf8')),
     layout: options.layout,
+    cgroups: options.cgroups,
+    podPidsLimit: options.podPidsLimit,
     services: () => services.list(),
     nodeName,
     nodeAddresses: options.nodeAddresses,

@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { LabError } from './errors.ts';
+import { removeLabCgroups } from './lab-cgroups.ts';
 import { takeLabLock } from './lab-lock.ts';
-import { labPaths } from './paths.ts';
+import { type LabPaths, labPaths } from './paths.ts';
 import { firstChildOf, signalProcess } from './process-identity.ts';
 import { type LabInstance, readRecord } from './records.ts';
 
@@ -18,6 +19,7 @@ export function labDown(labs: string, name: string): boolean {
   const paths = labPaths(labs, name);
   if (!existsSync(paths.directory)) return false;
   using lock = takeLabLock(paths.lock, 0) ?? endProcesses(labs, name);
+  removeCgroupsOf(paths);
   // The directory's last file is the lock: until it goes, no other command takes the name.
   rmSync(paths.directory, { recursive: true, force: true, maxRetries: 5 });
   void lock;
@@ -39,6 +41,15 @@ function endProcesses(labs: string, name: string) {
       `lab ${name} is still in use: another command is at work on it, try again when it has ended`,
     );
   return lock;
+}
+
+/** Nor a damaged record of these. */
+function removeCgroupsOf(paths: LabPaths): void {
+  try {
+    removeLabCgroups(paths);
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+  }
 }
 
 /** A damaged record must not keep a lab from being removed. */

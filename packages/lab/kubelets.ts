@@ -1,5 +1,6 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Cgroups } from '#cgroup';
 import type { Kernel } from '#kernel';
 import { createKubeClient, loadKubeconfig } from '#kube-client';
 import {
@@ -23,10 +24,14 @@ export interface KubeletsOptions {
   readonly options: LabOptions;
   readonly paths: LabPaths;
   readonly kernel: Kernel;
+  readonly cgroups: Cgroups;
   /** The command that this program is run by. */
   readonly program: readonly string[];
   readonly logger: Logger;
 }
+
+/** A program gone wrong in a Pod must not take the machine with it; podman's default for a container is half of it. */
+const POD_PIDS_LIMIT = 4096;
 
 /** The kubelets of all nodes: objects of the supervisor's process. */
 export interface Kubelets extends AsyncDisposable {
@@ -38,6 +43,7 @@ export async function startKubelets({
   options,
   paths,
   kernel,
+  cgroups,
   program,
   logger,
 }: KubeletsOptions): Promise<Kubelets> {
@@ -63,6 +69,8 @@ export async function startKubelets({
       clusterDomain: CLUSTER_DOMAIN,
       images,
       layout,
+      cgroups,
+      podPidsLimit: POD_PIDS_LIMIT,
       visiblePaths: visiblePaths(program),
       logger: streamLogger('info', log),
     });

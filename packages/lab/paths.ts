@@ -20,6 +20,8 @@ export interface LabPaths {
   readonly lab: string;
   readonly instance: string;
   readonly boot: string;
+  /** Where its control groups are. */
+  readonly cgroups: string;
   readonly control: string;
   readonly kubeconfig: string;
   readonly pki: string;
@@ -36,6 +38,7 @@ export function labPaths(labs: string, name: string): LabPaths {
     lab: join(directory, 'lab.json'),
     instance: join(directory, 'instance.json'),
     boot: join(directory, 'boot.json'),
+    cgroups: join(directory, 'cgroups.json'),
     control: join(directory, 'control.sock'),
     kubeconfig: join(directory, 'kubeconfig'),
     pki: join(directory, 'pki'),

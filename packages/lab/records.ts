@@ -44,8 +44,15 @@ export interface BootResult {
   readonly marks: readonly BootMark[];
 }
 
+/** The tops of the control groups that Pods' limits are in (`cgroups.json`). */
+export interface LabCgroups {
+  readonly directories: readonly string[];
+}
+
+type StoredRecord = LabRecord | LabInstance | BootResult | LabCgroups;
+
 /** undefined when there is no such file. @throws LabError when it is not JSON */
-export function readRecord<T extends LabRecord | LabInstance | BootResult>(path: string): T | undefined {
+export function readRecord<T extends StoredRecord>(path: string): T | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -60,6 +67,6 @@ export function readRecord<T extends LabRecord | LabInstance | BootResult>(path:
   }
 }
 
-export function writeRecord(path: string, record: LabRecord | LabInstance | BootResult): void {
+export function writeRecord<T extends StoredRecord>(path: string, record: T): void {
   writeFileAtomically(path, `${JSON.stringify(record, undefined, 2)}\n`);
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
+import type { Cgroups } from '#cgroup';
 import { linuxKernel } from '#kernel';
 import { errorMessage, type Logger, streamLogger, systemClock } from '#runtime';
 import { API_SERVER_PORT, nodeNames, ROUTER_ON_LAN } from './addresses.ts';
@@ -17,6 +18,7 @@ import { LabError } from './errors.ts';
 import { CHANNEL_FD, LISTENER_FD } from './holder.ts';
 import { listenAt } from './inheritable-listener.ts';
 import { startKubelets } from './kubelets.ts';
+import { openLabCgroups } from './lab-cgroups.ts';
 import { type LabPaths, labPaths, logPath } from './paths.ts';
 import { type BootResult, type LabRecord, readRecord, writeRecord } from './records.ts';
 import { SupervisedProcess } from './supervised-process.ts';
@@ -65,6 +67,7 @@ export async function runLabSupervisor(
   } catch (error) {
     logger.error('the lab did not come up', { error: errorMessage(error), cause: causeOf(error) });
     lab.kill();
+    await lab.endPods();
     if (isNew) rmSync(paths.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     await failed(channel, describe(error));
     return 1;
@@ -84,6 +87,7 @@ class Lab implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #processes: SupervisedProcess[] = [];
   readonly #parts = new AsyncDisposableStack();
+  #cgroups: Cgroups | undefined;
 
   constructor(
     paths: LabPaths,
@@ -128,11 +132,13 @@ class Lab implements AsyncDisposable {
     const [first = ''] = names;
     const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, this.#logger));
     if (!isNew) await forgetReadiness(cluster.client);
+    this.#cgroups = this.#parts.use(openLabCgroups(this.#paths, this.#logger));
     const kubelets = this.#parts.use(
       await startKubelets({
         options: record.options,
         paths: this.#paths,
         kernel,
+        cgroups: this.#cgroups,
         program: this.#program,
         logger: this.#logger,
       }),
@@ -171,6 +177,11 @@ class Lab implements AsyncDisposable {
   /** Ends the processes that write to the lab's directory, at once. */
   kill(): void {
     for (const each of this.#processes) each.kill();
+  }
+
+  /** Ends what Pods run, and with it what the kernel would not remove by itself. */
+  async endPods(): Promise<void> {
+    await this.#cgroups?.[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

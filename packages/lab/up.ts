@@ -7,6 +7,7 @@ import { prepareCredentials } from './credentials.ts';
 import { LabError } from './errors.ts';
 import { CHANNEL_FD, startHolder } from './holder.ts';
 import { listenOnLoopback } from './inheritable-listener.ts';
+import { removeLabCgroups } from './lab-cgroups.ts';
 import { takeLabLock } from './lab-lock.ts';
 import { DEFAULT_LAB_OPTIONS, type LabOptions } from './options.ts';
 import { type LabPaths, labPaths, logPath } from './paths.ts';
@@ -89,6 +90,7 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
   } catch (error) {
     if (identity !== undefined) signalProcess(identity, 'SIGKILL');
     await exitOf(holder);
+    removeLabCgroups(paths);
     if (stored === undefined) rmSync(paths.directory, { recursive: true, force: true, maxRetries: 5 });
     throw error;
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +16,7 @@ interface Traces {
   readonly mounts: string;
   readonly namespaces: readonly string[];
   readonly links: readonly string[];
+  readonly cgroups: readonly string[];
 }
 
 /** Processes of one account's labs are known by its home: it is in their environment. */
@@ -40,7 +42,20 @@ function traces(account: Account): Traces {
     mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
     namespaces: existsSync('/run/netns') ? readdirSync('/run/netns').sort() : [],
     links: readdirSync('/sys/class/net').sort(),
+    cgroups: cgroupDirectories(account),
   };
+}
+
+/** Control groups of the account's labs: their names carry a digest of the lab's directory. */
+function cgroupDirectories(account: Account): readonly string[] {
+  const labs = join(account.home, 'state/podway/labs');
+  const digests = ['default', 'a', 'b'].map((name) =>
+    createHash('sha256').update(join(labs, name)).digest('hex').slice(0, 8),
+  );
+  const entries = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup', { recursive: true }) : [];
+  return entries
+    .map(String)
+    .filter((path) => digests.some((digest) => path.includes(`/podway-`) && path.endsWith(digest)));
 }
 
 function labsOf(account: Account): readonly string[] {

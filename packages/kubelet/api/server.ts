@@ -3,11 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import { type IpAddress, parseIp } from '#ip';
+import { connectIn } from '#kernel';
 import { type Clock, errorMessage, type Logger, PodwayError, silentLogger, systemClock } from '#runtime';
 import type { Kubelet } from '../kubelet.ts';
 import type { ManagedContainer } from '../pod/managed-container.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
-import { connectInNetns } from '../runtime/netns-connect.ts';
 import type { Channels, StreamRequest } from '../streaming/channels.ts';
 import {
   PORT_FORWARD_PROTOCOL,
@@ -29,6 +30,9 @@ export interface KubeletApiOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
+
+const LOCALHOST = parseIp('127.0.0.1');
+const LOCALHOST6 = parseIp('::1');
 
 /** A request that cannot be served: `status` is the HTTP code. */
 class RequestError extends PodwayError {
@@ -242,11 +246,10 @@ class KubeletApi {
       async connect(port) {
         const timeout = new AbortController();
         using _timer = clock.setTimer(10_000, () => timeout.abort(new Error('connection timed out')));
-        const connect = (host: string) =>
-          connectInNetns(sandbox.netns, host, port, { clock, signal: timeout.signal });
+        const connect = (host: IpAddress) => connectIn(sandbox.netns, host, port, { signal: timeout.signal });
         // The Pod's localhost, whichever family its server listens on.
-        return await connect('127.0.0.1').catch((error: unknown) =>
-          connect('::1').catch(() => {
+        return await connect(LOCALHOST).catch((error: unknown) =>
+          connect(LOCALHOST6).catch(() => {
             throw error;
           }),
         );

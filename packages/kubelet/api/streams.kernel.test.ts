@@ -175,7 +175,7 @@ test('portForward over SPDY: each pair of streams is a connection to the Pod’s
   client.open({ streamtype: 'data', port: '81', requestid: '2' });
   assert.match(
     await client.ended(error),
-    /error forwarding port 81 to pod default\/web: connect 127\.0\.0\.1:81: ECONNREFUSED/,
+    /error forwarding port 81 to pod default\/web: cannot connect to 127\.0\.0\.1 port 81: ECONNREFUSED/,
   );
   client.close();
 });

@@ -1,3 +1,5 @@
+import type { Cgroups } from '#cgroup';
+import type { NetworkNamespace } from '#kernel';
 import type { Pod } from '#kube-api';
 import type { Clock, Logger, Random } from '#runtime';
 import type { EventRecorder } from '../events.ts';
@@ -5,7 +7,6 @@ import type { ImageTable } from '../images/resolve.ts';
 import type { EnvironmentContext } from '../plan/environment.ts';
 import type { ExecSpec } from '../runtime/container-exec.ts';
 import type { ContainerProcess, OutputStream } from '../runtime/container-process.ts';
-import type { PodNetns } from '../runtime/pod-netns.ts';
 import type { RootLayout } from '../runtime/root-layout.ts';
 
 /** What all containers of a node share. */
@@ -14,6 +15,8 @@ export interface ContainerDeps {
   /** Only one user exists: runAsUser cannot be followed. */
   readonly singleUser: boolean;
   readonly layout: () => Promise<RootLayout>;
+  /** What enforces limits. */
+  readonly cgroups: Cgroups;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
   readonly random: Random;
@@ -23,7 +26,7 @@ export interface ContainerDeps {
 /** What a container's start needs of its Pod. */
 export interface ContainerStartContext {
   readonly pod: Pod;
-  readonly netns: PodNetns;
+  readonly netns: NetworkNamespace;
   readonly podIp: string;
   readonly hostname: string;
   readonly environment: Omit<EnvironmentContext, 'imageEnvironment'>;
@@ -41,7 +44,7 @@ export interface ContainerStartContext {
 export interface RunningContainer {
   readonly process: ContainerProcess;
   readonly tty: boolean;
-  readonly netns: PodNetns;
+  readonly netns: NetworkNamespace;
   /** What its processes are started with, and commands run in it are. */
   readonly env: ReadonlyMap<string, string>;
   exec(options: Pick<ExecSpec, 'argv' | 'tty' | 'stdin' | 'onOutput'>): ContainerProcess;

@@ -1,50 +1,26 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type {
-  Container,
-  ContainerState,
-  ContainerStateTerminated,
-  LifecycleHandler,
-  Pod,
-  Probe,
-} from '#kube-api';
+import type { Cgroup } from '#cgroup';
+import type { Container, ContainerState, Pod } from '#kube-api';
 import { errorMessage } from '#runtime';
 import { type EventType, podReference, rfc3339 } from '../events.ts';
 import type { ResolvedImage } from '../images/resolve.ts';
 import { type ContainerPlan, containerPlan } from '../plan/container-plan.ts';
-import { execInContainer, runInContainer } from '../runtime/container-exec.ts';
-import { ContainerLog, rotatedPath } from '../runtime/container-log.ts';
-import {
-  type ContainerProcess,
-  type ExitResult,
-  type OutputStream,
-  startContainer,
-} from '../runtime/container-process.ts';
-import { buildRoot } from './build-root.ts';
+import { containerLimits, wantsLimits } from '../plan/limits.ts';
+import type { ContainerLog } from '../runtime/container-log.ts';
+import type { ExitResult, OutputStream } from '../runtime/container-process.ts';
 import type { ContainerDeps, ContainerStartContext, RunningContainer } from './container-context.ts';
+import { ContainerLogs } from './container-logs.ts';
+import { ContainerProbes } from './container-probes.ts';
+import { ContainerRun } from './container-run.ts';
 import { CrashBackoff } from './crash-backoff.ts';
+import { ImagePull } from './image-pull.ts';
 import { runHook } from './lifecycle-hook.ts';
-import { type ProbeTarget, runProbe } from './probe.ts';
-import { type ProbeKind, Prober } from './prober.ts';
 import type { ContainerView } from './status.ts';
-import { terminationMessage } from './termination-message.ts';
-
-interface Running {
-  readonly process: ContainerProcess;
-  readonly plan: ContainerPlan;
-  readonly context: ContainerStartContext;
-  readonly startedAt: string;
-  readonly probers: { readonly kind: ProbeKind; readonly prober: Prober }[];
-  readonly log: ContainerLog;
-}
 
 type Kind = ContainerView['kind'];
 
-/** The reason of a deadline that leaves no time at all. */
-export const FORCED = Symbol('forced');
-/** What a container has between SIGTERM and SIGKILL when its preStop hook took all the time there was. */
-const MIN_GRACE_MS = 2_000;
-/** A probe or config failure is looked at again after so long. */
+/** A config failure is looked at again after so long. */
 const CONFIG_RETRY_MS = 5_000;
 
 /** One container of a Pod over all its restarts. */
@@ -53,11 +29,11 @@ export class ManagedContainer {
   readonly kind: Kind;
   readonly #pod: () => Pod;
   readonly #dir: string;
-  readonly #logDir: string;
   readonly #deps: ContainerDeps;
   readonly #onChange: () => void;
   readonly #crashes: CrashBackoff;
-  readonly #pulls: CrashBackoff;
+  readonly #image: ImagePull;
+  readonly #logs: ContainerLogs;
   readonly #listeners = new Set<(stream: OutputStream, chunk: Buffer) => void>();
   #state: ContainerState;
   #lastState: ContainerState = {};
@@ -68,8 +44,7 @@ export class ManagedContainer {
   #imageId = '';
   #startupDone = false;
   #ready = false;
-  #running: Running | undefined;
-  #logs: ContainerLog[] = [];
+  #run: ContainerRun | undefined;
   #retryAt: number | undefined;
   #stopping = false;
 
@@ -86,11 +61,21 @@ export class ManagedContainer {
     this.kind = options.kind;
     this.#pod = options.pod;
     this.#dir = options.dir;
-    this.#logDir = options.logDir;
     this.#deps = options.deps;
     this.#onChange = options.onChange;
-    this.#crashes = new CrashBackoff(options.deps.clock);
-    this.#pulls = new CrashBackoff(options.deps.clock);
+    const { clock, images } = options.deps;
+    this.#crashes = new CrashBackoff(clock);
+    this.#logs = new ContainerLogs(options.logDir, () => clock.now());
+    this.#image = new ImagePull({
+      images,
+      clock,
+      event: (type, reason, message) => this.#event(type, reason, message),
+      onWaiting: (waiting) => {
+        this.#state = { waiting };
+        this.#onChange();
+      },
+      stillWaiting: (reason) => this.#state.waiting?.reason === reason,
+    });
     const hasInit = (options.pod().spec?.initContainers ?? []).length > 0;
     this.#state = { waiting: { reason: hasInit ? 'PodInitializing' : 'ContainerCreating' } };
   }
@@ -100,14 +85,14 @@ export class ManagedContainer {
   }
 
   get running(): RunningContainer | undefined {
-    const running = this.#running;
-    if (running === undefined) return undefined;
+    const run = this.#run;
+    if (run === undefined) return undefined;
     return {
-      process: running.process,
-      tty: running.plan.tty,
-      netns: running.context.netns,
-      env: running.plan.env,
-      exec: (options) => execInContainer({ ...this.#execSpec(running), ...options }),
+      process: run.process,
+      tty: run.plan.tty,
+      netns: run.context.netns,
+      env: run.plan.env,
+      exec: (options) => run.exec(options),
       onOutput: (listener) => {
         this.#listeners.add(listener);
         return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
@@ -125,12 +110,12 @@ export class ManagedContainer {
   }
 
   get started(): boolean {
-    return this.#running !== undefined && this.#startupDone;
+    return this.#run !== undefined && this.#startupDone;
   }
 
   /** The log of the present container, or of the one before it. */
   log(previous: boolean): ContainerLog | undefined {
-    return this.#logs.at(previous ? -2 : -1);
+    return this.#logs.get(previous);
   }
 
   /** How it is shown: an ended container that waits for its restart is in CrashLoopBackOff. */
@@ -154,14 +139,14 @@ export class ManagedContainer {
       restartCount: this.#restarts,
       containerId: this.#containerId,
       imageId: this.#imageId,
-      started: this.#startupDone && this.#running !== undefined,
+      started: this.started,
       ready: this.kind === 'init' ? this.succeeded : this.#ready,
     };
   }
 
   /** Starts it if it is not running and a start is due. Resolves to the milliseconds after which to ask again, if so. */
   async ensureStarted(makeContext: () => Promise<ContainerStartContext>): Promise<number | undefined> {
-    if (this.#running !== undefined || this.#stopping || this.finished) return undefined;
+    if (this.#run !== undefined || this.#stopping || this.finished) return undefined;
     const { clock } = this.#deps;
     if (this.#retryAt !== undefined && this.#retryAt > clock.monotonic())
       return this.#retryAt - clock.monotonic();
@@ -170,9 +155,10 @@ export class ManagedContainer {
       this.#noteBackOff();
       return this.#crashes.remainingMs();
     }
-    if (this.#pulls.remainingMs() > 0) return this.#pulls.remainingMs();
-    const image = this.#pull();
-    if (image === undefined) return this.#pulls.remainingMs() + 1;
+    if (this.#image.remainingMs() > 0) return this.#image.remainingMs();
+    const image = this.#image.pull(this.container.image ?? '');
+    if (image === undefined) return this.#image.remainingMs() + 1;
+    this.#imageId = `podway://${image.name}`;
     if (ended) {
       this.#crashes.next();
       this.#restarts++;
@@ -188,40 +174,10 @@ export class ManagedContainer {
     }
   }
 
-  /** Ends it: preStop, SIGTERM, and SIGKILL when `deadline` is aborted. */
+  /** Ends it for good: preStop, SIGTERM, and SIGKILL when `deadline` is aborted. */
   async stop(why: string, graceMs: number, deadline: AbortSignal): Promise<void> {
     this.#stopping = true;
     await this.#end(why, graceMs, deadline);
-  }
-
-  async #end(why: string, graceMs: number, deadline: AbortSignal): Promise<void> {
-    const running = this.#running;
-    if (running === undefined) return;
-    this.#event('Normal', 'Killing', why);
-    // Readiness goes on being asked: a Pod that is ending may still serve.
-    for (const { kind, prober } of running.probers) if (kind !== 'readiness') prober[Symbol.dispose]();
-    const { preStop } = this.container.lifecycle ?? {};
-    const exited = running.process.exited.then(
-      () => {},
-      () => {},
-    );
-    if (preStop !== undefined && graceMs > 0 && !deadline.aborted) {
-      const hook = this.#runHook(preStop, running, deadline);
-      const failed = await Promise.race([hook, exited.then(() => undefined)]);
-      if (failed !== undefined) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${failed}`);
-    }
-    const kill = () => running.process.kill('SIGKILL');
-    if (graceMs === 0 || deadline.reason === FORCED) kill();
-    else if (deadline.aborted) {
-      running.process.kill(stopSignal(this.container));
-      using _timer = this.#deps.clock.setTimer(MIN_GRACE_MS, kill);
-      await exited;
-    } else {
-      deadline.addEventListener('abort', kill, { once: true });
-      running.process.kill(stopSignal(this.container));
-    }
-    await exited;
-    deadline.removeEventListener('abort', kill);
   }
 
   /** Removes what it has on disk, but for logs. */
@@ -230,8 +186,16 @@ export class ManagedContainer {
   }
 
   removeLogs(): void {
-    for (const log of this.#logs)
-      for (const path of [log.path, rotatedPath(log.path)]) rmSync(path, { force: true });
+    this.#logs.remove();
+  }
+
+  async #end(why: string, graceMs: number, deadline: AbortSignal): Promise<void> {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#event('Normal', 'Killing', why);
+    await run.end(graceMs, deadline, (failure) =>
+      this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${failure}`),
+    );
   }
 
   /** Reports a delay once, however often it is looked at. */
@@ -246,102 +210,68 @@ export class ManagedContainer {
     this.#onChange();
   }
 
-  #pull(): ResolvedImage | undefined {
-    const image = this.container.image ?? '';
-    const result = this.#deps.images.resolve(image);
-    if (result.kind === 'found') {
-      this.#imageId = `podway://${result.image.name}`;
-      this.#event('Normal', 'Pulled', `Container image "${image}" already present on machine`);
-      return result.image;
-    }
-    if (result.kind === 'invalid') {
-      this.#event('Warning', 'InspectFailed', result.message);
-      this.#state = { waiting: { reason: 'InvalidImageName', message: result.message } };
-      this.#pulls.next();
-      this.#pulls.ended();
-      this.#onChange();
-      return undefined;
-    }
-    this.#event('Normal', 'Pulling', `Pulling image "${image}"`);
-    this.#event('Warning', 'Failed', `Failed to pull image "${image}": ${result.message}`);
-    this.#event('Warning', 'Failed', 'Error: ErrImagePull');
-    this.#state = { waiting: { reason: 'ErrImagePull', message: result.message } };
-    this.#onChange();
-    this.#pulls.next();
-    this.#pulls.ended();
-    this.#deps.clock.setTimer(
-      1000,
-      () => {
-        if (this.#state.waiting?.reason !== 'ErrImagePull') return;
-        this.#event('Normal', 'BackOff', `Back-off pulling image "${image}"`);
-        this.#event('Warning', 'Failed', 'Error: ImagePullBackOff');
-        const message = `Back-off pulling image "${image}": ErrImagePull: ${result.message}`;
-        this.#state = { waiting: { reason: 'ImagePullBackOff', message } };
-        this.#onChange();
-      },
-      { unref: true },
-    );
-    return undefined;
-  }
-
   async #start(image: ResolvedImage, makeContext: () => Promise<ContainerStartContext>): Promise<void> {
     const { clock, random } = this.#deps;
     const context = await makeContext();
-    const wanted = containerPlan(context.pod, this.container, image, context.environment);
-    const plan = this.#deps.singleUser ? { ...wanted, user: undefined } : wanted;
-    if (wanted.user !== plan.user && wanted.user?.uid !== 0)
-      this.#event(
-        'Warning',
-        'UserIgnored',
-        `runAsUser ${wanted.user?.uid}: a lab of an ordinary user has one user only`,
-      );
+    const plan = this.#possible(containerPlan(context.pod, this.container, image, context.environment));
     const layout = await this.#deps.layout();
     this.#attempt++;
     this.#containerId = `podway://${Buffer.from(random.bytes(32)).toString('hex')}`;
     this.#startupDone = false;
     this.#ready = false;
     this.#retryAt = undefined;
-    const dir = join(this.#dir, String(this.#attempt));
     rmSync(join(this.#dir, String(this.#attempt - 1)), { recursive: true, force: true });
-    const root = buildRoot(dir, layout, image, plan, context);
-    const log = new ContainerLog(join(this.#logDir, `${this.#attempt}.log`), () => clock.now());
-    this.#logs.push(log);
-    for (const old of this.#logs.splice(0, Math.max(0, this.#logs.length - 2)))
-      for (const path of [old.path, rotatedPath(old.path)]) rmSync(path, { force: true });
+    const log = this.#logs.begin(this.#attempt);
     this.#event('Normal', 'Created', `Created container: ${this.name}`);
-    const startedAt = rfc3339(clock.now());
     this.#crashes.started();
-    const process = await startContainer({
-      root,
-      dir,
-      netns: context.netns,
-      argv: plan.argv,
-      env: plan.env,
-      workingDir: plan.workingDir,
-      hostname: context.hostname,
-      user: plan.user,
-      tty: plan.tty,
-      stdin: plan.stdin,
+    const run = await ContainerRun.start({
+      container: this.container,
+      context,
+      plan,
+      image,
+      layout,
+      dir: join(this.#dir, String(this.#attempt)),
+      log,
+      cgroup: this.#cgroup(),
+      clock,
       onOutput: (stream, chunk) => {
         log.append(stream, chunk);
         for (const listener of this.#listeners) listener(stream, chunk);
       },
-    }).catch((error: unknown) => {
-      log.end();
-      throw error;
     });
-    const running: Running = { process, plan, context, startedAt, probers: [], log };
-    this.#running = running;
-    this.#state = { running: { startedAt } };
+    this.#run = run;
+    this.#state = { running: { startedAt: run.startedAt } };
     this.#event('Normal', 'Started', `Started container ${this.name}`);
-    process.exited.then(
-      (result) => this.#exited(running, result, dir),
+    run.process.exited.then(
+      (result) => this.#exited(run, result),
       (error: unknown) => {
         this.#deps.logger.error('container process', { error: errorMessage(error) });
-        this.#exited(running, { exitCode: 128, signal: 0 }, dir);
+        this.#exited(run, { exitCode: 128, signal: 0 });
       },
     );
-    void this.#afterStart(running);
+    void this.#afterStart(run);
+  }
+
+  /** The plan without what cannot be had here, which is said. */
+  #possible(plan: ContainerPlan): ContainerPlan {
+    if (!this.#deps.singleUser || plan.user === undefined) return plan;
+    if (plan.user.uid !== 0)
+      this.#event(
+        'Warning',
+        'UserIgnored',
+        `runAsUser ${plan.user.uid}: a lab of an ordinary user has one user only`,
+      );
+    return { ...plan, user: undefined };
+  }
+
+  /** The group of the container's next run; undefined where limits are not enforced, which is said. */
+  #cgroup(): Cgroup | undefined {
+    const { cgroups } = this.#deps;
+    if (cgroups.obstacle !== undefined && this.#attempt === 0 && wantsLimits(this.container))
+      this.#event('Warning', 'LimitsNotEnforced', `resource limits: ${cgroups.obstacle}`);
+    if (cgroups.enforced.size === 0) return undefined;
+    const { uid = '' } = this.#pod().metadata ?? {};
+    return cgroups.create([uid, `${this.name}.${this.#attempt}`], containerLimits(this.container));
   }
 
   /** What was wrong before the program began. */
@@ -349,8 +279,8 @@ export class ManagedContainer {
     const { clock } = this.#deps;
     const message = errorMessage(error);
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    this.#event('Warning', 'Failed', `Error: ${message}`);
     if (code === 'ContainerStart') {
-      this.#event('Warning', 'Failed', `Error: ${message}`);
       const now = rfc3339(clock.now());
       this.#state = {
         terminated: {
@@ -368,78 +298,42 @@ export class ManagedContainer {
     // Not the container's fault yet: the count of restarts must not rise while its configuration is missing.
     if (isRestart) this.#restarts--;
     const reason = code === 'PodConfig' ? 'CreateContainerConfigError' : 'CreateContainerError';
-    this.#event('Warning', 'Failed', `Error: ${message}`);
     this.#state = { waiting: { reason, message } };
     this.#retryAt = clock.monotonic() + CONFIG_RETRY_MS;
     return CONFIG_RETRY_MS;
   }
 
-  async #afterStart(running: Running): Promise<void> {
+  async #afterStart(run: ContainerRun): Promise<void> {
     const { postStart } = this.container.lifecycle ?? {};
     if (postStart !== undefined) {
-      const failed = await this.#runHook(postStart, running, new AbortController().signal);
-      if (this.#running !== running) return;
+      const failed = await runHook(postStart, run.target, new AbortController().signal);
+      if (this.#run !== run) return;
       if (failed !== undefined) {
         this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${failed}`);
-        await this.#restart(`FailedPostStartHook`);
+        await this.#restart('FailedPostStartHook');
         return;
       }
     }
     if (this.kind === 'init') return;
-    const { startupProbe } = this.container;
-    if (startupProbe === undefined) this.#startupPassed(running);
-    else
-      this.#addProber(running, 'startup', startupProbe, (ok, prober) => {
-        prober[Symbol.dispose]();
-        if (ok) this.#startupPassed(running);
-        else void this.#restart(`Container ${this.name} failed startup probe, will be restarted`);
-      });
-    this.#onChange();
-  }
-
-  #startupPassed(running: Running): void {
-    const { readinessProbe, livenessProbe } = this.container;
-    this.#startupDone = true;
-    if (readinessProbe === undefined) this.#ready = true;
-    else
-      this.#addProber(running, 'readiness', readinessProbe, (ok) => {
-        this.#ready = ok;
-        this.#onChange();
-      });
-    if (livenessProbe !== undefined)
-      this.#addProber(running, 'liveness', livenessProbe, (ok, prober) => {
-        if (ok) return;
-        prober[Symbol.dispose]();
-        const seconds = livenessProbe.terminationGracePeriodSeconds;
-        void this.#restart(`Container ${this.name} failed liveness probe, will be restarted`, seconds);
-      });
-    this.#onChange();
-  }
-
-  #addProber(
-    running: Running,
-    kind: ProbeKind,
-    probe: Probe,
-    onResult: (ok: boolean, prober: Prober) => void,
-  ): void {
-    const prober: Prober = new Prober({
-      probe,
+    run.probes = new ContainerProbes({
+      container: this.container,
+      target: run.target,
       clock: this.#deps.clock,
-      run: () => runProbe(probe, this.#probeTarget(running)),
-      onFailure: (message) =>
-        this.#event(
-          'Warning',
-          'Unhealthy',
-          `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${message}`,
-        ),
-      onResult: (ok) => {
-        if (this.#running === running) onResult(ok, prober);
+      onUnhealthy: (message) => this.#event('Warning', 'Unhealthy', message),
+      onStarted: () => {
+        this.#startupDone = true;
+        this.#onChange();
       },
+      onReady: (ready) => {
+        this.#ready = ready;
+        this.#onChange();
+      },
+      onDead: (why, graceSeconds) => void this.#restart(why, graceSeconds),
     });
-    running.probers.push({ kind, prober });
+    this.#onChange();
   }
 
-  /** Ends the present process, so that the restart policy decides what comes next. */
+  /** Ends the present run, so that the restart policy decides what comes next. */
   async #restart(why: string, graceSeconds?: number): Promise<void> {
     const seconds = graceSeconds ?? this.#pod().spec?.terminationGracePeriodSeconds ?? 30;
     const deadline = new AbortController();
@@ -447,36 +341,9 @@ export class ManagedContainer {
     await this.#end(why, seconds * 1000, deadline.signal);
   }
 
-  /** @returns why it failed */
-  #runHook(hook: LifecycleHandler, running: Running, deadline: AbortSignal): Promise<string | undefined> {
-    return runHook(hook, this.#probeTarget(running), deadline);
-  }
-
-  #probeTarget(running: Running): ProbeTarget {
-    return {
-      container: this.container,
-      netns: running.context.netns,
-      podIp: running.context.podIp,
-      clock: this.#deps.clock,
-      exec: (argv, signal) => runInContainer({ ...this.#execSpec(running), argv }, signal),
-    };
-  }
-
-  #exited(running: Running, result: ExitResult, dir: string): void {
-    for (const { prober } of running.probers) prober[Symbol.dispose]();
-    running.log.end();
-    const { startedAt } = running;
-    const message = terminationMessage(dir, this.container, result.exitCode, running.log.path);
-    const terminated: ContainerStateTerminated = {
-      exitCode: result.exitCode,
-      ...(result.signal === 0 ? {} : { signal: result.signal }),
-      reason: result.exitCode === 0 ? 'Completed' : 'Error',
-      ...(message === '' ? {} : { message }),
-      startedAt,
-      finishedAt: rfc3339(this.#deps.clock.now()),
-      containerID: this.#containerId,
-    };
-    this.#running = undefined;
+  #exited(run: ContainerRun, result: ExitResult): void {
+    const terminated = run.ended(result, this.#containerId);
+    this.#run = undefined;
     this.#ready = false;
     this.#startupDone = false;
     this.#state = { terminated };
@@ -492,13 +359,6 @@ export class ManagedContainer {
     return policy === 'Always' || (policy === 'OnFailure' && failed);
   }
 
-  #execSpec(running: Running) {
-    const { plan, context, process } = running;
-    const { env, workingDir, user } = plan;
-    const multiplexer = plan.tty ? '/dev/ptmx' : `/proc/${process.pid}/root/dev/pts/ptmx`;
-    return { pid: process.pid, netns: context.netns, env, workingDir, user, multiplexer };
-  }
-
   #event(type: EventType, reason: string, message: string): void {
     const subject = podReference(this.#pod(), { name: this.name, init: this.kind !== 'app' });
     this.#deps.recorder.record(subject, type, reason, message);
@@ -512,9 +372,4 @@ export class ManagedContainer {
 
 function formatDelay(seconds: number): string {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
-}
-
-function stopSignal(container: Container): NodeJS.Signals {
-  const given = container.lifecycle?.stopSignal;
-  return given !== undefined && /^SIG[A-Z0-9]+$/.test(given) ? (given as NodeJS.Signals) : 'SIGTERM';
 }

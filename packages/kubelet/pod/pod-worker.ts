@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Cgroup } from '#cgroup';
 import { podResolvConf } from '#dns';
 import type { Kernel } from '#kernel';
 import { type Container, PODS, type Pod, type PodStatus, type Service } from '#kube-api';
@@ -11,9 +12,11 @@ import { apiAccessVolume } from '../plan/api-access.ts';
 import { PodConfigError } from '../plan/errors.ts';
 import { podHostname } from '../plan/hostname.ts';
 import { podHosts } from '../plan/hosts.ts';
+import { podLimits } from '../plan/limits.ts';
 import { serviceEnvironment } from '../plan/service-environment.ts';
 import type { ContainerDeps, ContainerStartContext } from './container-context.ts';
-import { FORCED, ManagedContainer } from './managed-container.ts';
+import { FORCED } from './container-run.ts';
+import { ManagedContainer } from './managed-container.ts';
 import { fetchPodObjects } from './pod-objects.ts';
 import { makeVolumes } from './pod-volumes.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
@@ -30,6 +33,7 @@ export interface PodWorkerDeps extends ContainerDeps {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly allocatable: { readonly cpu: number; readonly memory: number };
+  readonly podPidsLimit: number | undefined;
   /** `RUN_DIR/pods` */
   readonly podsDir: string;
   readonly logDir: string;
@@ -52,6 +56,7 @@ export class PodWorker implements Disposable {
   readonly #kill = new AbortController();
   #pod: Pod;
   #sandbox: Sandbox | undefined;
+  #cgroup: Cgroup | undefined;
   #context: Promise<ContainerStartContext> | undefined;
   #volumes: ReadonlyMap<string, string> | undefined;
   #sandboxFailures = 0;
@@ -169,6 +174,7 @@ export class PodWorker implements Disposable {
     if (this.#retry !== undefined && this.#sandboxFailures > 0) return false;
     try {
       this.#sandbox = await createSandbox(this.#pod, { ...this.#deps, logger: this.#logger });
+      this.#cgroup = this.#makeCgroup();
       this.#sandboxFailures = 0;
       this.#report.trigger();
       return true;
@@ -179,6 +185,13 @@ export class PodWorker implements Disposable {
       this.#after(Math.min(SANDBOX_RETRY_MS.max, SANDBOX_RETRY_MS.first * 2 ** this.#sandboxFailures++));
       return false;
     }
+  }
+
+  /** The group that the containers' own are in. */
+  #makeCgroup(): Cgroup | undefined {
+    const { cgroups, podPidsLimit } = this.#deps;
+    if (cgroups.enforced.size === 0) return undefined;
+    return cgroups.create([this.#pod.metadata?.uid ?? ''], podLimits(this.#pod, podPidsLimit));
   }
 
   /** What the containers share is made once, and again after a failure. */
@@ -329,6 +342,8 @@ export class PodWorker implements Disposable {
       throw error;
     }
     this.#sandbox = undefined;
+    await this.#cgroup?.remove();
+    this.#cgroup = undefined;
     this.#report.trigger();
   }
 

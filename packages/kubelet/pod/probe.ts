@@ -1,16 +1,16 @@
 import { type ClientRequest, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { parseIp } from '#ip';
+import { connectIn, type NetworkNamespace } from '#kernel';
 import type { Container, HTTPGetAction, IntOrString, Probe } from '#kube-api';
 import { type Clock, errorMessage } from '#runtime';
-import { connectInNetns } from '../runtime/netns-connect.ts';
-import type { PodNetns } from '../runtime/pod-netns.ts';
 
 export type ProbeOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
 export interface ProbeTarget {
   readonly container: Container;
-  readonly netns: PodNetns;
+  readonly netns: NetworkNamespace;
   readonly podIp: string;
   readonly clock: Clock;
   /** Runs a command inside the container. */
@@ -53,7 +53,7 @@ async function attempt(probe: Probe, target: ProbeTarget, signal: AbortSignal): 
   if (probe.tcpSocket !== undefined) {
     const port = portNumber(probe.tcpSocket.port, target.container);
     const host = probe.tcpSocket.host || target.podIp;
-    const socket = await connectInNetns(target.netns, host, port, { clock: target.clock, signal });
+    const socket = await connectIn(target.netns, parseIp(host), port, { signal });
     socket.destroy();
     return { ok: true };
   }
@@ -69,12 +69,12 @@ async function attempt(probe: Probe, target: ProbeTarget, signal: AbortSignal): 
 /** Also the httpGet of lifecycle hooks. @throws when there is no answer */
 export async function httpGet(
   action: HTTPGetAction,
-  target: Pick<ProbeTarget, 'container' | 'netns' | 'podIp' | 'clock'>,
+  target: Pick<ProbeTarget, 'container' | 'netns' | 'podIp'>,
   signal: AbortSignal,
 ): Promise<{ readonly status: number; readonly body: string }> {
   const port = portNumber(action.port, target.container);
   const host = action.host || target.podIp;
-  const tcp = await connectInNetns(target.netns, host, port, { clock: target.clock, signal });
+  const tcp = await connectIn(target.netns, parseIp(host), port, { signal });
   const socket: Socket =
     action.scheme === 'HTTPS' ? tlsConnect({ socket: tcp, rejectUnauthorized: false }) : tcp;
   const headers: Record<string, string> = {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { type Cgroup, joinCommand } from '#cgroup';
 import {
   type ContainerProcess,
   type ExitResult,
@@ -15,6 +16,8 @@ export interface ExecSpec {
   /** Process 1 of the container. */
   readonly pid: number;
   readonly netns: PodNetns;
+  /** The container's, whose limits hold for the command too. */
+  readonly cgroup: Cgroup | undefined;
   readonly argv: readonly string[];
   readonly env: ReadonlyMap<string, string>;
   readonly workingDir: string;
@@ -32,7 +35,7 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
   const asUser =
     user === undefined ? [] : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
   const nsenter = ['nsenter', '--target', String(spec.pid), '--mount', '--uts', '--ipc', '--pid', '--'];
-  const command = [
+  const command = joinCommand(spec.cgroup, [
     ...nsenter,
     // A session of its own inside the container's pid namespace, or shells there could not control jobs.
     ...['setsid', ...(spec.tty ? ['--ctty'] : [])],
@@ -41,7 +44,7 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
     ...environmentWords(spec.env),
     ...(spec.tty && !spec.env.has('TERM') ? ['TERM=xterm'] : []),
     ...spec.argv,
-  ];
+  ]);
   const stdio = openStdio({ tty: spec.tty, stdin: spec.stdin, multiplexer: spec.multiplexer });
   const [program = '', ...args] = command;
   const child = (() => {

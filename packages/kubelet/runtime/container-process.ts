@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ReadStream } from 'node:tty';
+import { type Cgroup, joinCommand } from '#cgroup';
 import { PodwayError } from '#runtime';
 import type { ContainerRoot } from './container-root.ts';
 import { INIT_SCRIPT } from './init-script.ts';
@@ -29,6 +30,8 @@ export interface ContainerSpec {
   /** The container's own directory on the lab's tmpfs. */
   readonly dir: string;
   readonly netns: PodNetns;
+  /** Where its limits are. */
+  readonly cgroup: Cgroup | undefined;
   readonly argv: readonly string[];
   readonly env: ReadonlyMap<string, string>;
   readonly workingDir: string;
@@ -99,14 +102,14 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   writeFileSync(fstab, spec.root.fstab);
   const [program = ''] = spec.argv;
   const user = spec.user === undefined ? ['', ''] : [String(spec.user.uid), String(spec.user.gid)];
-  const [command = '', ...args] = [
+  const [command = '', ...args] = joinCommand(spec.cgroup, [
     ...['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
     ...['sh', '-c', INIT_SCRIPT, 'podway-init'],
     ...[spec.root.path, fstab, spec.hostname, spec.workingDir],
     ...[spec.env.get('PATH') ?? '', ...user, spec.tty ? '--ctty' : '', program],
     ...environmentWords(spec.env),
     ...spec.argv,
-  ];
+  ]);
   const stdio = openStdio(spec);
   let child: ChildProcess;
   try {

@@ -16,9 +16,6 @@ export class SystemCallError extends PodwayError {
 interface Libc {
   pipe2(fds: Int32Array, flags: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array | number | null): number;
-  socket(domain: number, type: number, protocol: number): number;
-  connect(fd: number, address: Uint8Array, length: number): number;
-  close(fd: number): number;
 }
 
 type Load = {
@@ -36,9 +33,6 @@ function load() {
   const libc = {
     pipe2: library.func('int pipe2(void *, int)'),
     ioctl: library.func('int ioctl(int, ulong, void *)'),
-    socket: library.func('int socket(int, int, int)'),
-    connect: library.func('int connect(int, void *, uint)'),
-    close: library.func('int close(int)'),
   } as Libc;
   loaded = { libc, errno: () => koffi.errno() };
   return loaded;

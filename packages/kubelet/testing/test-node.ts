@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { type Cgroups, openCgroups } from '#cgroup';
 import { linuxKernel } from '#kernel';
 import { EVENTS, NAMESPACES, PODS, type Pod, type PodSpec } from '#kube-api';
 import { FakeKubeClient } from '#kube-client';
@@ -12,6 +14,7 @@ import { imageHost, type Kubelet, rootLayout, startKubelet } from '../kubelet.ts
 export interface TestNode extends AsyncDisposable {
   readonly client: FakeKubeClient;
   readonly kubelet: Kubelet;
+  readonly cgroups: Cgroups;
   readonly dir: string;
   readonly cniState: string;
   readonly cniConfDir: string;
@@ -42,6 +45,7 @@ export async function startTestNode(
   const client = new FakeKubeClient();
   await client.create(NAMESPACES, { metadata: { name: 'kube-node-lease' } });
   const runDir = '/run/podway/nodes/node1';
+  const cgroups = openCgroups(`podway-test-${randomUUID().slice(0, 8)}`);
   const kubelet = await startKubelet({
     nodeName: 'node1',
     nodeAddresses: ['172.30.0.11'],
@@ -60,11 +64,14 @@ export async function startTestNode(
       overrides: [parseImageOverride('sh=sh'), parseImageOverride('sleep=sleep 1000')],
     }),
     layout: rootLayout(runDir),
+    cgroups,
+    podPidsLimit: 500,
     logger: options.logger ?? silentLogger,
   });
   return {
     client,
     kubelet,
+    cgroups,
     dir,
     cniState: join(binDir, 'state'),
     cniConfDir,
@@ -94,6 +101,7 @@ export async function startTestNode(
       await kubelet[Symbol.asyncDispose]();
       for (const { containers } of kubelet.pods())
         for (const container of containers) container.running?.process.kill('SIGKILL');
+      await cgroups[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
     },
   };
