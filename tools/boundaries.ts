@@ -4,7 +4,7 @@ import { dirname, join, normalize, resolve } from 'node:path';
 
 /** Lowest first. A package may import what stands in a lower layer; inside an `ordered` layer, also what stands before it. */
 const LAYERS: readonly { readonly ordered: boolean; readonly packages: readonly string[] }[] = [
-  { ordered: true, packages: ['runtime', 'ip', 'kube-api'] },
+  { ordered: true, packages: ['runtime', 'ip', 'pki', 'kube-api'] },
   { ordered: true, packages: ['kernel', 'cgroup', 'kube-client'] },
   { ordered: false, packages: ['pod-network', 'service-proxy', 'dns'] },
   { ordered: true, packages: ['cni', 'agent', 'apiserver', 'kubelet', 'lab', 'cli'] },

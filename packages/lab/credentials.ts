@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressAt } from '#ip';
+import { type CertificateRequest, type Credential, issueCertificate } from '#pki';
 import { type Clock, type Random, systemClock, systemRandom } from '#runtime';
 import { API_SERVER_PORT, CLUSTER_DOMAIN, nodeNames, ROUTER_ON_LAN, SERVICE_CIDR } from './addresses.ts';
 import { writeFileAtomically } from './files.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import type { LabPaths } from './paths.ts';
-import { type CertificateRequest, type Credential, issueCertificate } from './pki/certificate.ts';
 import type { LabRecord } from './records.ts';
 
 type CredentialPaths = Pick<LabPaths, 'pki' | 'kubeconfig'>;

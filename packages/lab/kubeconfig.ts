@@ -1,4 +1,4 @@
-import type { Credential } from './pki/certificate.ts';
+import type { Credential } from '#pki';
 
 export interface KubeconfigContent {
   readonly cluster: string;

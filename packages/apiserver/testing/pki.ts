@@ -1,14 +1,25 @@
-import { readFileSync } from 'node:fs';
+import { issueCertificate } from '#pki';
+import { systemClock, systemRandom } from '#runtime';
 import type { TlsOptions } from '../server/options.ts';
 
-const read = (name: string) => readFileSync(new URL(`../testdata/pki/${name}`, import.meta.url), 'utf8');
+const deps = { now: systemClock.now(), random: systemRandom };
+const authority = await issueCertificate({ commonName: 'test-ca', usage: 'authority' }, undefined, deps);
+const server = await issueCertificate(
+  { commonName: 'kube-apiserver', usage: 'server', hosts: ['127.0.0.1', 'localhost'] },
+  authority,
+  deps,
+);
 
-/** Certificates that only tests know, for a server at 127.0.0.1; valid for a hundred years. */
+/** For a server at 127.0.0.1; made anew in each test process. */
 export const testTls: TlsOptions = {
-  certificate: read('server.crt'),
-  key: read('server.key'),
-  clientAuthority: read('ca.crt'),
+  certificate: server.certificate,
+  key: server.key,
+  clientAuthority: authority.certificate,
 };
 
 /** The administrator's certificate and key. */
-export const testAdmin = { certificate: read('admin.crt'), key: read('admin.key') } as const;
+export const testAdmin = await issueCertificate(
+  { commonName: 'podway-admin', organizations: ['system:masters'], usage: 'client' },
+  authority,
+  deps,
+);

@@ -1,0 +1,1 @@
+export { type CertificateRequest, type Credential, issueCertificate } from './certificate.ts';
