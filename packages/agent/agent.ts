@@ -4,7 +4,13 @@ import type { Kernel } from '#kernel';
 import { ENDPOINT_SLICES, NODES, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
-import { createServiceProxy, HealthCheckServers, NftablesBackend } from '#service-proxy';
+import {
+  createServiceProxy,
+  HealthCheckServers,
+  NftablesBackend,
+  nodePortAddresses,
+  type ServiceProxy,
+} from '#service-proxy';
 import { startClusterDns } from './cluster-dns.ts';
 import { CniService } from './cni-service.ts';
 import { servePages } from './http-pages.ts';
@@ -12,6 +18,8 @@ import { Metrics } from './metrics.ts';
 import { podRanges } from './node-network.ts';
 import type { AgentOptions } from './options.ts';
 import { createPodNetwork } from './pod-network.ts';
+import { proxyHealth } from './proxy-health.ts';
+import { countSyncs } from './proxy-metrics.ts';
 import { slimEndpointSlice, slimNode, slimService } from './slim.ts';
 
 export interface AgentDeps {
@@ -61,6 +69,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   );
   starting.use(nodes.onChange(() => podNetwork.trigger()));
   void nodes.synced.then(() => podNetwork.trigger());
+  let proxy: ServiceProxy | undefined;
   // What others change under us: an address that comes or goes, a route of ours that is gone, a bridge taken down.
   starting.use(
     netns.monitor((event) => {
@@ -69,13 +78,17 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
         event.kind === 'address' ||
         (event.kind === 'route' && event.change === 'del');
       if (isOurs) podNetwork.trigger();
+      if (event.kind === 'overrun' || event.kind === 'address') proxy?.refresh();
     }),
   );
 
-  let proxy: ReturnType<typeof createServiceProxy> | undefined;
-  const isProgrammed = () => proxy === undefined || proxy.lastUpdated !== undefined;
+  const health = proxyHealth(
+    () => proxy,
+    () => nodes.get(options.nodeName),
+    clock,
+  );
   if (options.proxy === 'nftables') {
-    const healthChecks = starting.use(new HealthCheckServers(part('health-checks'), isProgrammed));
+    const healthChecks = starting.use(new HealthCheckServers(part('health-checks'), health.isHealthy));
     proxy = starting.use(
       createServiceProxy(
         {
@@ -87,12 +100,19 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
           healthChecks,
           logger: part('service-proxy'),
           clock,
+          onSync: countSyncs(metrics, clock, () => proxy),
         },
         {
           nodeName: options.nodeName,
           clusterCIDRs: options.clusterCidrs,
           serviceCIDRs: options.serviceCidrs,
           localAddresses: options.clusterDns,
+          nodePortAddresses: (primary) =>
+            nodePortAddresses(
+              options.nodePortAddresses,
+              primary,
+              netns.addresses.list().map(({ address }) => address),
+            ),
         },
       ),
     );
@@ -110,11 +130,8 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     ),
   );
 
-  const alive = () => ({ status: 200, body: 'ok\n' });
-  // As of kube-proxy's: a load balancer sends no traffic to a node whose Services are not programmed.
-  const healthy = () =>
-    isProgrammed() ? alive() : { status: 503, body: 'Services are not programmed yet\n' };
-  starting.use(await servePages(options.health, { '/healthz': healthy, '/livez': alive }, logger));
+  const { healthz, livez } = health;
+  starting.use(await servePages(options.health, { '/healthz': healthz, '/livez': livez }, logger));
   const numbers = () => ({ status: 200, body: metrics.format() });
   starting.use(await servePages(options.metrics, { '/metrics': numbers }, logger));
 

@@ -26,6 +26,7 @@ describe('parseAgentOptions', () => {
       cniBinDir: '/opt/cni/bin',
       podNetwork: 'host-gw',
       proxy: 'nftables',
+      nodePortAddresses: 'primary',
       masquerade: true,
       health: { address: '0.0.0.0', port: 10256 },
       metrics: { address: '127.0.0.1', port: 10249 },
@@ -45,6 +46,18 @@ describe('parseAgentOptions', () => {
     assert.ok(command.kind === 'cleanup');
     assert.equal(command.options.masquerade, false);
     assert.deepEqual(command.options.metrics, { address: '::1', port: 0 });
+  });
+
+  test('--nodeport-addresses: words or prefixes', () => {
+    const parsed = (value: string) => {
+      const command = parseAgentOptions([...REQUIRED, '--nodeport-addresses', value]);
+      assert.ok(command.kind === 'run');
+      return command.options.nodePortAddresses;
+    };
+    assert.equal(parsed('all'), 'all');
+    assert.deepEqual(parsed('localhost'), ['127.0.0.0/8', '::1/128']);
+    assert.deepEqual(parsed('192.0.2.0/24,fd00::/64'), ['192.0.2.0/24', 'fd00::/64']);
+    assert.throws(() => parsed('everything'), /^InvalidInputError: --nodeport-addresses: /);
   });
 
   test('--help needs nothing else, and names every flag', () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
+import { type NodePortAddressOption, parseNodePortAddressOption } from '#service-proxy';
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -27,6 +28,8 @@ export interface AgentOptions {
   readonly cniBinDir: string;
   readonly podNetwork: 'host-gw';
   readonly proxy: 'nftables' | 'none';
+  /** Addresses of the node that answer on NodePorts. */
+  readonly nodePortAddresses: NodePortAddressOption;
   readonly masquerade: boolean;
   readonly health: ListenAddress;
   readonly metrics: ListenAddress;
@@ -51,6 +54,7 @@ const FLAGS = {
   'cni-bin-dir': { type: 'string', default: '/opt/cni/bin' },
   'pod-network': { type: 'string', default: 'host-gw' },
   proxy: { type: 'string', default: 'nftables' },
+  'nodeport-addresses': { type: 'string', default: 'primary' },
   masquerade: { type: 'boolean', default: true },
   'health-address': { type: 'string', default: '0.0.0.0:10256' },
   'metrics-address': { type: 'string', default: '127.0.0.1:10249' },
@@ -77,6 +81,7 @@ What the cluster is (dual stack: two values with a comma, IPv4 or IPv6 first)
 How
   --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
   --proxy nftables|none   who serves Services
+  --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas
   --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
 Where (directories are made)
   --run-dir DIR           the CNI socket, agent.sock [/run/podway]
@@ -134,6 +139,9 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
     podNetwork: oneOf('--pod-network', values['pod-network'], ['host-gw']),
     proxy: oneOf('--proxy', values.proxy, ['nftables', 'none']),
+    nodePortAddresses: reading('--nodeport-addresses', values['nodeport-addresses'], () =>
+      parseNodePortAddressOption(values['nodeport-addresses']),
+    ),
     masquerade: values.masquerade,
     health: listenAddress('--health-address', values['health-address']),
     metrics: listenAddress('--metrics-address', values['metrics-address']),

@@ -1,12 +1,13 @@
 import type { EndpointSlice, Node, ObjectMeta, Service } from '#kube-api';
+import { TRIGGER_TIME_ANNOTATION } from '#service-proxy';
 
 /** What informers keep: at thousands of objects, fields that nobody here reads would be most of the agent's memory. */
 
 /** Images and conditions are most of a Node. */
 export function slimNode({ metadata, spec, status }: Node): Node {
   return {
-    metadata: slimMetadata(metadata ?? {}, ['labels']),
-    spec: pick(spec ?? {}, ['podCIDR', 'podCIDRs']),
+    metadata: slimMetadata(metadata ?? {}, ['labels', 'deletionTimestamp']),
+    spec: pick(spec ?? {}, ['podCIDR', 'podCIDRs', 'taints']),
     status: pick(status ?? {}, ['addresses']),
   };
 }
@@ -15,14 +16,21 @@ export function slimService({ metadata, spec, status }: Service): Service {
   const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...annotations } =
     metadata?.annotations ?? {};
   return {
-    metadata: { ...slimMetadata(metadata ?? {}, ['labels']), annotations },
+    metadata: { ...slimMetadata(metadata ?? {}, ['labels', 'creationTimestamp']), annotations },
     ...(spec && { spec }),
     ...(status && { status }),
   };
 }
 
 export function slimEndpointSlice({ metadata, ...rest }: EndpointSlice): EndpointSlice {
-  return { ...rest, metadata: slimMetadata(metadata ?? {}, ['labels', 'creationTimestamp']) };
+  const triggered = metadata?.annotations?.[TRIGGER_TIME_ANNOTATION];
+  return {
+    ...rest,
+    metadata: {
+      ...slimMetadata(metadata ?? {}, ['labels', 'creationTimestamp']),
+      ...(triggered !== undefined && { annotations: { [TRIGGER_TIME_ANNOTATION]: triggered } }),
+    },
+  };
 }
 
 function slimMetadata(metadata: ObjectMeta, further: readonly (keyof ObjectMeta)[]): ObjectMeta {

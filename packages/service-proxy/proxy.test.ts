@@ -187,14 +187,16 @@ describe('createServiceProxy', () => {
 
   test('a failed apply is repeated with the same Services and those that came since', async () => {
     const { backend, services, launch, run } = start();
-    await using _proxy = launch();
+    await using proxy = launch();
     backend.broken = true;
     await run();
     services.set(
       service({ clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7'] }, { metadata: { name: 'other' } }),
     );
+    assert.deepEqual(proxy.pending, { services: 2, endpointSlices: 1, triggerTimes: [], since: 1_000 });
     backend.broken = false;
     await run(100);
+    assert.equal(proxy.pending.since, undefined);
     assert.deepEqual(backend.calls, ['observe', 'apply default/web', 'apply default/other default/web']);
   });
 
@@ -258,6 +260,8 @@ describe('createServiceProxy', () => {
     assert.deepEqual(report, {
       full: false,
       changedServices: 1,
+      serviceChanges: 0,
+      endpointSliceChanges: 1,
       writes: 0,
       deletedFlows: 0,
       withoutLocalEndpoints: { internal: 0, external: 1 },

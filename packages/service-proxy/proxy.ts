@@ -6,6 +6,7 @@ import type { ProxyBackend } from './backend.ts';
 import { canStrandFlows, FLOW_PROTOCOLS, goneFrontends, staleFlows } from './conntrack/stale-flows.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { type NodeSettings, nodeFacts } from './node-facts.ts';
+import { type Pending, PendingChanges } from './pending-changes.ts';
 import {
   type LocalCount,
   type SyncReport,
@@ -44,6 +45,10 @@ export interface ServiceProxy extends AsyncDisposable {
   readonly table: ServiceTable;
   /** When the kernel was last known to hold the whole table, clock milliseconds; undefined: never yet. */
   readonly lastUpdated: number | undefined;
+  /** What has come and is not in the kernel yet. */
+  readonly pending: Pending;
+  /** To be called when what the settings' functions give may have changed: addresses of the node. */
+  refresh(): void;
 }
 
 /** The machine cannot carry Services in the way that was asked for. */
@@ -78,8 +83,7 @@ class RunningServiceProxy implements ServiceProxy {
   /** Frontends that are answered no longer and whose flows have not been looked at. */
   readonly #gone = new Set<FrontendKey>();
   #flowsDue = true;
-  /** When the Pods of slices changed that are not in the kernel yet, milliseconds since the epoch. */
-  #triggerTimes: number[] = [];
+  readonly #pending: PendingChanges;
   #withoutLocal: LocalCount = { internal: 0, external: 0 };
   #observed = false;
   #checkDue = false;
@@ -90,6 +94,7 @@ class RunningServiceProxy implements ServiceProxy {
     this.#deps = deps;
     this.#options = options;
     this.#clock = deps.clock ?? systemClock;
+    this.#pending = new PendingChanges(this.#clock);
     this.#builder = new ServiceTableBuilder(this.#facts());
     this.#reconciler = new Reconciler(
       {
@@ -101,11 +106,14 @@ class RunningServiceProxy implements ServiceProxy {
       () => this.#reconcile().catch((error: unknown) => this.#explain(error)),
     );
     const { services, endpointSlices, nodes } = deps;
-    this.#follow(services, (key, service) => this.#builder.setService(key, service));
+    this.#follow(services, (key, service) => {
+      this.#builder.setService(key, service);
+      if (this.#synced) this.#pending.add('services');
+    });
     this.#follow(endpointSlices, (key, slice) => {
       this.#builder.setSlice(key, slice);
       const triggered = Date.parse(slice?.metadata?.annotations?.[TRIGGER_TIME_ANNOTATION] ?? '');
-      if (this.#synced && !Number.isNaN(triggered)) this.#triggerTimes.push(triggered);
+      if (this.#synced) this.#pending.add('endpointSlices', Number.isNaN(triggered) ? [] : [triggered]);
     });
     this.#subscriptions.push(nodes.onChange((current, old) => this.#nodeChanged(current ?? old)));
     void Promise.all([services.synced, endpointSlices.synced, nodes.synced]).then(
@@ -121,6 +129,15 @@ class RunningServiceProxy implements ServiceProxy {
 
   get lastUpdated(): number | undefined {
     return this.#lastUpdated;
+  }
+
+  get pending(): Pending {
+    return this.#pending.now;
+  }
+
+  refresh(): void {
+    this.#builder.setFacts(this.#facts());
+    if (this.#synced) this.#reconciler.trigger();
   }
 
   settled(): Promise<void> {
@@ -150,9 +167,7 @@ class RunningServiceProxy implements ServiceProxy {
   }
 
   #nodeChanged(node: Node | undefined): void {
-    if (node?.metadata?.name !== this.#options.nodeName) return;
-    this.#builder.setFacts(this.#facts());
-    if (this.#synced) this.#reconciler.trigger();
+    if (node?.metadata?.name === this.#options.nodeName) this.refresh();
   }
 
   #facts() {
@@ -171,11 +186,11 @@ class RunningServiceProxy implements ServiceProxy {
     const clock = this.#clock;
     const begun = clock.monotonic();
     const full = await this.#look();
-    const triggerTimes = this.#triggerTimes.splice(0);
+    const pending = this.#pending.take();
     this.#decide();
     const taken = [...this.#changed];
     const { writes } = await backend.apply(this.table, taken).catch((error: unknown) => {
-      this.#triggerTimes.unshift(...triggerTimes);
+      this.#pending.giveBack(pending);
       throw error;
     });
     for (const service of taken) {
@@ -192,7 +207,9 @@ class RunningServiceProxy implements ServiceProxy {
       changedServices: taken.length,
       writes,
       deletedFlows,
-      programmingSeconds: triggerTimes.map((time) => (clock.now() - time) / 1000),
+      serviceChanges: pending.services,
+      endpointSliceChanges: pending.endpointSlices,
+      programmingSeconds: pending.triggerTimes.map((time) => (clock.now() - time) / 1000),
       withoutLocalEndpoints: this.#withoutLocal,
     });
   }

@@ -7,6 +7,9 @@ export interface SyncReport {
   /** Everything was compared, as after a start, and not only what changed. */
   readonly full: boolean;
   readonly changedServices: number;
+  /** Changes of objects since the run before. */
+  readonly serviceChanges: number;
+  readonly endpointSliceChanges: number;
   readonly writes: number;
   readonly deletedFlows: number;
   /**

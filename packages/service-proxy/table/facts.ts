@@ -21,15 +21,18 @@ export interface NodeFacts {
   readonly localAddresses: readonly IpAddress[];
 }
 
-/** `primary`: the Node's own address of each family; `all`: every address but loopback; or prefixes that select addresses. */
+const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
+
+/** `primary`: the Node's own address of each family; `all`: every address but loopback; or prefixes that select addresses (`localhost`: those of loopback). */
 export type NodePortAddressOption = 'primary' | 'all' | readonly IpPrefix[];
 
 /**
- * @param option `primary`, `all`, or a comma-separated list of prefixes (`127.0.0.0/8,172.30.0.0/16`)
+ * @param option `primary`, `all`, `localhost`, or a comma-separated list of prefixes (`127.0.0.0/8,172.30.0.0/16`)
  * @throws InvalidInputError
  */
 export function parseNodePortAddressOption(option: string): NodePortAddressOption {
   if (option === 'primary' || option === 'all') return option;
+  if (option === 'localhost') return LOOPBACK;
   return option.split(',').map((text) => {
     try {
       return parsePrefix(text.trim());
@@ -37,13 +40,11 @@ export function parseNodePortAddressOption(option: string): NodePortAddressOptio
       throw new InvalidInputError(
         'node-port-addresses',
         option,
-        `"primary", "all" or prefixes are expected (${error instanceof Error ? error.message : String(error)})`,
+        `"primary", "all", "localhost" or prefixes are expected (${error instanceof Error ? error.message : String(error)})`,
       );
     }
   });
 }
-
-const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
 
 /**
  * The addresses that answer on NodePorts.
