@@ -1,7 +1,7 @@
 import { writeConflist } from '#cni';
-import type { InheritedSocket } from '#dns';
+import { type InheritedSocket, slimNamespace, slimPod } from '#dns';
 import type { Kernel } from '#kernel';
-import { ENDPOINT_SLICES, NODES, SERVICES } from '#kube-api';
+import { ENDPOINT_SLICES, NAMESPACES, NODES, PODS, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
 import {
@@ -11,7 +11,7 @@ import {
   nodePortAddresses,
   type ServiceProxy,
 } from '#service-proxy';
-import { startClusterDns } from './cluster-dns.ts';
+import { dnsWantsPods, startClusterDns } from './cluster-dns.ts';
 import { CniService } from './cni-service.ts';
 import { servePages } from './http-pages.ts';
 import { Metrics } from './metrics.ts';
@@ -47,6 +47,13 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   const endpointSlices = starting.use(
     createInformer(client, ENDPOINT_SLICES, { transform: slimEndpointSlice }, informerDeps),
   );
+  // Cluster DNS alone reads these.
+  const namespaces = starting.use(
+    createInformer(client, NAMESPACES, { transform: slimNamespace }, informerDeps),
+  );
+  const pods = dnsWantsPods(options)
+    ? starting.use(createInformer(client, PODS, { transform: slimPod }, informerDeps))
+    : undefined;
   const netns = starting.use(kernel.currentNetns());
   const metrics = new Metrics();
   const cni = starting.use(
@@ -118,21 +125,16 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     );
   }
 
-  starting.use(
+  const dns = starting.use(
     startClusterDns(
-      { netns, services, endpointSlices, inherited: sockets, clock, logger: part('dns') },
-      {
-        addresses: options.clusterDns,
-        clusterDomain: options.clusterDomain,
-        upstreams: options.dnsUpstreams,
-        reversePrefixes: [...options.clusterCidrs, ...options.serviceCidrs],
-      },
+      { netns, services, endpointSlices, namespaces, pods, inherited: sockets, clock, logger: part('dns') },
+      options,
     ),
   );
 
   const { healthz, livez } = health;
   starting.use(await servePages(options.health, { '/healthz': healthz, '/livez': livez }, logger));
-  const numbers = () => ({ status: 200, body: metrics.format() });
+  const numbers = () => ({ status: 200, body: metrics.format() + dns.formatMetrics() });
   starting.use(await servePages(options.metrics, { '/metrics': numbers }, logger));
 
   const running = starting.move();

@@ -20,6 +20,9 @@ describe('parseAgentOptions', () => {
       clusterDns: ['10.96.0.10'],
       clusterDomain: 'cluster.local',
       dnsUpstreams: [],
+      dnsPods: 'insecure',
+      dnsAutopath: false,
+      dnsLogQueries: 0,
       runDir: '/run/podway',
       stateDir: '/var/lib/podway',
       cniConfDir: '/etc/cni/net.d',
@@ -78,6 +81,8 @@ describe('parseAgentOptions', () => {
       [...REQUIRED, '--health-address', '0.0.0.0:99999'],
       /^--health-address: .*ADDRESS:PORT/,
     ],
+    ['more than all queries', [...REQUIRED, '--dns-log-queries', '2'], /^--dns-log-queries: .*from 0 to 1/],
+    ['an unknown kind of Pod records', [...REQUIRED, '--dns-pods', 'x'], /^--dns-pods: .*one of disabled/],
     ['a domain with a space', [...REQUIRED, '--cluster-domain', 'a b'], /^--cluster-domain: .*DNS name/],
   ];
   for (const [name, args, message] of refused)

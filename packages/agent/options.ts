@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { PodRecords } from '#dns';
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
 import { type NodePortAddressOption, parseNodePortAddressOption } from '#service-proxy';
@@ -20,8 +21,13 @@ export interface AgentOptions {
   readonly serviceCidrs: readonly IpPrefix[];
   readonly clusterDns: readonly IpAddress[];
   readonly clusterDomain: string;
-  /** Where names outside the cluster are asked for; none: they do not exist. */
+  /** Where names outside the cluster are asked for, resolv.conf files by their path; none: they do not exist. */
   readonly dnsUpstreams: readonly string[];
+  readonly dnsPods: PodRecords;
+  /** Answers the first question of a Pod's search list with what the whole list finds. */
+  readonly dnsAutopath: boolean;
+  /** The part of the queries that is logged, 0 to 1. */
+  readonly dnsLogQueries: number;
   readonly runDir: string;
   readonly stateDir: string;
   readonly cniConfDir: string;
@@ -48,6 +54,9 @@ const FLAGS = {
   'cluster-dns': { type: 'string' },
   'cluster-domain': { type: 'string', default: 'cluster.local' },
   'dns-upstreams': { type: 'string', default: '' },
+  'dns-pods': { type: 'string', default: 'insecure' },
+  'dns-autopath': { type: 'boolean', default: false },
+  'dns-log-queries': { type: 'string', default: '0' },
   'run-dir': { type: 'string', default: '/run/podway' },
   'state-dir': { type: 'string', default: '/var/lib/podway' },
   'cni-conf-dir': { type: 'string', default: '/etc/cni/net.d' },
@@ -77,12 +86,16 @@ What the cluster is (dual stack: two values with a comma, IPv4 or IPv6 first)
   --service-cidr CIDR     the addresses of Services, 10.96.0.0/16
   --cluster-dns IP        where Pods ask for names, 10.96.0.10
   --cluster-domain NAME   cluster.local
-  --dns-upstreams LIST    who is asked for names outside the cluster, 192.0.2.53 or tls://… ; none: they do not exist
 How
   --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
   --proxy nftables|none   who serves Services
   --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas
   --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
+  --dns-upstreams LIST    who is asked for names outside the cluster: 192.0.2.53, tls://192.0.2.53#NAME, or /etc/resolv.conf
+                          for those that file names; none: such names do not exist
+  --dns-pods disabled|insecure|verified   names of Pods' addresses [insecure]; verified watches all Pods
+  --dns-autopath          answer a Pod's first question with what its search list finds; watches all Pods
+  --dns-log-queries PART  log this part of the queries, 0 to 1, with the Pods that ask; watches all Pods
 Where (directories are made)
   --run-dir DIR           the CNI socket, agent.sock [/run/podway]
   --state-dir DIR         which Pod has which address; must outlive the agent [/var/lib/podway]
@@ -133,6 +146,9 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
       'a DNS name in lower case',
     ),
     dnsUpstreams: values['dns-upstreams'].split(',').filter((upstream) => upstream !== ''),
+    dnsPods: oneOf('--dns-pods', values['dns-pods'], ['disabled', 'insecure', 'verified']),
+    dnsAutopath: values['dns-autopath'],
+    dnsLogQueries: part('--dns-log-queries', values['dns-log-queries']),
     runDir: directory('--run-dir', values['run-dir']),
     stateDir: directory('--state-dir', values['state-dir']),
     cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
@@ -163,6 +179,13 @@ function oneOf<const T extends string>(flag: string, value: string, known: reado
   const found = known.find((each) => each === value);
   if (found === undefined) throw new InvalidInputError(flag, value, `must be one of ${known.join(', ')}`);
   return found;
+}
+
+function part(flag: string, value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !(number >= 0 && number <= 1))
+    throw new InvalidInputError(flag, value, 'must be from 0 to 1');
+  return number;
 }
 
 function list<T>(flag: string, value: string, parseOne: (text: string) => T): readonly T[] {

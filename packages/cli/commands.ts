@@ -72,6 +72,10 @@ Start here:
     .description('run the network of one node; see podway agent --help')
     .helpOption(false);
   podway
+    .command('dns')
+    .description('answer the names of a cluster, without the rest of the agent; see podway dns --help')
+    .helpOption(false);
+  podway
     .command('test')
     .description('run the tests: ./podway test [pure|kernel|scenarios …] [FILE …]')
     .helpOption(false)

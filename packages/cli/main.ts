@@ -13,6 +13,11 @@ switch (word) {
     process.exitCode = await runAgent(rest);
     break;
   }
+  case 'dns': {
+    const { runDns } = await import('#dns');
+    process.exitCode = await runDns(rest);
+    break;
+  }
   case 'builtin': {
     const { runBuiltin } = await import('#kubelet');
     await runBuiltin(rest);

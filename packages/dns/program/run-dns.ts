@@ -1,23 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import {
-  ENDPOINT_SLICES,
-  type EndpointSlice,
-  type ObjectMeta,
-  PODS,
-  type Pod,
-  SERVICES,
-  type Service,
-} from '#kube-api';
+import { parseIp } from '#ip';
+import { ENDPOINT_SLICES, NAMESPACES, PODS, SERVICES } from '#kube-api';
 import { createInformer, createKubeClient, loadInClusterConfig, loadKubeconfig } from '#kube-client';
 import { errorMessage, InvalidInputError, type Logger, streamLogger, systemClock } from '#runtime';
 import { parseHosts } from '../records/host-entries.ts';
-import { parseResolvConf } from '../resolv-conf.ts';
 import { createDnsServer, type DnsServer } from '../server/dns-server.ts';
 import { takeInheritedSockets } from '../server/inherited-sockets.ts';
 import { formatMetrics } from '../server/metrics.ts';
 import type { ListenAddress } from '../server/udp-listener.ts';
+import { nodeResolvers } from './node-resolvers.ts';
 import { DNS_HELP, type DnsProgramOptions, parseDnsOptions } from './options.ts';
+import { slimNamespace, slimPod, slimService, slimSlice } from './slim.ts';
 
 /** `podway dns`: runs until SIGTERM or SIGINT. @returns the exit status */
 export async function runDns(args: readonly string[]): Promise<number> {
@@ -44,7 +38,10 @@ async function run(options: DnsProgramOptions): Promise<void> {
   const node =
     options.resolvConf === undefined
       ? undefined
-      : parseResolvConf(await readFile(options.resolvConf, 'utf8'));
+      : nodeResolvers(
+          await readFile(options.resolvConf, 'utf8'),
+          options.listen.map(({ address }) => parseIp(address)),
+        );
 
   await using stack = new AsyncDisposableStack();
   const client = stack.use(createKubeClient(config, {}, { userAgent: 'podway-dns' }));
@@ -54,13 +51,14 @@ async function run(options: DnsProgramOptions): Promise<void> {
     await createDnsServer({
       services: stack.use(createInformer(client, SERVICES, { transform: slimService }, deps)),
       endpointSlices: stack.use(createInformer(client, ENDPOINT_SLICES, { transform: slimSlice }, deps)),
+      namespaces: stack.use(createInformer(client, NAMESPACES, { transform: slimNamespace }, deps)),
       ...(wantsPods && { pods: stack.use(createInformer(client, PODS, { transform: slimPod }, deps)) }),
       listen: options.listen,
       inherited: takeInheritedSockets(process.env, process.pid),
       clusterDomain: options.clusterDomain,
       reversePrefixes: options.reversePrefixes,
       podRecords: options.podRecords,
-      upstreams: [...options.upstreams, ...(node?.nameservers ?? [])],
+      upstreams: [...options.upstreams, ...(node?.upstreams ?? [])],
       forwardPolicy: options.forwardPolicy,
       stubDomains: options.stubDomains,
       hosts: options.hosts === undefined ? [] : parseHosts(await readFile(options.hosts, 'utf8')),
@@ -94,63 +92,6 @@ async function servePages(listen: ListenAddress, dns: DnsServer, logger: Logger)
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
-}
-
-// What informers keep: at 100000 endpoints, fields that DNS does not read would be most of the memory.
-
-function slimMetadata({ name, namespace, uid, resourceVersion }: ObjectMeta = {}): ObjectMeta {
-  return {
-    ...(name !== undefined && { name }),
-    ...(namespace !== undefined && { namespace }),
-    ...(uid !== undefined && { uid }),
-    ...(resourceVersion !== undefined && { resourceVersion }),
-  };
-}
-
-function slimService({ metadata, spec = {} }: Service): Service {
-  const { clusterIP, clusterIPs, externalName, ports, publishNotReadyAddresses, type } = spec;
-  return {
-    metadata: {
-      ...slimMetadata(metadata),
-      ...(metadata?.annotations && { annotations: metadata.annotations }),
-    },
-    spec: {
-      ...(clusterIP !== undefined && { clusterIP }),
-      ...(clusterIPs !== undefined && { clusterIPs }),
-      ...(externalName !== undefined && { externalName }),
-      ...(ports !== undefined && { ports }),
-      ...(publishNotReadyAddresses !== undefined && { publishNotReadyAddresses }),
-      ...(type !== undefined && { type }),
-    },
-  };
-}
-
-function slimSlice({ metadata, addressType, endpoints = [], ports = [] }: EndpointSlice): EndpointSlice {
-  const owner = metadata?.labels?.['kubernetes.io/service-name'];
-  return {
-    metadata: {
-      ...slimMetadata(metadata),
-      ...(owner !== undefined && { labels: { 'kubernetes.io/service-name': owner } }),
-    },
-    addressType,
-    ports,
-    endpoints: endpoints.map(({ addresses, conditions, hostname }) => ({
-      addresses,
-      ...(conditions?.ready === false && { conditions: { ready: false } }),
-      ...(hostname !== undefined && { hostname }),
-    })),
-  };
-}
-
-function slimPod({ metadata, spec, status }: Pod): Pod {
-  return {
-    metadata: slimMetadata(metadata),
-    ...(spec?.hostNetwork === true && { spec: { hostNetwork: true, containers: [] } }),
-    status: {
-      ...(status?.phase !== undefined && { phase: status.phase }),
-      ...(status?.podIPs !== undefined && { podIPs: status.podIPs }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { IpAddress } from '#ip';
-import type { EndpointSlice, Pod, Service } from '#kube-api';
+import type { EndpointSlice, Namespace, Pod, Service } from '#kube-api';
 import { AddressOwners } from './address-owners.ts';
 import { Epochs } from './epochs.ts';
 import {
@@ -27,8 +27,9 @@ interface ServiceEntry {
 export class ClusterIndex {
   readonly epochs: Epochs;
   readonly #services = new Map<string, ServiceEntry>();
-  /** How many Services a namespace has. */
+  /** How much there is of a namespace: its object, and Services in it. */
   readonly #namespaces = new Map<string, number>();
+  readonly #namespaceObjects = new Set<string>();
   readonly #clusterIps = new AddressOwners();
   readonly #endpointIps = new AddressOwners();
   readonly #pods = new Map<IpAddress, { readonly namespace: string; readonly name: string }>();
@@ -44,6 +45,7 @@ export class ClusterIndex {
     return entry.view;
   }
 
+  /** Whether there is such a namespace; where namespaces are not watched, one with a Service in it. */
   hasNamespace(namespace: string): boolean {
     return this.#namespaces.has(namespace);
   }
@@ -87,6 +89,15 @@ export class ClusterIndex {
         for (const address of sliceAddresses(slice)) this.epochs.bump(`address:${address}`);
     this.#forgetIfEmpty(key, entry);
     this.epochs.bump(`service:${key}`);
+  }
+
+  /** One change of the Namespaces. */
+  applyNamespace(current: Namespace | undefined, old: Namespace | undefined): void {
+    const name = (current ?? old)?.metadata?.name ?? '';
+    if ((current !== undefined) === this.#namespaceObjects.has(name)) return;
+    if (current === undefined) this.#namespaceObjects.delete(name);
+    else this.#namespaceObjects.add(name);
+    this.#countNamespace(name, current === undefined ? -1 : 1);
   }
 
   /** One change of the EndpointSlices. */

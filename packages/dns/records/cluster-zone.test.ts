@@ -209,6 +209,44 @@ test('ClusterZone: Pod records may be verified or off', () => {
   assert.equal(cluster({ podRecords: 'disabled' }).zone.resolve(name, RECORD_TYPES.A)?.rcode, 3);
 });
 
+test('ClusterZone: zonal names give a headless Service’s ready endpoints of one zone', () => {
+  const { index, zone } = cluster();
+  index.applyService(service('default/spread', { clusterIP: 'None' }), undefined);
+  index.applySlice(
+    slice('default/spread-1', 'spread', [
+      endpoint('10.3.0.51', { zone: 'Eu-1a' }),
+      endpoint('10.3.0.52', { zone: 'eu-1b' }),
+      endpoint('10.3.0.53', { zone: 'eu-1a', conditions: { ready: false } }),
+      endpoint('10.3.0.54'),
+    ]),
+    undefined,
+  );
+  const ask = (name: string) => zone.resolve(`${name}.default.svc.cluster.local`, RECORD_TYPES.A);
+  assert.deepEqual(ask('eu-1a._zone.spread')?.answers.map(text), [
+    'eu-1a._zone.spread.default.svc.cluster.local A 10.3.0.51',
+  ]);
+  assert.equal(ask('eu-1c._zone.spread')?.rcode, 3);
+  assert.deepEqual([ask('_zone.spread')?.rcode, ask('_zone.spread')?.answers], [0, []]);
+  assert.equal(ask('_zone.headless')?.rcode, 3);
+  assert.equal(ask('eu-1a._zone.kubernetes')?.rcode, 3);
+});
+
+test('ClusterZone: a namespace exists with its object, or with a Service in it', () => {
+  const { index, zone } = cluster();
+  const rcode = (namespace: string) =>
+    ['svc', 'pod'].map((branch) => zone.resolve(`${namespace}.${branch}.cluster.local`, 1)?.rcode);
+  const bare = { metadata: { name: 'bare' } };
+  assert.deepEqual(rcode('bare'), [3, 3]);
+  index.applyNamespace(bare, undefined);
+  index.applyNamespace(bare, bare);
+  assert.deepEqual(rcode('bare'), [0, 0]);
+  index.applyService(service('bare/web', { clusterIP: '10.3.0.60' }), undefined);
+  index.applyNamespace(undefined, bare);
+  assert.deepEqual(rcode('bare'), [0, 0]);
+  index.applyService(undefined, service('bare/web', { clusterIP: '10.3.0.60' }));
+  assert.deepEqual(rcode('bare'), [3, 3]);
+});
+
 test('ClusterZone: names outside are not the cluster’s, but an endpoint’s reverse name is known everywhere', () => {
   const { zone } = cluster({ reverseZones: [] });
   assert.equal(zone.resolve('example.com', RECORD_TYPES.A), undefined);

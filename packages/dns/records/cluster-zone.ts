@@ -18,6 +18,7 @@ import {
   type Node,
   serviceNode,
   srvData,
+  zonalNode,
 } from './nodes.ts';
 import { type Resolution, record } from './resolution.ts';
 import { addressOfReverseName } from './reverse-name.ts';
@@ -39,6 +40,9 @@ export interface ClusterZoneOptions {
 }
 
 export const SCHEMA_VERSION = '1.1.0';
+
+/** `ZONE._zone.SERVICE.NAMESPACE.svc.ZONE`: those endpoints of a headless Service that are in one zone of the cluster. */
+const ZONES_LABEL = '_zone';
 
 interface Found {
   readonly node: Node | undefined;
@@ -181,6 +185,8 @@ export class ClusterZone {
     const [label = '', port, ...more] = rest;
     if (more.length > 0 || view.kind === 'external' || view.kind === 'pending')
       return { node: undefined, tags };
+    if (label === ZONES_LABEL && view.kind === 'headless')
+      return { node: zonalNode(view.endpoints, port), tags };
     if (label.startsWith('_')) {
       const node = this.#protocolNode(view, serviceName, label.slice(1), port);
       if (node !== undefined) return { node, tags };

@@ -30,6 +30,14 @@ export function endpointNode(endpoints: readonly ServiceEndpoint[], hostname: st
   return own.length === 0 ? undefined : { records: uniqueAddresses(own) };
 }
 
+/** The endpoints of a zone, or that there are zones; zones are told apart without regard to case, as all names are. */
+export function zonalNode(endpoints: readonly ServiceEndpoint[], zone: string | undefined): Node | undefined {
+  const zoned = endpoints.filter((endpoint) => endpoint.zone !== undefined);
+  if (zone === undefined) return zoned.length === 0 ? undefined : EMPTY;
+  const own = zoned.filter((endpoint) => endpoint.zone?.toLowerCase() === zone);
+  return own.length === 0 ? undefined : { records: uniqueAddresses(own) };
+}
+
 function uniqueAddresses(endpoints: readonly ServiceEndpoint[]): readonly RecordData[] {
   return [...new Set(endpoints.map(({ address }) => address))].map(addressData);
 }

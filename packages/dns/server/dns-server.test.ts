@@ -51,6 +51,7 @@ async function started(options: Partial<DnsServerOptions> = {}) {
     services,
     endpointSlices,
     port,
+    tcp: (name: string, type: string) => askTcp(port, name, type),
     udp: (name: string, type: string, more: Partial<Message> = {}) => askUdp(port, name, type, more),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -73,6 +74,14 @@ async function askUdp(
   } finally {
     socket.close();
   }
+}
+
+async function askTcp(port: number, name: string, type: string): Promise<Message> {
+  const socket = connect(port, '127.0.0.1');
+  socket.end(frame(queryOf(name, type, 4711)));
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return decodeMessage(Buffer.concat(chunks).subarray(2));
 }
 
 const frame = (octets: Uint8Array) =>
@@ -176,6 +185,22 @@ test('createDnsServer: TCP gives the whole answer, to questions sent at once and
   assert.deepEqual([big.id, big.truncated, big.answers.length], [1, false, 200]);
   const second = decodeMessage(received.subarray(4 + length));
   assert.deepEqual([second.id, addresses(second)], [2, ['10.96.0.1']]);
+});
+
+test('createDnsServer: an answer of more addresses than a message holds gives each client others, with TC', async () => {
+  const endpoints = Array.from({ length: 10_000 }, (_, i) => endpoint(`10.1.${i >> 8}.${i & 0xff}`));
+  await using dns = await started({
+    services: new MemoryInformer([service('default/huge', { clusterIP: 'None' })]),
+    endpointSlices: new MemoryInformer([slice('default/huge-1', 'huge', endpoints)]),
+  });
+  const seen = new Set<string>();
+  for (let i = 0; i < 3; i++) {
+    const reply = await dns.tcp('huge.default.svc.cluster.local', 'A');
+    assert.ok(reply.truncated);
+    assert.equal(reply.answers.length, Math.floor((0xffff - 12 - 36) / 16));
+    for (const address of addresses(reply)) seen.add(String(address));
+  }
+  assert.ok(seen.size > 8000, `${seen.size} of 10000 seen`);
 });
 
 test('createDnsServer: a huge TCP frame ends the connection, and the server goes on', async () => {

@@ -1,5 +1,5 @@
 import { type IpPrefix, parseIp } from '#ip';
-import type { EndpointSlice, Pod, Service } from '#kube-api';
+import type { EndpointSlice, Namespace, Pod, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '#runtime';
 import { ClusterIndex } from '../records/cluster-index.ts';
@@ -24,6 +24,8 @@ import { type ListenAddress, UdpListener } from './udp-listener.ts';
 export interface DnsServerOptions {
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
+  /** So that a namespace without Services exists too (NODATA and not NXDOMAIN for its name). */
+  readonly namespaces?: Informer<Namespace>;
   /** For verified Pod records, and the names of clients. */
   readonly pods?: Informer<Pod>;
   /** UDP and TCP on each; the addresses must exist. Port 0 lets the kernel choose one, the same for both. */
@@ -92,6 +94,8 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
   const index = new ClusterIndex();
   stack.use(follow(options.services, (current, old) => index.applyService(current, old)));
   stack.use(follow(options.endpointSlices, (current, old) => index.applySlice(current, old)));
+  if (options.namespaces !== undefined)
+    stack.use(follow(options.namespaces, (current, old) => index.applyNamespace(current, old)));
   if (options.pods !== undefined)
     stack.use(follow(options.pods, (current, old) => index.applyPod(current, old)));
 
@@ -112,7 +116,9 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     searchPath: options.autopath && new SearchPath(index, clusterDomain, options.autopath.furtherDomains),
   });
   const gate = new SyncGate(
-    [options.services.synced, options.endpointSlices.synced],
+    [options.services, options.endpointSlices, options.namespaces, ...verifyingPods(options)].flatMap(
+      (informer) => (informer === undefined ? [] : [informer.synced]),
+    ),
     clock,
     options.syncWaitMs ?? 2000,
   );
@@ -164,6 +170,11 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     ],
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** Pods whose list denies names; where they only lend clients their names, answers need not wait for them. */
+function verifyingPods({ pods, podRecords }: DnsServerOptions): readonly (Informer<Pod> | undefined)[] {
+  return podRecords === 'verified' ? [pods] : [];
 }
 
 /** Everything an informer holds, then every change. */

@@ -8,6 +8,11 @@ import { HEADER_OCTETS, type RequestReader } from './request-reader.ts';
 /** What we tell clients we can take, and the most we send over UDP: unfragmented on any path (DNS flag day 2020). */
 export const UDP_PAYLOAD = 1232;
 const OPT_OCTETS = 11;
+/** A prime: with it turns reach every address, of however many. */
+const FAR = 7919;
+/** An answer may be longer than any message: of its addresses each client then gets others. 60,000 IPv4 addresses fit. */
+const TAIL_OCTETS = 1_000_000;
+const WRITER_OCTETS = TAIL_OCTETS + 0xffff;
 
 /**
  * An answer as octets, made once and given to every client that asks the same: only the id, the question in the case
@@ -22,9 +27,11 @@ export interface PreparedAnswer {
   /** All that follows the question. Owner names point into the question, so they show the case it was asked in. */
   readonly tail: Uint8Array;
   /** Where each answer record ends, in `tail`. */
-  readonly answerEnds: Uint16Array;
+  readonly answerEnds: Uint32Array;
+  /** Where the additional records begin, in `tail`: without those an answer is still whole (RFC 2181 section 9). */
+  readonly additionalStart: number;
   /** Where the TTLs stand that count down, in `tail`: those of answers with a lifetime. */
-  readonly ttlOffsets: Uint16Array;
+  readonly ttlOffsets: Uint32Array;
   /** Answers may be given in any order: all of one length, with one owner. */
   readonly rotates: boolean;
   readonly stamp: Stamp;
@@ -35,7 +42,7 @@ export interface PreparedAnswer {
 
 /** `question` must be canonical: the octets are used for every case of it. */
 export function prepareAnswer(question: Question, resolution: Resolution, now: number): PreparedAnswer {
-  const writer = new MessageWriter();
+  const writer = new MessageWriter(WRITER_OCTETS);
   writer.bytes(new Uint8Array(HEADER_OCTETS));
   writeQuestion(writer, question);
   const start = writer.length;
@@ -45,7 +52,7 @@ export function prepareAnswer(question: Question, resolution: Resolution, now: n
     let written = 0;
     for (const each of records) {
       const before = writer.length;
-      if (before > 60_000) break;
+      if (before > TAIL_OCTETS) break;
       ttls.push(writeRecord(writer, each) - start);
       ends.push(writer.length - start);
       written++;
@@ -53,8 +60,9 @@ export function prepareAnswer(question: Question, resolution: Resolution, now: n
     return written;
   };
   const answerCount = write(resolution.answers);
-  const answerEnds = Uint16Array.from(ends);
+  const answerEnds = Uint32Array.from(ends);
   const authorityCount = write(resolution.authorities);
+  const additionalStart = writer.length - start;
   const additionalCount = write(resolution.additionals);
   const first = resolution.answers[0];
   const rotates =
@@ -69,7 +77,8 @@ export function prepareAnswer(question: Question, resolution: Resolution, now: n
     additionalCount,
     tail: writer.finish().subarray(start),
     answerEnds,
-    ttlOffsets: resolution.lifetimeMs === undefined ? new Uint16Array(0) : Uint16Array.from(ttls),
+    additionalStart,
+    ttlOffsets: resolution.lifetimeMs === undefined ? new Uint32Array(0) : Uint32Array.from(ttls),
     rotates,
     stamp: resolution.stamp,
     preparedAt: now,
@@ -101,9 +110,15 @@ export function renderAnswer(
 ): number {
   const { questionEnd } = request;
   const opt = request.edns ? OPT_OCTETS : 0;
-  const fits = questionEnd + answer.tail.length + opt <= options.limit;
-  const kept = fits ? answer.answerCount : answersThatFit(answer, options.limit - questionEnd - opt);
-  const tailLength = fits ? answer.tail.length : kept === 0 ? 0 : (answer.answerEnds[kept - 1] ?? 0);
+  const room = options.limit - questionEnd - opt;
+  const allFits = answer.tail.length <= room;
+  const fits = allFits || answer.additionalStart <= room;
+  const kept = fits ? answer.answerCount : answersThatFit(answer, room);
+  const tailLength = allFits
+    ? answer.tail.length
+    : fits
+      ? answer.additionalStart
+      : (answer.answerEnds[kept - 1] ?? 0);
   for (let i = 0; i < questionEnd; i++) out[i] = packet[i] ?? 0;
   // QR, opcode 0, AA, TC, RD as asked.
   out[2] = 0x80 | (answer.authoritative ? 0x04 : 0) | (fits ? 0 : 0x02) | ((packet[2] ?? 0) & 0x01);
@@ -111,8 +126,9 @@ export function renderAnswer(
   out[3] = 0x80 | ((packet[3] ?? 0) & 0x10) | (answer.rcode & 0x0f);
   putUint16(out, 6, kept);
   putUint16(out, 8, fits ? answer.authorityCount : 0);
-  putUint16(out, 10, (fits ? answer.additionalCount : 0) + (opt > 0 ? 1 : 0));
-  copyTail(answer, out, questionEnd, tailLength, options.turn);
+  putUint16(out, 10, (allFits ? answer.additionalCount : 0) + (opt > 0 ? 1 : 0));
+  // Where only a part fits, turns are far apart, so that soon every part has been given.
+  copyTail(answer, out, questionEnd, tailLength, fits ? options.turn : options.turn * FAR);
   if (answer.ttlOffsets.length > 0) ageTtls(answer, out, questionEnd, tailLength, options.now);
   if (opt > 0) writeOpt(out, questionEnd + tailLength, answer.rcode, request.dnssecOk);
   return questionEnd + tailLength + opt;
