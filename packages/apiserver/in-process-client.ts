@@ -12,7 +12,7 @@ import { applyMergePatch } from './patch/merge-patch.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from './registry/actions.ts';
 import { metaOf } from './registry/metadata.ts';
-import type { Target, WriteOptions } from './registry/registry.ts';
+import type { Target, WriteOptions } from './registry/requests.ts';
 import type { ApiServer } from './server/api-server.ts';
 import { badRequest, toStatus } from './status.ts';
 

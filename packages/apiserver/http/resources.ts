@@ -1,36 +1,21 @@
-import { apiVersionOf, formatLabelSelector, type LabelSelector } from '#kube-api';
 import type { Clock } from '#runtime';
 import type { TokenSigner } from '../auth/tokens.ts';
-import { asObject, asString, at, isObject, type Json, type JsonObject, withAt } from '../json.ts';
+import { asObject, type Json, type JsonObject } from '../json.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
 import { applyMergePatch } from '../patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from '../registry/actions.ts';
-import type { FieldValidation } from '../registry/decode.ts';
-import type { Kind, ScalePaths } from '../registry/kind.ts';
+import type { Kind } from '../registry/kind.ts';
 import { metaOf } from '../registry/metadata.ts';
-import type {
-  DeleteRequest,
-  ListQuery,
-  Registry,
-  Target,
-  WriteOptions,
-  Written,
-} from '../registry/registry.ts';
-import {
-  badRequest,
-  conflict,
-  invalid,
-  methodNotAllowed,
-  pathNotFound,
-  unsupportedMediaType,
-} from '../status.ts';
-import { type IncludeObject, partialMetadata, renderTable } from '../table/table.ts';
-import { invalidValue } from '../validation/field-error.ts';
-import { parseAccept } from './accept.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Target, Written } from '../registry/requests.ts';
+import { badRequest, methodNotAllowed, pathNotFound, unsupportedMediaType } from '../status.ts';
 import { type Answer, json } from './answer.ts';
+import { deleteOptions, deleteRequest, isDryRun, listQuery, writeOptions } from './options.ts';
 import { type ApiRequest, mediaType, parseBody, parseJson } from './request.ts';
 import type { ResourceRoute } from './route.ts';
+import { serveScale } from './scale.ts';
+import { shapeList, shapeObject } from './shape.ts';
 
 const PATCH_TYPES = [
   'application/json-patch+json',
@@ -151,7 +136,7 @@ export class ResourceHandler {
         throw methodNotAllowed();
       }
       case 'scale':
-        return this.#scale(target, kind.scale, request);
+        return serveScale(this.#registry, target, kind.scale, request);
       case 'binding':
         if (request.method !== 'POST') throw methodNotAllowed();
         return json(bindPod(this.#registry, target, parseBody(request), writeOptions(request)), 201);
@@ -209,64 +194,12 @@ export class ResourceHandler {
     }
   }
 
-  #scale(target: Target, paths: ScalePaths | undefined, request: ApiRequest): Answer {
-    if (paths === undefined) throw pathNotFound();
-    const current = scaleOf(this.#registry.get(target), paths);
-    const write = (scale: JsonObject): Answer => {
-      const replicas = at(scale, 'spec', 'replicas') ?? 0;
-      if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)
-        throw invalid({ group: 'autoscaling', kind: 'Scale' }, target.name, [
-          invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
-        ]);
-      const version = metaOf(scale).resourceVersion;
-      if (version !== undefined && version !== metaOf(current).resourceVersion)
-        throw conflict(target.kind.resource, target.name);
-      const { object } = this.#registry.patch(target, (object) => withAt(object, paths.replicas, replicas), {
-        ...writeOptions(request),
-        text: undefined,
-      });
-      return json(scaleOf(object, paths));
-    };
-    switch (request.method) {
-      case 'GET':
-        return json(current);
-      case 'PUT':
-        return write(asObject(parseBody(request)));
-      case 'PATCH': {
-        const patch = parseJson(request.body) as Json;
-        const patched =
-          mediaType(request.contentType) === 'application/json-patch+json'
-            ? applyJsonPatch(current, patch)
-            : applyMergePatch(current, patch);
-        return write(asObject(patched));
-      }
-      default:
-        throw methodNotAllowed();
-    }
-  }
-
   #written(kind: Kind, { object, warnings, created }: Written, request: ApiRequest): Answer {
     return json(this.#shape(kind, object, request), created ? 201 : 200, warnings);
   }
 
   #shape(kind: Kind, object: JsonObject, request: ApiRequest): JsonObject {
-    const { as, version } = parseAccept(request.accept);
-    switch (as) {
-      case 'object':
-      case 'PartialObjectMetadataList':
-        return object;
-      case 'PartialObjectMetadata':
-        return partialMetadata(object, version);
-      case 'Table':
-        return renderTable(kind, [object], {
-          now: this.#clock.now(),
-          include: includeObject(request.query),
-          metadata: { resourceVersion: metaOf(object).resourceVersion ?? '' },
-          version,
-        });
-      default:
-        return as satisfies never;
-    }
+    return shapeObject(kind, object, request, this.#clock.now());
   }
 
   #shapeList(
@@ -275,123 +208,6 @@ export class ResourceHandler {
     metadata: JsonObject,
     request: ApiRequest,
   ): JsonObject {
-    const { as, version } = parseAccept(request.accept);
-    switch (as) {
-      case 'object':
-      case 'PartialObjectMetadata':
-        return {
-          kind: `${kind.resource.kind}List`,
-          apiVersion: apiVersionOf(kind.resource),
-          metadata,
-          items: items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item),
-        };
-      case 'PartialObjectMetadataList':
-        return {
-          kind: 'PartialObjectMetadataList',
-          apiVersion: `meta.k8s.io/${version}`,
-          metadata,
-          items: items.map((item) => partialMetadata(item, version)),
-        };
-      case 'Table':
-        return renderTable(kind, items, {
-          now: this.#clock.now(),
-          include: includeObject(request.query),
-          metadata,
-          version,
-        });
-      default:
-        return as satisfies never;
-    }
+    return shapeList(kind, items, metadata, request, this.#clock.now());
   }
-}
-
-export function includeObject(query: URLSearchParams): IncludeObject {
-  const value = query.get('includeObject') ?? 'Metadata';
-  if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
-  throw badRequest(`invalid includeObject: ${JSON.stringify(value)}`);
-}
-
-function listQuery(query: URLSearchParams): ListQuery {
-  const limit = query.get('limit');
-  if (limit !== null && !/^\d{1,9}$/.test(limit)) throw badRequest(`invalid limit: ${JSON.stringify(limit)}`);
-  return {
-    labelSelector: query.get('labelSelector') ?? undefined,
-    fieldSelector: query.get('fieldSelector') ?? undefined,
-    limit: limit === null ? undefined : Number(limit),
-    continue: query.get('continue') ?? undefined,
-    resourceVersion: query.get('resourceVersion') ?? undefined,
-    resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
-  };
-}
-
-function writeOptions(request: ApiRequest): WriteOptions {
-  const { query, userAgent } = request;
-  const validation = query.get('fieldValidation') ?? 'Warn';
-  if (validation !== 'Strict' && validation !== 'Warn' && validation !== 'Ignore')
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(validation)}: supported values: "", "Ignore", "Strict", "Warn"`,
-    );
-  return {
-    manager: query.get('fieldManager') || (userAgent.split('/')[0] ?? 'unknown'),
-    dryRun: isDryRun(request, {}),
-    fieldValidation: validation as FieldValidation,
-    text: request.body,
-  };
-}
-
-function isDryRun({ query }: ApiRequest, options: JsonObject): boolean {
-  const values = [...query.getAll('dryRun'), ...(Array.isArray(options['dryRun']) ? options['dryRun'] : [])];
-  for (const value of values)
-    if (value !== 'All')
-      throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
-  return values.length > 0;
-}
-
-function deleteRequest(request: ApiRequest): DeleteRequest {
-  const body = request.body.trim() === '' ? {} : parseBody(request);
-  if (!isObject(body)) throw badRequest('the body must be DeleteOptions');
-  const fromQuery: JsonObject = {
-    ...(request.query.has('gracePeriodSeconds') && {
-      gracePeriodSeconds: Number(request.query.get('gracePeriodSeconds')),
-    }),
-    ...(request.query.has('propagationPolicy') && {
-      propagationPolicy: request.query.get('propagationPolicy'),
-    }),
-  };
-  return { ...deleteOptions({ ...fromQuery, ...body }), dryRun: isDryRun(request, body) };
-}
-
-function deleteOptions(options: JsonObject): DeleteRequest {
-  const grace = options['gracePeriodSeconds'] ?? undefined;
-  if (grace !== undefined && (typeof grace !== 'number' || !Number.isInteger(grace)))
-    throw badRequest(`gracePeriodSeconds: Invalid value: ${JSON.stringify(grace)}: must be an integer`);
-  const policy = options['propagationPolicy'] ?? undefined;
-  if (policy !== undefined && policy !== 'Background' && policy !== 'Foreground' && policy !== 'Orphan')
-    throw badRequest(
-      `propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
-    );
-  const preconditions = asObject(options['preconditions']);
-  const uid = asString(preconditions['uid']);
-  const resourceVersion = asString(preconditions['resourceVersion']);
-  const orphan = options['orphanDependents'];
-  return {
-    gracePeriodSeconds: grace,
-    propagationPolicy: policy ?? (orphan === true ? 'Orphan' : orphan === false ? 'Background' : undefined),
-    preconditions: {
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
-  };
-}
-
-function scaleOf(object: JsonObject, paths: ScalePaths): JsonObject {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = metaOf(object);
-  const selector = at(object, ...paths.selector) as LabelSelector | undefined;
-  return {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: at(object, ...paths.replicas) ?? 0 },
-    status: { replicas: at(object, ...paths.statusReplicas) ?? 0, selector: formatLabelSelector(selector) },
-  };
 }

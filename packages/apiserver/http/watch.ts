@@ -7,8 +7,8 @@ import type { WatchItem } from '../registry/watch.ts';
 import { badRequest } from '../status.ts';
 import { partialMetadata, renderTable } from '../table/table.ts';
 import { parseAccept } from './accept.ts';
+import { includeObject } from './options.ts';
 import type { ApiRequest } from './request.ts';
-import { includeObject } from './resources.ts';
 import type { ResourceRoute } from './route.ts';
 
 export interface WatchDeps {

@@ -2,7 +2,8 @@ import type { TokenSigner } from '../auth/tokens.ts';
 import { asObject, asString, at, type JsonObject, withAt } from '../json.ts';
 import { badRequest, conflict } from '../status.ts';
 import { formatTime, metaOf } from './metadata.ts';
-import type { DeleteRequest, Registry, Target, WriteOptions } from './registry.ts';
+import type { Registry } from './registry.ts';
+import type { DeleteRequest, Target, WriteOptions } from './requests.ts';
 
 const SUCCESS: JsonObject = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 

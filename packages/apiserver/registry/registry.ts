@@ -1,24 +1,20 @@
 import { nameKey, type ObjectMeta } from '#kube-api';
 import type { Clock, Random } from '#runtime';
-import { deepEqual, type Json, type JsonObject, withAt } from '../json.ts';
+import { deepEqual, type JsonObject, withAt } from '../json.ts';
 import { applyConfiguration } from '../patch/apply.ts';
 import { trackUpdate } from '../patch/managed-fields.ts';
-import {
-  alreadyExists,
-  badRequest,
-  conflict,
-  expired,
-  forbidden,
-  invalid,
-  notFound,
-  StatusError,
-} from '../status.ts';
+import { alreadyExists, badRequest, conflict, expired, forbidden, notFound, StatusError } from '../status.ts';
 import type { Entry, Store } from '../storage/store.ts';
-import { decodeObject, type FieldValidation } from './decode.ts';
+import { decodeObject } from './decode.ts';
+import { checkPreconditions, terminating } from './deletion.ts';
 import { type Kind, type KindContext, storageName } from './kind.ts';
-import { formatTime, generateName, metaOf, newUid, validateMetadata, withMeta } from './metadata.ts';
-import { type Selectors, selection } from './selection.ts';
+import { formatTime, generateName, metaOf, newUid, withMeta } from './metadata.ts';
+import { Pages } from './pages.ts';
+import type { DeleteRequest, ListQuery, ListResult, Target, WriteOptions, Written } from './requests.ts';
+import { selection } from './selection.ts';
 import type { ServiceAllocator } from './service-allocator.ts';
+import { trackChange } from './track-change.ts';
+import { checkNamespace, validate } from './validate.ts';
 import { keyInScope, parseVersion, type WatchQuery, type WatchSink, watchStore } from './watch.ts';
 import {
   fixedMeta,
@@ -32,54 +28,6 @@ import {
   withPropagation,
 } from './write-rules.ts';
 
-/** Where an object is. */
-export interface Target {
-  readonly kind: Kind;
-  readonly namespace: string | undefined;
-  readonly name: string;
-}
-
-export interface WriteOptions {
-  /** Who writes, for managedFields. */
-  readonly manager: string;
-  readonly dryRun?: boolean;
-  readonly fieldValidation?: FieldValidation;
-  readonly subresource?: 'status' | 'finalize' | undefined;
-  /** The write is a Pod's assignment to a node, which no other update may make. */
-  readonly binding?: boolean;
-  /** The request's text, for finding duplicate fields. */
-  readonly text?: string | undefined;
-}
-
-export interface Written {
-  readonly object: JsonObject;
-  readonly warnings: readonly string[];
-  readonly created: boolean;
-}
-
-export interface DeleteRequest {
-  readonly gracePeriodSeconds?: number | undefined;
-  readonly propagationPolicy?: string | undefined;
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string } | undefined;
-  readonly dryRun?: boolean;
-}
-
-export interface ListQuery extends Selectors {
-  readonly namespace?: string | undefined;
-  readonly name?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly continue?: string | undefined;
-  readonly resourceVersion?: string | undefined;
-  readonly resourceVersionMatch?: string | undefined;
-}
-
-export interface ListResult {
-  readonly items: readonly JsonObject[];
-  readonly resourceVersion: string;
-  readonly continue?: string;
-  readonly remaining?: number;
-}
-
 export interface RegistryDeps {
   readonly store: Store;
   readonly services: ServiceAllocator;
@@ -87,18 +35,11 @@ export interface RegistryDeps {
   readonly random: Random;
 }
 
-/** The snapshots behind `continue` tokens; older ones are forgotten (410), as etcd compacts them. */
-const MAX_SNAPSHOTS = 32;
-
 /** The API's verbs over the store: generic, synchronous, the same for HTTP and for clients in the process. */
 export class Registry {
   readonly store: Store;
   readonly #context: KindContext;
-  readonly #snapshots = new Map<
-    string,
-    { readonly version: number; readonly items: readonly JsonObject[] }
-  >();
-  #snapshotCount = 0;
+  readonly #pages = new Pages();
 
   constructor({ store, services, clock, random }: RegistryDeps) {
     this.store = store;
@@ -110,7 +51,7 @@ export class Registry {
   }
 
   list(kind: Kind, query: ListQuery): ListResult {
-    if (query.continue) return this.#page(query.continue, query.limit);
+    if (query.continue) return this.#pages.next(query.continue, query.limit);
     const wanted = parseVersion(query.resourceVersion);
     if (wanted > this.store.version)
       throw new StatusError(
@@ -133,7 +74,7 @@ export class Registry {
     }
     const limit = query.limit ?? 0;
     if (limit <= 0 || items.length <= limit) return { items, resourceVersion: String(this.store.version) };
-    return this.#cut({ version: this.store.version, items }, 0, limit, this.#keep(items));
+    return this.#pages.begin({ version: this.store.version, items }, limit);
   }
 
   watch(kind: Kind, query: WatchQuery, sink: WatchSink): Disposable {
@@ -159,7 +100,7 @@ export class Registry {
       throw badRequest(
         `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
       );
-    this.#checkNamespace(meta, target.namespace);
+    checkNamespace(meta, target.namespace);
     return {
       object: this.#replace(target, entry, decoded.object, options),
       warnings: decoded.warnings,
@@ -174,7 +115,7 @@ export class Registry {
     const decoded = decodeObject(patched, target.kind, options.fieldValidation ?? 'Ignore');
     const meta = metaOf(decoded.object);
     if (meta.name !== target.name) throw badRequest('the name of the object is immutable');
-    this.#checkNamespace(meta, target.namespace);
+    checkNamespace(meta, target.namespace);
     return {
       object: this.#replace(target, entry, decoded.object, options),
       warnings: decoded.warnings,
@@ -195,7 +136,7 @@ export class Registry {
     if (meta.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
     if (meta.name !== undefined && meta.name !== name)
       throw badRequest(`metadata.name (${meta.name}) does not match the name on the URL (${name})`);
-    this.#checkNamespace(meta, namespace);
+    checkNamespace(meta, namespace);
     const named = withMeta(applied, { ...meta, name, ...(namespace !== undefined && { namespace }) });
     const writer = { manager: options.manager, subresource: options.subresource, time: this.time() };
     const entry = this.store.get(storageName(kind), nameKey(namespace, name));
@@ -216,22 +157,7 @@ export class Registry {
     const { kind, name } = target;
     const { object } = this.#entry(target);
     const meta = metaOf(object);
-    const { preconditions } = request;
-    if (preconditions?.uid !== undefined && preconditions.uid !== meta.uid)
-      throw conflict(
-        kind.resource,
-        name,
-        `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${meta.uid}`,
-      );
-    if (
-      preconditions?.resourceVersion !== undefined &&
-      preconditions.resourceVersion !== meta.resourceVersion
-    )
-      throw conflict(
-        kind.resource,
-        name,
-        `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${meta.resourceVersion}`,
-      );
+    checkPreconditions(kind, name, meta, request.preconditions);
     const grace = kind.gracePeriod?.(object, request.gracePeriodSeconds) ?? 0;
     const finalizers = withPropagation(meta.finalizers ?? [], request.propagationPolicy);
     const wait = grace > 0 || finalizers.length > 0 || namespaceFinalizers(object).length > 0;
@@ -239,7 +165,7 @@ export class Registry {
       if (request.dryRun !== true) this.store.remove(storageName(kind), nameKey(target.namespace, name));
       return { object: this.#view(kind, object), gone: true };
     }
-    const next = this.#terminating(object, kind, grace, finalizers);
+    const next = terminating(kind, object, grace, finalizers, this.#context.clock.now());
     if (deepEqual(next, object) || request.dryRun === true)
       return { object: this.#view(kind, next), gone: false };
     const stored = this.store.put(storageName(kind), nameKey(target.namespace, name), next);
@@ -266,7 +192,7 @@ export class Registry {
     const given = metaOf(decoded);
     if ((given.resourceVersion ?? '') !== '')
       throw new StatusError(400, 'BadRequest', 'resourceVersion should not be set on objects to be created');
-    this.#checkNamespace(given, namespace);
+    checkNamespace(given, namespace);
     const generated =
       (given.name ?? '') === '' && (given.generateName ?? '') !== ''
         ? generateName(given.generateName ?? '', this.#context.random)
@@ -285,7 +211,7 @@ export class Registry {
     if (hasStatus(kind) && kind.statusOnCreate !== true) object = withAt(object, ['status'], undefined);
     object = kind.defaults?.(object) ?? object;
     object = kind.create?.(object, this.#context) ?? object;
-    this.#validate(kind, object, undefined);
+    validate(kind, object, undefined);
     const name = metadata.name ?? '';
     if (!applied)
       object = trackUpdate(withAt(object, ['metadata', 'managedFields'], undefined), undefined, kind, {
@@ -334,8 +260,8 @@ export class Registry {
       !deepEqual(withoutMetaAndStatus(object), withoutMetaAndStatus(old))
     )
       object = withAt(object, ['metadata', 'generation'], (oldMeta.generation ?? 0) + 1);
-    if (options.binding !== true) this.#validate(kind, object, old);
-    if (!applied) object = this.#trackChange(kind, object, old, options);
+    if (options.binding !== true) validate(kind, object, old);
+    if (!applied) object = trackChange(kind, object, old, options, this.time());
     if (deepEqual(withoutTimes(object), withoutTimes(old))) return old;
     if (options.dryRun === true) return object;
     const storage = storageName(kind);
@@ -346,61 +272,6 @@ export class Registry {
       return this.#view(kind, last?.object ?? object);
     }
     return this.#view(kind, this.store.put(storage, key, this.#stored(kind, object)).object);
-  }
-
-  #trackChange(kind: Kind, object: JsonObject, old: JsonObject, options: WriteOptions): JsonObject {
-    const entries = metaOf(object).managedFields ?? [];
-    // A client may reset or rewrite the list itself (kubectl does, when it moves from client-side to server-side apply).
-    const reset = entries.length === 1 && Object.keys(entries[0] ?? {}).length === 0;
-    if (reset) return withAt(object, ['metadata', 'managedFields'], undefined);
-    const base = withAt(
-      object,
-      ['metadata', 'managedFields'],
-      entries.length === 0 ? undefined : (entries as unknown as Json),
-    );
-    return trackUpdate(base, old, kind, {
-      manager: options.manager,
-      subresource: options.subresource,
-      time: this.time(),
-    });
-  }
-
-  #validate(kind: Kind, object: JsonObject, old: JsonObject | undefined): void {
-    const { resource } = kind;
-    const meta = metaOf(object);
-    const errors = [
-      ...(old === undefined
-        ? validateMetadata(meta, kind.nameRule, resource.namespaced)
-        : validateMetadata(meta, () => [], resource.namespaced)),
-      ...(kind.validate?.(object) ?? []),
-      ...(old === undefined ? [] : (kind.validateUpdate?.(object, old) ?? [])),
-    ];
-    if (errors.length > 0) throw invalid(resource, meta.name ?? '', errors);
-  }
-
-  #terminating(object: JsonObject, kind: Kind, grace: number, finalizers: readonly string[]): JsonObject {
-    const meta = metaOf(object);
-    const now = this.#context.clock.now();
-    const already = meta.deletionTimestamp !== undefined;
-    // A second delete can only shorten the time.
-    const shorter = !already || grace < (meta.deletionGracePeriodSeconds ?? 0);
-    const next = withMeta(object, {
-      ...meta,
-      ...(finalizers.length > 0 && { finalizers }),
-      ...(shorter && {
-        deletionTimestamp: formatTime(now + grace * 1000),
-        deletionGracePeriodSeconds: grace,
-      }),
-      ...(kind.hasGeneration === true && !already && { generation: (meta.generation ?? 0) + 1 }),
-    });
-    return namespaceFinalizers(object).length > 0 ? withAt(next, ['status', 'phase'], 'Terminating') : next;
-  }
-
-  #checkNamespace(meta: ObjectMeta, namespace: string | undefined): void {
-    if (meta.namespace !== undefined && meta.namespace !== '' && meta.namespace !== namespace)
-      throw badRequest(
-        `the namespace of the provided object does not match the namespace sent on the request`,
-      );
   }
 
   #checkNamespaceOpen(kind: Kind, namespace: string, name: string): void {
@@ -428,41 +299,6 @@ export class Registry {
 
   #stored(kind: Kind, object: JsonObject): JsonObject {
     return kind.storedAs === undefined ? object : kind.storedAs.toStored(object);
-  }
-
-  #keep(items: readonly JsonObject[]): string {
-    const id = String(++this.#snapshotCount);
-    this.#snapshots.set(id, { version: this.store.version, items });
-    const oldest = this.#snapshots.keys().next();
-    if (this.#snapshots.size > MAX_SNAPSHOTS && !oldest.done) this.#snapshots.delete(oldest.value);
-    return id;
-  }
-
-  #page(token: string, limit: number | undefined): ListResult {
-    const [id = '', offset = ''] = Buffer.from(token, 'base64url').toString().split(':');
-    if (!/^\d+$/.test(id) || !/^\d+$/.test(offset)) throw badRequest('continue key is not valid');
-    const snapshot = this.#snapshots.get(id);
-    if (snapshot === undefined)
-      throw expired(
-        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
-      );
-    return this.#cut(snapshot, Number(offset), limit ?? 0, id);
-  }
-
-  #cut(
-    { version, items }: { readonly version: number; readonly items: readonly JsonObject[] },
-    offset: number,
-    limit: number,
-    id: string,
-  ): ListResult {
-    const end = limit > 0 ? offset + limit : items.length;
-    const page = { items: items.slice(offset, end), resourceVersion: String(version) };
-    if (end >= items.length) return page;
-    return {
-      ...page,
-      continue: Buffer.from(`${id}:${end}`).toString('base64url'),
-      remaining: items.length - end,
-    };
   }
 
   /** Now, as the API writes it. */

@@ -1,0 +1,25 @@
+import type { ObjectMeta } from '#kube-api';
+import type { JsonObject } from '../json.ts';
+import { badRequest, invalid } from '../status.ts';
+import type { Kind } from './kind.ts';
+import { metaOf, validateMetadata } from './metadata.ts';
+
+/** @throws StatusError 422 with every field that is wrong */
+export function validate(kind: Kind, object: JsonObject, old: JsonObject | undefined): void {
+  const { resource } = kind;
+  const meta = metaOf(object);
+  const errors = [
+    ...(old === undefined
+      ? validateMetadata(meta, kind.nameRule, resource.namespaced)
+      : validateMetadata(meta, () => [], resource.namespaced)),
+    ...(kind.validate?.(object) ?? []),
+    ...(old === undefined ? [] : (kind.validateUpdate?.(object, old) ?? [])),
+  ];
+  if (errors.length > 0) throw invalid(resource, meta.name ?? '', errors);
+}
+
+/** @throws StatusError 400 when an object names another namespace than the request */
+export function checkNamespace(meta: ObjectMeta, namespace: string | undefined): void {
+  if (meta.namespace !== undefined && meta.namespace !== '' && meta.namespace !== namespace)
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+}
