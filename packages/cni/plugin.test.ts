@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { parsePrefix } from '#ip';
 import type { Kernel, NetworkNamespace } from '#kernel';
 import { createLogger, FakeClock } from '#runtime';
+import { addressRange } from './address-range.ts';
+import type { Attachment } from './attachment.ts';
 import { AttachmentStore } from './attachment-store.ts';
 import { DataPath } from './data-path.ts';
 import { HostPorts } from './host-ports.ts';
@@ -69,5 +72,39 @@ describe('CniPlugin before the node has Pod CIDRs', () => {
     });
     const outcome = await plugin.execute({ environment: environment('DEL'), input });
     assert.deepEqual(outcome, { exitStatus: 0, output: '' });
+  });
+});
+
+describe('CniPlugin whose data path fails', () => {
+  test('ADD: takes back its host ports, which the ADD of another Pod put into the kernel meanwhile', async () => {
+    using store = new AttachmentStore(':memory:');
+    let inKernel: readonly number[] = [];
+    const hostPorts = {
+      reconcile: async (read: () => readonly Attachment[]) => {
+        inKernel = read().flatMap(({ portMappings }) => portMappings.map(({ hostPort }) => hostPort));
+      },
+    };
+    const dataPath = {
+      prepareNode: () => {},
+      attach: async () => {
+        await hostPorts.reconcile(() => store.list());
+        assert.deepEqual(inKernel, [8081]);
+        throw new Error('no veth');
+      },
+      detach: async () => {},
+    };
+    const plugin = new CniPlugin({
+      store,
+      dataPath: dataPath as unknown as DataPath,
+      hostPorts: hostPorts as unknown as HostPorts,
+      clock: new FakeClock(),
+      logger: createLogger(() => {}),
+    });
+    plugin.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/24'))]], mtu: 1500 });
+    const portMappings = [{ hostPort: 8081, containerPort: 80 }];
+    const input = JSON.stringify({ ...JSON.parse(CONFIG), runtimeConfig: { portMappings } });
+    const outcome = await plugin.execute({ environment: environment('ADD'), input });
+    assert.equal(outcome.exitStatus, 1);
+    assert.deepEqual([inKernel, store.count()], [[], 0]);
   });
 });

@@ -175,10 +175,7 @@ export class CniPlugin {
     const attachment = this.#deps.store.get(key);
     // A link of ours without a record is possible after a state directory was lost.
     if (attachment === undefined) await this.#deps.dataPath.detach({ hostLink: hostLinkName(key) });
-    else {
-      await this.#detach(attachment);
-      if (attachment.portMappings.length > 0) await this.#reconcileHostPorts();
-    }
+    else await this.#detach(attachment);
     return undefined;
   }
 
@@ -254,10 +251,14 @@ export class CniPlugin {
     return this.#deps.dataPath.check({ attachment, addresses, mac, bandwidth }).length === 0;
   }
 
-  /** The kernel first, the record last: killed between, the record still leads to what is left. */
+  /**
+   * The kernel first, the record last: killed between, the record still leads to what is left. Host ports follow from
+   * the records, and may be in the kernel before their own ADD came so far: another's put them there.
+   */
   async #detach(attachment: Attachment): Promise<void> {
     await this.#deps.dataPath.detach(attachment);
     this.#deps.store.release(attachment, this.#deps.clock.now());
+    if (attachment.portMappings.length > 0) await this.#reconcileHostPorts();
   }
 
   #podAddresses(addresses: readonly IpAddress[]): readonly PodAddress[] {
