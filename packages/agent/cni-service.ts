@@ -9,7 +9,7 @@ import {
   installExecutable,
 } from '#cni';
 import type { Kernel, NetworkNamespace } from '#kernel';
-import { type Clock, errorMessage, type Logger } from '#runtime';
+import { type Clock, errorMessage, type Logger, Reconciler } from '#runtime';
 import type { Metrics } from './metrics.ts';
 import { nodeNetwork, type PodRanges, recallPodRanges, rememberPodRanges } from './node-network.ts';
 import { type AgentOptions, agentPaths } from './options.ts';
@@ -22,12 +22,20 @@ export interface CniServiceDeps {
   readonly metrics: Metrics;
 }
 
+/**
+ * How long after a link's end its Pod is looked for, milliseconds: longer than a DEL takes, and seldom enough that looking
+ * at all Pods of a node (0.1 ms each) does not count.
+ */
+const REPAIR_DELAY_MS = 5000;
+
 /** The agent's CNI side: attaches Pods on request, from the ranges that its Node has. */
 export class CniService implements AsyncDisposable {
   readonly #deps: CniServiceDeps;
   readonly #options: AgentOptions;
   readonly #store: AttachmentStore;
   readonly #plugin: CniPlugin;
+  readonly #repair: Reconciler;
+  readonly #linksEnd: Disposable;
   #server: CniServer | undefined;
   #ranges: PodRanges | undefined;
 
@@ -56,6 +64,20 @@ export class CniService implements AsyncDisposable {
         );
       },
     });
+    this.#repair = new Reconciler(
+      { name: 'CNI repair', logger, clock, coalesceMs: REPAIR_DELAY_MS },
+      async () => {
+        if (this.isReady) await this.#plugin.repair();
+      },
+    );
+    // A DEL may give up while the agent is away, and the Pod's namespace be there still when the agent begins: its end
+    // is told by its link's, whenever that is.
+    this.#linksEnd = netns.monitor(
+      (event) => {
+        if (event.kind === 'overrun' || event.change === 'del') this.#repair.trigger();
+      },
+      ['link'],
+    );
     metrics.onCollect(() => metrics.set('podway_attachments', 'Pods attached here.', this.#store.count()));
   }
 
@@ -96,6 +118,8 @@ export class CniService implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
+    this.#linksEnd[Symbol.dispose]();
+    await this.#repair[Symbol.asyncDispose]();
     this.#store[Symbol.dispose]();
   }
 }

@@ -19,6 +19,7 @@ export interface SandboxConfig {
   readonly hostname: string;
   readonly dnsConfig?: DnsConfig;
   readonly portMappings?: readonly PortMapping[];
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: { readonly cgroupParent: string };
 }
 

@@ -38,7 +38,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
   afterEach(async () => {
     await Promise.all([...pods].map(endPod));
     // A shim ends after its sandbox is gone.
-    await eventually(async () => assert.deepEqual(await inventory(), untouched), 5000);
+    await eventually(async () => assert.deepEqual(await inventory(), untouched));
   });
   after(async () => {
     await (containerd ?? lab)?.[Symbol.asyncDispose]();
@@ -94,15 +94,37 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     return lab.runIn(NODE, ['env', ...environment, join(containerd.cniBin, 'podway')], { input });
   }
 
+  const agentMetrics = () => fetchPage(NODE, 'http://127.0.0.1:10249/metrics');
+
   /** How many DELs the agent answered with success, and how many it did not. */
   async function deletions(): Promise<{ readonly done: number; readonly failed: number }> {
-    const metrics = await fetchPage(NODE, 'http://127.0.0.1:10249/metrics');
+    const metrics = await agentMetrics();
     const counts = [...metrics.matchAll(/^podway_cni_requests_total\{command="DEL",code="(\d+)"\} (\d+)$/gm)];
     const sum = (failed: boolean) =>
       counts
         .filter(([, code]) => (code !== '0') === failed)
         .reduce((total, [, , count]) => total + Number(count), 0);
     return { done: sum(false), failed: sum(true) };
+  }
+
+  /** `ctr run --cni` calls ADD, with the places of configuration and plugins that are built into it. */
+  async function startWithoutCri(name: string): Promise<void> {
+    const script =
+      'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /opt && mkdir /etc/cni /opt/cni && ' +
+      'ln -s "$1" /etc/cni/net.d && ln -s "$2" /opt/cni/bin && shift 2 && exec "$@"';
+    const run = ['run', '--cni', '--detach', '--snapshotter', 'native'];
+    const cgroup = ['--cgroup', `${containerd.cgroupParent}/${name}`];
+    await lab.exec(
+      NODE,
+      ...['unshare', '--mount', 'sh', '-c', script, 'sh', containerd.cniConf, containerd.cniBin],
+      ...containerd.ctrCommand(...run, ...cgroup, IMAGE, name),
+    );
+  }
+
+  /** Deleting what runs detached calls no DEL. */
+  async function endWithoutDel(name: string): Promise<void> {
+    await containerd.ctr('task', 'delete', '--force', name);
+    await containerd.ctr('container', 'delete', name);
   }
 
   const processOf = async (pattern: string) => (await lab.exec(NODE, 'pgrep', '-f', pattern)).trim();
@@ -112,6 +134,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     const earlier = await agent();
     await lab.exec(NODE, 'kill', '-9', earlier);
     await eventually(async () => assert.notEqual(await agent(), earlier));
+    await eventually(agentMetrics);
   }
 
   /** Does the work while there is no agent, nor anybody to start it again. */
@@ -124,7 +147,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     } finally {
       await lab.exec(NODE, 'kill', '-CONT', supervisor);
     }
-    await eventually(agent);
+    await eventually(agentMetrics);
   }
 
   test('the runtime finds its network ready', async () => {
@@ -184,6 +207,18 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     assert.deepEqual(await inventory(), withOne);
   });
 
+  test('a Pod whose annotations limit its bandwidth is shaped in both directions', async () => {
+    const annotations = {
+      'kubernetes.io/ingress-bandwidth': '8M',
+      'kubernetes.io/egress-bandwidth': '4M',
+    };
+    const pod = await startPod('shaped', { annotations });
+    const shaped = await lab.exec(NODE, 'tc', 'qdisc', 'show');
+    assert.match(shaped, /^qdisc tbf \S+ dev pod[0-9a-f]{12} root .* rate 8Mbit /m);
+    assert.match(shaped, /^qdisc tbf \S+ dev ifb[0-9a-f]{12} root .* rate 4Mbit /m);
+    await lab.exec(NODE, 'ping', '-c1', '-W5', pod.ip);
+  });
+
   test('CHECK, which containerd never calls: content with what ADD made, and names what was changed', async () => {
     const pod = await startPod('checked');
     const cache = await lab.exec(NODE, 'cat', `/var/lib/cni/results/podway-${pod.id}-eth0`);
@@ -239,31 +274,25 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     await endPod(await startPod('early'));
   });
 
-  test('GC ends what a runtime forgot to DEL, and nothing that it lists', async () => {
+  test('GC ends what the runtime does not list, and nothing else', async () => {
     const pod = await startPod('listed');
     await startContainer(pod, WEB_SERVER);
     const withListed = await inventory();
-    // ctr run --cni calls ADD; kill and delete call no DEL.
-    const script =
-      'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /opt && mkdir /etc/cni /opt/cni && ' +
-      'ln -s "$1" /etc/cni/net.d && ln -s "$2" /opt/cni/bin && shift 2 && exec "$@"';
-    const run = ['run', '--cni', '--detach', '--snapshotter', 'native'];
-    const cgroup = ['--cgroup', `${containerd.cgroupParent}/forgotten`];
-    await lab.exec(
-      NODE,
-      ...['unshare', '--mount', 'sh', '-c', script, 'sh', containerd.cniConf, containerd.cniBin],
-      ...containerd.ctrCommand(...run, ...cgroup, IMAGE, 'forgotten'),
-    );
+    await startWithoutCri('unlisted');
     assert.equal((await inventory()).attachments.length, 2);
-    await containerd.ctr('task', 'delete', '--force', 'forgotten');
-    await containerd.ctr('container', 'delete', 'forgotten');
-    assert.equal((await inventory()).attachments.length, 2);
-
     const valid = [{ containerID: pod.id, ifname: 'eth0' }];
     const gc = await callPlugin('GC', {}, { 'cni.dev/valid-attachments': valid });
     assert.deepEqual(gc, { code: 0, signal: null, stdout: '', stderr: '' });
-    assert.deepEqual(await inventory(), withListed);
+    await endWithoutDel('unlisted');
+    await eventually(async () => assert.deepEqual(await inventory(), withListed));
     assert.equal(await fetchPage(NODE, `http://${pod.ip}`), 'hello from a container\n');
+  });
+
+  test('a Pod that ends without DEL and GC is released by the agent', async () => {
+    await startWithoutCri('forgotten');
+    assert.equal((await inventory()).attachments.length, 1);
+    await endWithoutDel('forgotten');
+    await eventually(async () => assert.deepEqual(await inventory(), untouched));
   });
 
   test(`${PARALLEL} Pods at once: every address once, each reached, nothing left`, async (t) => {
