@@ -104,6 +104,7 @@ export function fixedChains(): readonly NftChain[] {
       name: 'refuse_unanswered',
       hook: undefined,
       rules: [
+        [is('ct status', 'dnat'), { do: 'return' }],
         [inSet(DESTINATION, 'refused'), goto('refuse')],
         [is('fib daddr type', 'local'), { do: 'return' }],
         [inSet(['daddr'], 'cluster_ips'), goto('refuse')],
