@@ -89,12 +89,16 @@ export class CniService implements AsyncDisposable {
     const { clock, logger } = deps;
     const execute = service.#plugin.execute.bind(service.#plugin);
     service.#server = await CniServer.listen({ execute, clock, logger }, paths.socket);
-    installExecutable({
+    const transport = installExecutable({
       binDir: options.cniBinDir,
       socketPath: paths.socket,
       compiledClient: compiledClient(),
       searchPath: process.env['PATH'] ?? '',
     });
+    if (transport !== undefined)
+      logger.info('the CNI executable is a script, some milliseconds slower: no C compiler made the other', {
+        with: transport[0],
+      });
     return service;
   }
 

@@ -23,14 +23,18 @@ export interface InstallOptions {
   readonly searchPath: string;
 }
 
-/** Puts the executable in its place, in one rename. @returns whether anything changed */
-export function installExecutable(options: InstallOptions): boolean {
+/** Puts the executable in its place, in one rename. @returns what a script uses; undefined when it is the compiled client */
+export function installExecutable(options: InstallOptions): Transport | undefined {
   const socketPath = checkSocketPath(options.socketPath);
-  const content =
-    options.compiledClient === undefined
-      ? clientScript(socketPath, chooseTransport(socketPath, options.searchPath))
-      : pointClient(readFileSync(options.compiledClient), socketPath);
-  return writeFileAtomically(join(options.binDir, PLUGIN_TYPE), content, 0o755);
+  const install = (content: string | Uint8Array) =>
+    writeFileAtomically(join(options.binDir, PLUGIN_TYPE), content, 0o755);
+  if (options.compiledClient !== undefined) {
+    install(pointClient(readFileSync(options.compiledClient), socketPath));
+    return undefined;
+  }
+  const transport = chooseTransport(socketPath, options.searchPath);
+  install(clientScript(socketPath, transport));
+  return transport;
 }
 
 export function removeExecutable(binDir: string): void {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -29,6 +29,7 @@ export async function compileClient(): Promise<string | undefined> {
     renameSync(temporary, path);
     return path;
   } catch {
+    rmSync(temporary, { force: true });
     return undefined;
   }
 }
