@@ -4,6 +4,7 @@ import { defineKind } from '../registry/kind.ts';
 import { ageColumn, ageSince, nameColumn, text } from '../table/column.ts';
 import { type FieldError, forbiddenField, required } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
+import { withServiceAccount } from './pod/service-account.ts';
 import { defaultPodSpec, validatePodSpec } from './pod-template.ts';
 
 export const pod = defineKind<Pod>({
@@ -35,9 +36,9 @@ export const pod = defineKind<Pod>({
             enableServiceLinks: object.spec.enableServiceLinks ?? true,
           },
         },
-  create: (object) => ({
+  create: (object, context) => ({
     ...object,
-    ...(object.spec !== undefined && { spec: withServiceAccount(object.spec) }),
+    ...(object.spec !== undefined && { spec: withServiceAccount(object, object.spec, context) }),
     status: { phase: 'Pending', qosClass: qosClass(object.spec) },
   }),
   validate: (object) =>
@@ -71,11 +72,6 @@ export const pod = defineKind<Pod>({
     text('Readiness Gates', readinessGatesColumn, { wide: true }),
   ],
 });
-
-function withServiceAccount(spec: PodSpec): PodSpec {
-  const name = spec.serviceAccountName ?? spec.serviceAccount ?? 'default';
-  return { ...spec, serviceAccountName: name, serviceAccount: name };
-}
 
 /** Source: pkg/apis/core/helper/qos. */
 export function qosClass(spec: PodSpec | undefined): 'Guaranteed' | 'Burstable' | 'BestEffort' {

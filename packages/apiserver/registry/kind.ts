@@ -23,6 +23,8 @@ export interface KindContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly services: ServiceAllocator;
+  /** Another object, as it is stored. @param key `NAMESPACE/NAME`, or the name alone */
+  find(storage: string, key: string): JsonObject | undefined;
 }
 
 /** Where a kind's scale subresource finds its numbers. */

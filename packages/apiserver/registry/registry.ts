@@ -43,7 +43,12 @@ export class Registry {
 
   constructor({ store, services, clock, random }: RegistryDeps) {
     this.store = store;
-    this.#context = { services, clock, random };
+    this.#context = {
+      services,
+      clock,
+      random,
+      find: (storage, key) => store.get(storage, key)?.object,
+    };
   }
 
   get(target: Target): JsonObject {
