@@ -5,6 +5,10 @@ import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#run
 import { startAgent } from './agent.ts';
 import { cleanUpNode } from './clean-up.ts';
 import { AGENT_HELP, type AgentOptions, parseAgentOptions } from './options.ts';
+import { releaseStartupMemory } from './startup-memory.ts';
+
+/** By then the cluster is listed and its rules are made. */
+const SETTLED_MS = 10_000;
 
 /** `podway agent`: runs until SIGTERM or SIGINT. @returns the exit status */
 export async function runAgent(args: readonly string[]): Promise<number> {
@@ -48,5 +52,6 @@ async function run(options: AgentOptions): Promise<void> {
     sockets: takeInheritedSockets(process.env, process.pid),
   });
   logger.info('the agent runs', { node: options.nodeName });
+  using _release = systemClock.setTimer(SETTLED_MS, releaseStartupMemory, { unref: true });
   logger.info('the agent ends; traffic goes on', { signal: await stopped });
 }
