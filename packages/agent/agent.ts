@@ -36,6 +36,9 @@ export interface Agent extends AsyncDisposable {
   readonly ready: Promise<void>;
 }
 
+/** What others do to our rules, they do without a word: looked at this often. Milliseconds. */
+const CHECK_MS = 5_000;
+
 /** Starts a node's daemon. It goes on until disposed; what it made in the kernel stays and serves. */
 export async function startAgent(options: AgentOptions, deps: AgentDeps): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
@@ -63,7 +66,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   const network = createPodNetwork(options, netns, part('pod-network'));
   const { promise: ready, resolve: becomeReady } = Promise.withResolvers<void>();
   const podNetwork = starting.use(
-    new Reconciler({ name: 'pod network', logger, clock, coalesceMs: 2 }, async () => {
+    new Reconciler({ name: 'pod network', logger, clock, coalesceMs: 2, againMs: CHECK_MS }, async () => {
       if (!nodes.hasSynced) return;
       cni.setRanges(podRanges(options.nodeName, nodes.list(), network));
       const { plan, problems } = await network.reconcile(nodes.list());

@@ -120,23 +120,29 @@ function versionOf({ from, except }: Masquerade): string {
     .slice(0, 16);
 }
 
-/** Keeps the table; looks at the kernel's once, at first, and remembers what it wrote. */
+/** Keeps the table; looks at the kernel's at first, and whenever somebody has changed any rule since. */
 export class MasqueradeTable {
-  readonly #nft: NftPort;
+  readonly #nft: Pick<NftPort, 'run' | 'elements' | 'listTable' | 'generation'>;
   /** What the kernel holds; undefined before it was looked at and when that is unlike anything of ours. */
   #held: Masquerade | 'none' | undefined;
+  /** The kernel's count of transactions when it held that. */
+  #heldAt = 0;
 
-  constructor(nft: NftPort) {
+  constructor(nft: Pick<NftPort, 'run' | 'elements' | 'listTable' | 'generation'>) {
     this.#nft = nft;
   }
 
   /** @returns whether anything was written */
   async apply(wanted: Masquerade | undefined): Promise<boolean> {
-    const held = this.#held ?? (await this.#observe(wanted));
+    const before = this.#nft.generation();
+    const isKnown = this.#held !== undefined && this.#heldAt === before;
+    const held = isKnown ? this.#held : await this.#observe(wanted);
     // Until it has succeeded: after a failure the kernel is looked at again.
     this.#held = undefined;
     const isWritten = await this.#write(held, wanted);
     this.#held = wanted ?? 'none';
+    // A greater count next time: somebody else was at it, perhaps at this table.
+    this.#heldAt = before + (isWritten ? 1 : 0);
     return isWritten;
   }
 
@@ -155,8 +161,12 @@ export class MasqueradeTable {
   async #observe(wanted: Masquerade | undefined): Promise<Masquerade | 'none' | undefined> {
     const table = await this.#nft.listTable('inet', MASQUERADE_TABLE);
     if (table === undefined) return 'none';
-    if (wanted === undefined || !JSON.stringify(table).includes(`"comment":"${versionOf(wanted)}"`))
-      return undefined;
+    if (wanted === undefined) return undefined;
+    const rules = table.flatMap((object) => (object as { rule?: { comment?: string } }).rule ?? []);
+    const families = new Set(wanted.from.map(prefixFamily));
+    const isWhole =
+      rules.length === families.size && rules.every(({ comment }) => comment === versionOf(wanted));
+    if (!isWhole) return undefined;
     const nodes = table.flatMap(
       (object) => (object as { set?: { elem?: readonly IpAddress[] } }).set?.elem ?? [],
     );

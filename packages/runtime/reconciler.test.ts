@@ -110,3 +110,29 @@ test('Reconciler: disposal aborts the run in progress and no further one starts'
   await turn();
   assert.equal(runs, 1);
 });
+
+test('Reconciler: againMs runs it once more after a success, counted from the last run', async () => {
+  let runs = 0;
+  const clock = new FakeClock();
+  const options = { name: 'test', logger: silentLogger, clock, againMs: 1000 };
+  const reconciler = new Reconciler(options, () => void runs++);
+  const pass = async (ms: number) => {
+    clock.advance(ms);
+    await turn();
+    clock.advance(0);
+    await turn();
+  };
+  reconciler.trigger();
+  await pass(0);
+  await pass(999);
+  reconciler.trigger();
+  await pass(0);
+  assert.equal(runs, 2);
+  await pass(999);
+  assert.equal(runs, 2);
+  await pass(1);
+  assert.equal(runs, 3);
+  await reconciler[Symbol.asyncDispose]();
+  await pass(5000);
+  assert.equal(runs, 3);
+});

@@ -10,6 +10,8 @@ export interface ReconcilerOptions {
   readonly coalesceMs?: number;
   /** After a failed run: first and largest delay before the next, doubling between. Milliseconds. */
   readonly retryMs?: { readonly first: number; readonly max: number };
+  /** Run this long after a success though nobody asked, for what changes without a word. Milliseconds; never unless told. */
+  readonly againMs?: number;
 }
 
 /**
@@ -22,6 +24,7 @@ export class Reconciler implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   #timer: Disposable | undefined;
+  #again: Disposable | undefined;
   #dirty = false;
   #running: Promise<void> | undefined;
   #failures = 0;
@@ -51,6 +54,7 @@ export class Reconciler implements AsyncDisposable {
     this.#abort.abort(new Error(`reconciler ${this.#options.name} stopped`));
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
+    this.#again?.[Symbol.dispose]();
     await this.#running;
   }
 
@@ -64,6 +68,7 @@ export class Reconciler implements AsyncDisposable {
 
   async #run(): Promise<void> {
     this.#dirty = false;
+    this.#again?.[Symbol.dispose]();
     const waiters = this.#waiters;
     this.#waiters = [];
     try {
@@ -83,7 +88,14 @@ export class Reconciler implements AsyncDisposable {
     } finally {
       this.#running = undefined;
       if (this.#dirty) this.#schedule(this.#failures > 0 ? this.#backoff() : (this.#options.coalesceMs ?? 0));
+      else this.#scheduleAgain();
     }
+  }
+
+  #scheduleAgain(): void {
+    const { againMs } = this.#options;
+    if (againMs === undefined || this.#abort.signal.aborted) return;
+    this.#again = this.#clock.setTimer(againMs, () => this.trigger(), { unref: true });
   }
 
   #backoff(): number {
