@@ -64,6 +64,8 @@ export async function startTestNode(
       overrides: [parseImageOverride('sh=sh'), parseImageOverride('sleep=sleep 1000')],
     }),
     layout: rootLayout(runDir),
+    // The checkout may lie where a container has something of its own, as in /tmp.
+    visiblePaths: [resolve(import.meta.dirname, '../../..')],
     cgroups,
     podPidsLimit: 500,
     logger: options.logger ?? silentLogger,
