@@ -17,6 +17,11 @@ const PODS = 12;
 const KILLS = Number(process.env['PODWAY_KILLS'] ?? 15);
 
 const podName = (i: number) => `pod-${i}`;
+/** A host port of its own for each Pod. */
+const configOf = (i: number) => ({
+  ...CONFIG,
+  runtimeConfig: { portMappings: [{ hostPort: 9000 + i, containerPort: 80, protocol: 'tcp' }] },
+});
 const environmentOf = (command: string, name: string) => ({
   CNI_COMMAND: command,
   CNI_CONTAINERID: name,
@@ -51,9 +56,10 @@ test(`agent killed ${KILLS} times under load: no address twice, nothing lost, no
   let running = true;
   const attached = new Map<string, string>();
   let adds = 0;
-  const churn = async (name: string) => {
+  const churn = async (i: number) => {
+    const name = podName(i);
     while (running) {
-      const add = await execute(executable, environmentOf('ADD', name), CONFIG);
+      const add = await execute(executable, environmentOf('ADD', name), configOf(i));
       if (add.exitStatus === 0) {
         adds++;
         const address: string = JSON.parse(add.output).ips[0].address;
@@ -62,12 +68,12 @@ test(`agent killed ${KILLS} times under load: no address twice, nothing lost, no
         if (random.next() < 0.3) await sleep(systemClock, random.next() * 20);
       }
       attached.delete(name);
-      await execute(executable, environmentOf('DEL', name), CONFIG);
+      await execute(executable, environmentOf('DEL', name), configOf(i));
     }
   };
 
   let agent = await start();
-  const load = Promise.all(Array.from({ length: PODS }, (_, i) => churn(podName(i))));
+  const load = Promise.all(Array.from({ length: PODS }, (_, i) => churn(i)));
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(systemClock, 10 + random.next() * 120);
     const ended = once(agent, 'exit');
@@ -82,14 +88,17 @@ test(`agent killed ${KILLS} times under load: no address twice, nothing lost, no
   assert.deepEqual(gc, { exitStatus: 0, output: '' });
   using node = kernel.currentNetns();
   const links = node.links.list().map(({ name }) => name);
+  const hostPorts = JSON.stringify(await node.nft.listTable('ip', 'podway-hostport'));
   const ended = once(agent, 'exit');
   agent.kill('SIGKILL');
   await ended;
   using store = new AttachmentStore(join(dir, 'attachments.sqlite'));
   assert.deepEqual({ links, attachments: store.count() }, { links: ['lo', 'cni0'], attachments: 0 });
+  assert.match(hostPorts, /"map"/);
+  assert.doesNotMatch(hostPorts, /"elem"/);
   assert.ok(adds > KILLS, `only ${adds} ADDs succeeded`);
   t.diagnostic(
-    `${KILLS} kills, ${adds} ADDs that succeeded, 0 addresses given twice, 0 links and addresses left`,
+    `${KILLS} kills, ${adds} ADDs that succeeded, 0 addresses given twice, 0 links, addresses and host ports left`,
   );
   rmSync(dir, { recursive: true });
 });
