@@ -188,10 +188,10 @@ export class TestNamespace {
     return Object.fromEntries([...found].map(([pod, ports]) => [pod, [...ports].sort((a, b) => a - b)]));
   }
 
-  /** Runs a command in a Pod of this namespace, or, when `place` names a node or `outside`, in its network. */
+  /** Runs a command in a Pod, NAME or NAMESPACE/NAME, or, when `place` names a node or `outside`, in its network. */
   run(place: string, ...command: readonly string[]): Promise<Outcome> {
     if (place === 'outside' || /^node\d+$/.test(place)) return this.lab.runIn(place, command);
-    return this.lab.runInPod(`${this.name}/${place}`, command);
+    return this.lab.runInPod(place.includes('/') ? place : `${this.name}/${place}`, command);
   }
 
   /** Standard output of a command that must succeed. */
@@ -216,14 +216,14 @@ export class TestNamespace {
 
   /** Waits until requests are answered by exactly these Pods. */
   async servedBy(place: string, target: string, pods: readonly string[], count?: number): Promise<void> {
-    const tries = count ?? (pods.length === 1 ? 3 : 12 * pods.length);
+    const tries = count ?? (pods.length === 1 ? 3 : 6 * pods.length);
     await eventually(async () =>
       assert.deepEqual([...new Set(await this.ask(place, target, tries))].sort(), [...pods].sort(), target),
     );
   }
 
   async servedByUdp(place: string, target: string, pods: readonly string[]): Promise<void> {
-    const tries = pods.length === 1 ? 2 : 12 * pods.length;
+    const tries = pods.length === 1 ? 2 : 6 * pods.length;
     await eventually(async () =>
       assert.deepEqual(
         [...new Set(await this.askUdp(place, target, tries))].sort(),

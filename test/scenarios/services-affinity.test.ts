@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import type { Service } from '#kube-api';
+import { eventually } from './support/eventually.ts';
+import { startLab, type TestLab } from './support/lab.ts';
+import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
+
+const PODS = ['affinity-1', 'affinity-2', 'affinity-3'];
+const TIMEOUT_SECONDS = 2;
+
+/** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
+suite('[sig-network] Services: session affinity', () => {
+  let lab: TestLab;
+  let ns: TestNamespace;
+
+  before(async () => {
+    lab = await startLab();
+    ns = await TestNamespace.create(lab, 'affinity');
+    await Promise.all([
+      ns.client('client', { node: 'node1' }),
+      ...PODS.map((pod, i) =>
+        ns.netexec(pod, 'affinity', { node: `node${i + 1}`, http: 9376, container: {} }),
+      ),
+    ]);
+  });
+  after(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  const distinct = async (target: string, count: number) => [
+    ...new Set(await ns.ask('client', target, count)),
+  ];
+
+  async function sticks(target: string): Promise<void> {
+    await eventually(async () => assert.equal((await distinct(target, 16)).length, 1, target));
+  }
+
+  async function spreads(target: string): Promise<void> {
+    await eventually(async () => assert.deepEqual((await distinct(target, 40)).sort(), PODS, target));
+  }
+
+  const create = (type: 'ClusterIP' | 'NodePort', name: string, timeoutSeconds?: number) =>
+    ns.service(name, {
+      type,
+      selector: { app: 'affinity' },
+      sessionAffinity: 'ClientIP',
+      ...(timeoutSeconds === undefined ? {} : { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }),
+      ports: [{ port: 80, targetPort: 9376 }],
+    });
+
+  /** Where the suite asks: a node port for Services that have one, else the cluster IP. */
+  const targetOf = (service: Service, node = 0) =>
+    service.spec?.type === 'NodePort'
+      ? `${lab.up.nodes[node]?.ip}:${nodePort(service)}`
+      : `${clusterIp(service)}:80`;
+
+  for (const [type, words] of [
+    ['ClusterIP', 'service with type clusterIP'],
+    ['NodePort', 'NodePort service'],
+  ] as const) {
+    test(`should have session affinity work for ${words} [LinuxOnly] [Conformance]`, async () => {
+      const service = await create(type, `affinity-${type.toLowerCase()}`);
+      await sticks(targetOf(service));
+      await sticks(targetOf(service, 1));
+      await sticks(`${service.metadata?.name}:80`);
+    });
+
+    test(`should be able to switch session affinity for ${words} [LinuxOnly] [Conformance]`, async () => {
+      const service = await create(type, `affinity-${type.toLowerCase()}-transition`);
+      const name = service.metadata?.name ?? '';
+      const switchTo = (sessionAffinity: 'None' | 'ClientIP') =>
+        ns.updateService(name, ({ spec: { sessionAffinityConfig: _, ...spec } = {}, ...old }) => ({
+          ...old,
+          spec: { ...spec, sessionAffinity },
+        }));
+      await sticks(targetOf(service));
+      await switchTo('None');
+      await spreads(targetOf(service));
+      await switchTo('ClientIP');
+      await sticks(targetOf(service));
+    });
+
+    test(`should have session affinity timeout work for ${words} [LinuxOnly]`, async () => {
+      const service = await create(type, `affinity-${type.toLowerCase()}-timeout`, TIMEOUT_SECONDS);
+      const target = targetOf(service);
+      await sticks(target);
+      const [first] = await distinct(target, 1);
+      // Once the time is over any Pod may answer, the same one again too: one in three times.
+      await eventually(
+        async () => assert.notDeepEqual(await distinct(target, 1), [first]),
+        40_000,
+        (TIMEOUT_SECONDS + 1) * 1000,
+      );
+      await sticks(target);
+    });
+  }
+});

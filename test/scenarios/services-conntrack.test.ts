@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import type { PodSpec, Service, ServicePort } from '#kube-api';
+import { eventually } from './support/eventually.ts';
+import { startLab, type TestLab } from './support/lab.ts';
+import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
+
+const UDP: ServicePort = { name: 'udp', port: 80, targetPort: 80, protocol: 'UDP' };
+
+/** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
+suite('[sig-network] Conntrack', () => {
+  let lab: TestLab;
+
+  before(async () => {
+    lab = await startLab({ nodes: 2 });
+  });
+  after(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  /**
+   * A Pod on node1 that asks once and again from one source port: for the kernel one flow, which never gets old enough to be
+   * forgotten. It prints who answered.
+   */
+  const startClient = (ns: TestNamespace, host: string, port: number, spec: Partial<PodSpec> = {}) =>
+    ns.client('pod-client', {
+      node: 'node1',
+      container: {
+        command: [
+          'sh',
+          '-c',
+          `while :; do echo "answer: $(echo hostname | nc -u -w 1 -W 1 -p 12345 ${host} ${port} 2>&1)"; sleep 0.1; done`,
+        ],
+      },
+      spec,
+    });
+
+  const server = (ns: TestNamespace, name: string, spec: Partial<PodSpec> = {}) =>
+    ns.netexec(name, 'svc-udp', { node: 'node2', udp: 80, spec });
+
+  const lines = async (ns: TestNamespace) =>
+    (await lab.kubectl('logs', '-n', ns.name, 'pod-client')).split('\n');
+
+  /** Waits until the client prints this Pod's name, from now on. */
+  async function hears(ns: TestNamespace, pod: string): Promise<void> {
+    const { length } = await lines(ns);
+    await eventually(async () => {
+      const since = (await lines(ns)).slice(length - 1);
+      assert.ok(since.includes(`answer: ${pod}`), `no answer of ${pod} in: ${since.join(' | ')}`);
+    });
+  }
+
+  async function cycle(ns: TestNamespace): Promise<void> {
+    await server(ns, 'pod-server-1');
+    await ns.endpoints('svc-udp', { 'pod-server-1': [80] });
+    await hears(ns, 'pod-server-1');
+    await server(ns, 'pod-server-2');
+    await ns.deletePod('pod-server-1');
+    await ns.endpoints('svc-udp', { 'pod-server-2': [80] });
+    await hears(ns, 'pod-server-2');
+    await ns.gone('pod-server-1');
+    const { length } = await lines(ns);
+    await eventually(async () => assert.ok((await lines(ns)).length > length + 5));
+    // The last one is being written, or is an empty one.
+    const since = (await lines(ns)).slice(length, -1);
+    assert.deepEqual([...new Set(since)], ['answer: pod-server-2']);
+    await ns.deletePod('pod-client');
+  }
+
+  const udpService = (ns: TestNamespace, type: 'ClusterIP' | 'NodePort'): Promise<Service> =>
+    ns.service('svc-udp', { type, ports: [UDP] });
+
+  test('should be able to preserve UDP traffic when server pod cycles for a NodePort service', async () => {
+    const ns = await TestNamespace.create(lab, 'udp-nodeport');
+    const service = await udpService(ns, 'NodePort');
+    await startClient(ns, lab.up.nodes[1]?.ip ?? '', nodePort(service));
+    await cycle(ns);
+  });
+
+  test('should be able to preserve UDP traffic when server pod cycles for a ClusterIP service', async () => {
+    const ns = await TestNamespace.create(lab, 'udp-clusterip');
+    await startClient(ns, clusterIp(await udpService(ns, 'ClusterIP')), 80);
+    await cycle(ns);
+  });
+
+  test('should be able to preserve UDP traffic when server pod cycles for a ClusterIP service and client is hostNetwork', async () => {
+    const ns = await TestNamespace.create(lab, 'udp-host');
+    await startClient(ns, clusterIp(await udpService(ns, 'ClusterIP')), 80, { hostNetwork: true });
+    await cycle(ns);
+  });
+
+  test('should be able to preserve UDP traffic when initial unready endpoints get ready', async () => {
+    const ns = await TestNamespace.create(lab, 'udp-unready');
+    await startClient(ns, clusterIp(await udpService(ns, 'ClusterIP')), 80);
+    const command = ['/bin/sh', '-c', 'echo Pausing start. && sleep 3'];
+    await server(ns, 'pod-server-1', {
+      initContainers: [{ name: 'init', image: 'registry.k8s.io/e2e-test-images/busybox:1.36', command }],
+    });
+    await ns.endpoints('svc-udp', { 'pod-server-1': [80] });
+    await hears(ns, 'pod-server-1');
+  });
+});

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { eventually } from './support/eventually.ts';
+import { startLab, type TestLab } from './support/lab.ts';
+import { clusterIp, TestNamespace } from './support/test-namespace.ts';
+
+/** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
+suite('[sig-network] Services: restarts', () => {
+  let lab: TestLab;
+  let ns: TestNamespace;
+
+  before(async () => {
+    lab = await startLab({ nodes: 2 });
+    ns = await TestNamespace.create(lab, 'restarts');
+    await ns.client('client', { node: 'node1' });
+  });
+  after(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  interface Running {
+    readonly target: string;
+    readonly pods: readonly string[];
+  }
+
+  async function start(name: string): Promise<Running> {
+    const service = await ns.service(name, { ports: [{ port: 80 }] });
+    const pods = ['node1', 'node2'].map((node) => `${name}-${node}`);
+    await Promise.all(['node1', 'node2'].map((node) => ns.netexec(`${name}-${node}`, name, { node })));
+    return { target: `${clusterIp(service)}:80`, pods };
+  }
+
+  async function isUp({ target, pods }: Running): Promise<void> {
+    await ns.servedBy('node1', target, pods);
+    await ns.servedBy('client', target, pods);
+  }
+
+  /** The one process of the lab whose command line matches. */
+  async function pidOf(pattern: string): Promise<string> {
+    const pids = (await lab.exec('router', 'pgrep', '-f', pattern)).trim().split('\n');
+    assert.equal(pids.length, 1, `${pattern}: ${pids.join(' ')}`);
+    return pids[0] ?? '';
+  }
+
+  /** Kills it and waits for the one that the lab starts instead. */
+  async function kill(pattern: string): Promise<void> {
+    const pid = await pidOf(pattern);
+    await lab.exec('router', 'kill', '-9', pid);
+    await eventually(async () => assert.notEqual(await pidOf(pattern), pid));
+  }
+
+  const AGENT = '^[^ ]*node .*podway[^ ]* agent --node-name node1 ';
+  const API_SERVER = '^[^ ]*node .*podway[^ ]* apiserver ';
+
+  const answersHealthz = () =>
+    eventually(async () =>
+      assert.match(
+        await lab.exec('node1', 'curl', '-sS', '-f', '-m', '5', 'http://127.0.0.1:10256/healthz'),
+        /./,
+      ),
+    );
+
+  test('should work after restarting kube-proxy [Disruptive]', async () => {
+    const [one, two] = await Promise.all([start('restart-proxy-1'), start('restart-proxy-2')]);
+    assert.notEqual(one.target, two.target);
+    await isUp(one);
+    await isUp(two);
+    await kill(AGENT);
+    await isUp(one);
+    await isUp(two);
+    await answersHealthz();
+    const three = await start('restart-proxy-3');
+    await isUp(three);
+    await ns.deleteService('restart-proxy-1');
+    await ns.unreachable('client', one.target);
+    await isUp(two);
+  });
+
+  test('should work after restarting apiserver [Disruptive]', async () => {
+    const one = await start('restart-apiserver-1');
+    await isUp(one);
+    await kill(API_SERVER);
+    assert.deepEqual(
+      [...new Set(await ns.ask('client', one.target, 10))].sort(),
+      one.pods,
+      'the proxy serves on while the API server is away',
+    );
+    await eventually(async () => assert.equal(await lab.kubectl('get', '--raw', '/readyz'), 'ok'));
+    await isUp(one);
+    const two = await start('restart-apiserver-2');
+    assert.notEqual(two.target, one.target);
+    await isUp(one);
+    await isUp(two);
+  });
+
+  test('should recreate its iptables rules if they are deleted [Disruptive]', async () => {
+    const one = await start('recreate-rules');
+    await isUp(one);
+    // Ours are nftables'; the case takes away what the proxy made, whatever that is.
+    await lab.exec('node1', 'nft', 'delete', 'table', 'ip', 'podway');
+    await isUp(one);
+  });
+});
