@@ -69,6 +69,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     new Reconciler({ name: 'pod network', logger, clock, coalesceMs: 2, againMs: CHECK_MS }, async () => {
       if (!nodes.hasSynced) return;
       cni.setRanges(podRanges(options.nodeName, nodes.list(), network));
+      await cni.verify();
       const { plan, problems } = await network.reconcile(nodes.list());
       metrics.set('podway_routes', 'Routes to Pods of other nodes.', plan.routes.length);
       metrics.set('podway_node_problems', 'Reasons why Pods of a node cannot be reached.', problems.length);

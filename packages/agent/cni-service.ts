@@ -120,6 +120,11 @@ export class CniService implements AsyncDisposable {
     this.#deps.logger.info('Pods get addresses', { ...ranges });
   }
 
+  /** Puts right what others did to the bridge and to host ports. */
+  verify(): Promise<void> {
+    return this.#plugin.verify();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
     this.#linksEnd[Symbol.dispose]();

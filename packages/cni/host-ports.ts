@@ -5,6 +5,7 @@ import type { Attachment } from './attachment.ts';
 import {
   elementChange,
   elementName,
+  HOST_PORT_RULES,
   HOST_PORT_TABLE,
   type HostPortElement,
   hostPortElements,
@@ -22,6 +23,8 @@ export class HostPorts {
   readonly #nft: NftPort;
   /** What the kernel holds, by name; undefined until it was looked at. */
   #held: Map<string, HostPortElement> | undefined;
+  /** The kernel's count of transactions when it was found or made so. */
+  #heldAt = 0;
   readonly #tables = new Set<IpFamily>();
   /** Changes one after the other: each is the difference from the one before. */
   #last: Promise<void> = Promise.resolve();
@@ -33,7 +36,28 @@ export class HostPorts {
 
   /** Resolves when the kernel has exactly the mappings of the attachments that `read` gives when its turn comes. */
   reconcile(read: () => readonly Attachment[]): Promise<void> {
-    const turn = this.#last.then(() => this.#reconcile(read()));
+    return this.#inTurn(async () => {
+      try {
+        await this.#reconcile(read());
+      } catch (error) {
+        if (this.#held === undefined) throw error;
+        // Somebody else may have been at the table: once more, from what is there.
+        this.#held = undefined;
+        await this.#reconcile(read());
+      }
+    });
+  }
+
+  /** {@link reconcile} that finds out what others did to the table, if they did anything to any. */
+  verify(read: () => readonly Attachment[]): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#nft.generation() !== this.#heldAt) this.#held = undefined;
+      await this.#reconcile(read());
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
     // The next one looks at the whole anew.
     this.#last = turn.catch(() => {
       this.#held = undefined;
@@ -49,7 +73,10 @@ export class HostPorts {
 
   async #reconcile(attachments: readonly Attachment[]): Promise<void> {
     const wanted = new Map(hostPortElements(attachments).map((element) => [elementName(element), element]));
-    this.#held ??= await this.#observe();
+    if (this.#held === undefined) {
+      this.#heldAt = this.#nft.generation();
+      this.#held = await this.#observe();
+    }
     const held = this.#held;
     const gone = [...held].filter(([name]) => !wanted.has(name)).map(([, element]) => element);
     const added = [...wanted].filter(([name]) => !held.has(name)).map(([, element]) => element);
@@ -57,12 +84,14 @@ export class HostPorts {
     for (const { family } of added)
       if (!this.#tables.has(family)) {
         await this.#nft.run(hostPortTable(family));
+        this.#heldAt++;
         this.#tables.add(family);
       }
     await this.#nft.elements([
       ...gone.map((element) => elementChange('delete', element)),
       ...added.map((element) => elementChange('add', element)),
     ]);
+    this.#heldAt++;
     this.#held = wanted;
     await this.#forgetFlows([...gone, ...added]);
   }
@@ -86,7 +115,9 @@ export class HostPorts {
     this.#tables.clear();
     for (const family of IP_FAMILIES) {
       const table = await this.#nft.listTable(family === 'IPv4' ? 'ip' : 'ip6', HOST_PORT_TABLE);
-      if (table === undefined) continue;
+      // Without its rules it is as good as none, and made anew when it is needed.
+      if (table?.filter((object) => Object.hasOwn(object as object, 'rule')).length !== HOST_PORT_RULES)
+        continue;
       this.#tables.add(family);
       elements.push(...table.flatMap((object) => readElements(family, object)));
     }

@@ -139,6 +139,36 @@ for (const { name, client, skip } of CLIENTS)
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
     });
 
+    test('verify: the bridge and the rules of host ports are repaired after others', async () => {
+      node.kernel.createNetns('/run/netns/a')[Symbol.dispose]();
+      const portMappings = [{ hostPort: 8081, containerPort: 80, protocol: 'tcp' }];
+      assert.equal(
+        (await node.run(pod('a', 'ADD'), { ...CONFIG, runtimeConfig: { portMappings } })).exitStatus,
+        0,
+      );
+      const rules = () =>
+        execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });
+      const whole = rules();
+      const bridge = () => ip('-br', 'address', 'show', 'cni0').replaceAll(/fe80\S+/g, '');
+      const wholeBridge = bridge();
+      for (const damage of [
+        ['nft', 'delete', 'table', 'ip', 'podway-hostport'],
+        ['nft', 'flush', 'map', 'ip', 'podway-hostport', 'tcp_ports'],
+        ['nft', 'flush', 'chain', 'ip', 'podway-hostport', 'prerouting'],
+        ['ip', 'address', 'delete', '10.244.1.1/24', 'dev', 'cni0'],
+        ['ip', 'link', 'set', 'cni0', 'down'],
+      ]) {
+        const [command = '', ...args] = damage;
+        execFileSync(command, args);
+        await node.plugin.verify();
+        assert.equal(rules(), whole, damage.join(' '));
+        assert.deepEqual(bridge().split(/\s+/).sort(), wholeBridge.split(/\s+/).sort(), damage.join(' '));
+      }
+      execFileSync('nft', ['delete', 'table', 'ip', 'podway-hostport']);
+      assert.deepEqual(await node.run(pod('a', 'DEL'), CONFIG), { exitStatus: 0, output: '' });
+      node.kernel.deleteNetns('/run/netns/a');
+    });
+
     test('chained after another plugin: what came before stays, the own interface is appended', async () => {
       node.kernel.createNetns('/run/netns/a')[Symbol.dispose]();
       const before = {

@@ -91,6 +91,12 @@ export class CniPlugin {
     }
   }
 
+  /** Puts right what others did to the node's bridge and to the rules of host ports; asks little of the kernel. */
+  async verify(): Promise<void> {
+    if (this.#node !== undefined) this.setNode(this.#node);
+    await this.#deps.hostPorts.verify(() => this.#deps.store.list());
+  }
+
   /** Ends attachments whose Pod is gone, and host ends that nobody remembers: what a missed DEL or a kill left. */
   async repair(): Promise<void> {
     const { store, dataPath, logger } = this.#deps;

@@ -69,9 +69,13 @@ export function elementChange(op: 'add' | 'delete', element: HostPortElement): N
   };
 }
 
+/** How many rules the table has: two a protocol, and one in each of its hooks. */
+export const HOST_PORT_RULES = 9;
+
 /**
  * The table without elements. It comes before Services (dstnat is -100), as a hostPort is the more particular claim. A Pod that
  * reaches itself by its host port is masqueraded; nobody else is. Loopback addresses are left alone: they lead nowhere else.
+ * Takes the place of a table that is there.
  */
 export function hostPortTable(family: IpFamily): string {
   const [ip, type, loopback] =
@@ -87,7 +91,9 @@ export function hostPortTable(family: IpFamily): string {
     dnat ${ip} to ${protocol} dport map @${protocol}_ports
 `,
   );
-  return `table ${ip} ${HOST_PORT_TABLE} {
+  return `add table ${ip} ${HOST_PORT_TABLE}
+delete table ${ip} ${HOST_PORT_TABLE}
+table ${ip} ${HOST_PORT_TABLE} {
 ${maps.join('')}  set hairpins { type ${type} . ${type}; }
   chain translate {
 ${rules.join('')}  }
