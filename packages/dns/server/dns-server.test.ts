@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import test from 'node:test';
 import { parseIp, parsePrefix } from '#ip';
 import type { EndpointSlice, Pod, Service } from '#kube-api';
-import { createLogger, type LogRecord, seededRandom } from '#runtime';
+import { createLogger, FakeClock, type LogRecord, seededRandom } from '#runtime';
 import { certificate } from '../fixtures/certificate.ts';
 import { fuzzServer } from '../fixtures/fuzz.ts';
 import { MemoryInformer } from '../fixtures/memory-informer.ts';
@@ -210,6 +210,27 @@ test('createDnsServer: a huge TCP frame ends the connection, and the server goes
   socket.on('error', () => {});
   await once(socket, 'close');
   assert.equal((await dns.udp('kubernetes.default.svc.cluster.local', 'A')).rcode, 0);
+});
+
+test('createDnsServer: a TCP connection is closed when nothing whole has come for 10 s', async () => {
+  const clock = new FakeClock();
+  await using dns = await started({ clock });
+  const socket = connect(dns.port, '127.0.0.1');
+  socket.on('error', () => {});
+  const query = frame(queryOf('kubernetes.default.svc.cluster.local', 'A', 1));
+  for (let i = 0; i < 2; i++) {
+    socket.write(query);
+    await once(socket, 'data');
+    clock.advance(9_999);
+  }
+  socket.write(query);
+  await once(socket, 'data');
+  // Octets of a question that never gets whole do not keep it open.
+  clock.advance(5_000);
+  socket.write(query.subarray(0, 5));
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(5_000);
+  await once(socket, 'close');
 });
 
 test('createDnsServer: AXFR is refused, other opcodes are not implemented, EDNS 1 is BADVERS', async () => {

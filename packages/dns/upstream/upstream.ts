@@ -1,11 +1,13 @@
 import type { Clock, Random } from '#runtime';
 import {
+  CLASS_IN,
   canonicalName,
   encodeMessage,
   type Message,
   type Question,
   queryMessage,
   RCODES,
+  RECORD_TYPES,
 } from '../wire/index.ts';
 import { formatUpstream, type UpstreamAddress } from './address.ts';
 import { UpstreamError } from './errors.ts';
@@ -24,10 +26,12 @@ export interface UpstreamOptions {
   readonly ca?: string;
 }
 
-/** So many failures in a row, and an upstream is asked only when there is no other. */
+/** So many failures in a row, and an upstream is asked only when there is no other, until a probe finds it well. */
 const FAILURES_TO_DOWN = 2;
-const FIRST_HOLD_MS = 500;
-const LONGEST_HOLD_MS = 10_000;
+const FIRST_PROBE_MS = 500;
+const LONGEST_PROBE_MS = 10_000;
+/** Every resolver knows the root; whatever it replies, it is there. */
+const PROBE: Question = { name: '.', typeCode: RECORD_TYPES.NS, class: CLASS_IN };
 const IDLE_MS = 10_000;
 const EDNS = { udpPayloadSize: 1232, version: 0, dnssecOk: false, options: [] } as const;
 
@@ -40,7 +44,8 @@ export class Upstream implements Disposable {
   readonly #stream: StreamExchange;
   readonly #abort = new AbortController();
   #failures = 0;
-  #downUntil = 0;
+  #probe: Disposable | undefined;
+  #probes = 0;
   #ednsBroken = false;
   asked = 0;
   failed = 0;
@@ -62,12 +67,13 @@ export class Upstream implements Disposable {
     });
   }
 
-  /** It failed lately, and its time to be tried again has not come. */
+  /** It failed, and has given no reply since. */
   get isDown(): boolean {
-    return this.#failures >= FAILURES_TO_DOWN && this.#deps.clock.monotonic() < this.#downUntil;
+    return this.#failures >= FAILURES_TO_DOWN;
   }
 
   [Symbol.dispose](): void {
+    this.#probe?.[Symbol.dispose]();
     this.#abort.abort();
     this.#stream[Symbol.dispose]();
   }
@@ -82,15 +88,35 @@ export class Upstream implements Disposable {
         this.#ednsBroken = true;
         reply = await this.#exchange(question, false);
       }
-      this.#failures = 0;
+      this.#recover();
       return reply;
     } catch (error) {
       this.failed++;
       this.#failures++;
-      const hold = FIRST_HOLD_MS * 2 ** Math.min(10, Math.max(0, this.#failures - FAILURES_TO_DOWN));
-      this.#downUntil = this.#deps.clock.monotonic() + Math.min(LONGEST_HOLD_MS, hold);
+      if (this.isDown) this.#probeLater();
       throw error;
     }
+  }
+
+  #recover(): void {
+    this.#failures = 0;
+    this.#probes = 0;
+    this.#probe?.[Symbol.dispose]();
+    this.#probe = undefined;
+  }
+
+  /** Asks of itself, at growing intervals, so that no client's question has to find out. */
+  #probeLater(): void {
+    if (this.#probe !== undefined || this.#abort.signal.aborted) return;
+    const delay = Math.min(LONGEST_PROBE_MS, FIRST_PROBE_MS * 2 ** Math.min(10, this.#probes++));
+    const probe = (): void => {
+      this.#probe = undefined;
+      this.#exchange(PROBE, !this.#ednsBroken).then(
+        () => this.#recover(),
+        () => this.#probeLater(),
+      );
+    };
+    this.#probe = this.#deps.clock.setTimer(delay, probe, { unref: true });
   }
 
   async #exchange(question: Question, edns: boolean): Promise<Message> {
