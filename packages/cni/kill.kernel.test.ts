@@ -13,14 +13,17 @@ import { execute } from './fixture.ts';
 
 const CONFIG = { cniVersion: '1.1.0', name: 'podway', type: 'podway' };
 const PODS = 12;
-/** More by `PODWAY_KILLS=200`: a minute or so. */
+/** More by `PODWAY_KILLS=200`: some minutes. */
 const KILLS = Number(process.env['PODWAY_KILLS'] ?? 15);
 
 const podName = (i: number) => `pod-${i}`;
-/** A host port of its own for each Pod. */
+/** A host port of its own for each Pod; for every third a limit, which is a link more that could be left. */
 const configOf = (i: number) => ({
   ...CONFIG,
-  runtimeConfig: { portMappings: [{ hostPort: 9000 + i, containerPort: 80, protocol: 'tcp' }] },
+  runtimeConfig: {
+    portMappings: [{ hostPort: 9000 + i, containerPort: 80, protocol: 'tcp' }],
+    ...(i % 3 === 0 && { bandwidth: { egressRate: 1e9, egressBurst: 1e7 } }),
+  },
 });
 const environmentOf = (command: string, name: string) => ({
   CNI_COMMAND: command,

@@ -139,6 +139,54 @@ for (const { name, client, skip } of CLIENTS)
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
     });
 
+    test('bandwidth: limits both directions on the node’s side, CHECK misses them, DEL leaves nothing', async () => {
+      node.kernel.createNetns('/run/netns/a')[Symbol.dispose]();
+      const bandwidth = { ingressRate: 8e6, ingressBurst: 1e6, egressRate: 16e6, egressBurst: 1e6 };
+      const config = { ...CONFIG, runtimeConfig: { bandwidth } };
+      const add = await node.run(pod('a', 'ADD'), config);
+      assert.equal(add.exitStatus, 0, add.output);
+      const link: string = JSON.parse(add.output).interfaces[1].name;
+      const limits = execFileSync('tc', ['qdisc', 'show'], { encoding: 'utf8' });
+      assert.match(limits, new RegExp(`tbf \\S+ dev ${link} root .*rate 8Mbit`));
+      assert.match(limits, new RegExp(`tbf \\S+ dev ifb${link.slice(3)} root .*rate 16Mbit`));
+      ip('netns', 'exec', 'a', 'ping', '-c1', '-W2', '10.244.1.1');
+      const sent = execFileSync('tc', ['-s', 'qdisc', 'show', 'dev', `ifb${link.slice(3)}`], {
+        encoding: 'utf8',
+      });
+      assert.match(sent, /Sent [1-9]/, 'what the Pod sends passes its limit');
+      const check = () => node.run(pod('a', 'CHECK'), { ...config, prevResult: JSON.parse(add.output) });
+      assert.deepEqual(await check(), { exitStatus: 0, output: '' });
+      execFileSync('tc', ['qdisc', 'del', 'dev', link, 'root']);
+      const { code, msg } = JSON.parse((await check()).output);
+      assert.deepEqual(
+        [code, msg],
+        [101, 'the attachment is not what ADD made: nothing limits what the Pod receives'],
+      );
+      await node.run(pod('a', 'DEL'), config);
+      assert.deepEqual(
+        node.node.links.list().map((each) => each.name),
+        ['lo', 'cni0'],
+      );
+      node.kernel.deleteNetns('/run/netns/a');
+    });
+
+    test('runtimeConfig.mac and ips: the Pod has them, and the node knows the MAC address before it asks', async () => {
+      node.kernel.createNetns('/run/netns/a')[Symbol.dispose]();
+      const stale = ['10.244.1.77', 'dev', 'cni0', 'lladdr', '02:00:00:00:00:01', 'nud', 'stale'];
+      ip('neighbour', 'add', ...stale);
+      const runtimeConfig = { mac: '02:00:00:00:00:aa', ips: ['10.244.1.77/24', 'fd00:244:1::77'] };
+      const add = await node.run(pod('a', 'ADD'), { ...CONFIG, runtimeConfig });
+      assert.equal(add.exitStatus, 0, add.output);
+      assert.match(ip('neighbour', 'show', '10.244.1.77'), /lladdr 02:00:00:00:00:aa/);
+      assert.deepEqual(
+        JSON.parse(add.output).ips.map(({ address }: { address: string }) => address),
+        ['10.244.1.77/32', 'fd00:244:1::77/128'],
+      );
+      assert.match(ip('-n', 'a', 'link', 'show', 'eth0'), /02:00:00:00:00:aa/);
+      await node.run(pod('a', 'DEL'), CONFIG);
+      node.kernel.deleteNetns('/run/netns/a');
+    });
+
     test('verify: the bridge and the rules of host ports are repaired after others', async () => {
       node.kernel.createNetns('/run/netns/a')[Symbol.dispose]();
       const portMappings = [{ hostPort: 8081, containerPort: 80, protocol: 'tcp' }];
