@@ -138,17 +138,11 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
   );
 
   const listening: ListenAddress[] = [];
-  for (const { address, port } of options.listen) {
-    const inherited = (transport: InheritedSocket['transport']) =>
-      options.inherited?.find(
-        (socket) =>
-          socket.transport === transport && socket.address === parseIp(address) && socket.port === port,
-      );
-    const udp = stack.use(new UdpListener({ address, port }, responder, inherited('udp')));
-    stack.use(
-      await TcpListener.open({ address, port: udp.port }, responder, clock, { inherited: inherited('tcp') }),
-    );
-    listening.push({ address, port: udp.port });
+  for (const listen of options.listen) {
+    const listeners = await listenOnBoth(listen, options.inherited ?? [], responder, clock);
+    stack.use(listeners.tcp);
+    stack.use(listeners.udp);
+    listening.push({ address: listen.address, port: listeners.udp.port });
   }
   for (const upstream of outside.upstreams) void loops.probe(upstream);
   logger.info('dns: answering', { listen: listening.map(({ address, port }) => `${address}#${port}`) });
@@ -170,6 +164,33 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
     ],
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** Another port is tried when the one the kernel chose for UDP is somebody's for TCP. */
+const PORT_TRIES = 20;
+
+/** UDP and TCP on one port, on inherited sockets where there are such. */
+async function listenOnBoth(
+  { address, port }: ListenAddress,
+  inherited: readonly InheritedSocket[],
+  responder: Responder,
+  clock: Clock,
+): Promise<{ readonly udp: UdpListener; readonly tcp: TcpListener }> {
+  const ip = parseIp(address);
+  const find = (transport: InheritedSocket['transport']) =>
+    inherited.find(
+      (socket) => socket.transport === transport && socket.address === ip && socket.port === port,
+    );
+  for (let tries = 1; ; tries++) {
+    const udp = new UdpListener({ address, port }, responder, find('udp'));
+    try {
+      const listen = { address, port: udp.port };
+      return { udp, tcp: await TcpListener.open(listen, responder, clock, { inherited: find('tcp') }) };
+    } catch (error) {
+      udp[Symbol.dispose]();
+      if (port !== 0 || tries === PORT_TRIES) throw error;
+    }
+  }
 }
 
 /** Pods whose list denies names; where they only lend clients their names, answers need not wait for them. */
