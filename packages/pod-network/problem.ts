@@ -8,8 +8,6 @@ export interface NodeProblem {
 export type ProblemReason =
   /** A field of the Node cannot be read. */
   | 'InvalidNode'
-  /** The Node has no Pod CIDR yet. */
-  | 'NoPodCidr'
   /** The Node has no InternalIP of the Pod CIDR's family. */
   | 'NoAddress'
   /** The Node's address is behind a router, and the backend needs a shared link. */

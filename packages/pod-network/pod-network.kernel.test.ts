@@ -1,0 +1,4 @@
+import { linuxKernel } from '#kernel';
+import { podNetworkBehaviour } from './behaviour.ts';
+
+podNetworkBehaviour(linuxKernel(), true);

@@ -1,0 +1,4 @@
+import { fakeKernel } from '#kernel';
+import { podNetworkBehaviour } from './behaviour.ts';
+
+podNetworkBehaviour(fakeKernel(), false);
