@@ -139,7 +139,9 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   const { healthz, livez } = health;
   starting.use(await servePages(options.health, { '/healthz': healthz, '/livez': livez }, logger));
   const numbers = () => ({ status: 200, body: metrics.format() + dns.formatMetrics() });
-  starting.use(await servePages(options.metrics, { '/metrics': numbers }, logger));
+  // As kube-proxy says which of its modes runs; tools that tell proxies apart ask.
+  const mode = () => ({ status: 200, body: options.proxy });
+  starting.use(await servePages(options.metrics, { '/metrics': numbers, '/proxyMode': mode }, logger));
 
   const running = starting.move();
   return { ready, [Symbol.asyncDispose]: () => running.disposeAsync() };

@@ -100,4 +100,11 @@ suite('[sig-network] Services: restarts', () => {
     await lab.exec('node1', 'nft', 'delete', 'table', 'ip', 'podway');
     await isUp(one);
   });
+
+  test('Networking should check kube-proxy urls', async () => {
+    const get = (url: string) => lab.exec('node1', 'curl', '-sS', '-f', '-m', '5', `http://127.0.0.1:${url}`);
+    await answersHealthz();
+    assert.match(JSON.parse(await get('10256/healthz')).lastUpdated, /^\d{4}-\d\d-\d\dT/);
+    assert.equal(await get('10249/proxyMode'), 'nftables');
+  });
 });
