@@ -258,6 +258,33 @@ suite('[sig-network] Services: cluster IP', () => {
     await ns.refused('client', target);
   });
 
+  test('should connect to the ports exposed by restartable init containers', async () => {
+    const ns = await TestNamespace.create(lab, 'sidecars');
+    const service = await ns.service('sidecar-with-port', {
+      ports: [{ name: 'http', port: 80, targetPort: 'sidecar-port' }],
+    });
+    const image = 'registry.k8s.io/e2e-test-images/agnhost:2.47';
+    await Promise.all([
+      ns.client(),
+      ns.pod('pod1', {
+        labels: { app: 'sidecar-with-port' },
+        spec: {
+          initContainers: [
+            {
+              name: 'init',
+              image,
+              args: ['netexec', '--http-port=8080'],
+              ports: [{ name: 'sidecar-port', containerPort: 8080 }],
+              restartPolicy: 'Always',
+            },
+          ],
+        },
+      }),
+    ]);
+    await ns.endpoints('sidecar-with-port', { pod1: [8080] });
+    await ns.servedBy('client', `${clusterIp(service)}:80`, ['pod1']);
+  });
+
   test('should be possible to connect to a service via ExternalIP when the external IP is not assigned to a node', async () => {
     const ns = await TestNamespace.create(lab, 'external-ip');
     const ip = '203.0.113.250';
