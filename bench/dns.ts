@@ -1,36 +1,47 @@
 /**
- * What a DNS answer costs: 10,000 Services with 100,000 endpoints, asked by dnsperf over loopback, beside unbound with the
- * same names, one after the other on the same machine. Each server is a process with one thread for its queries.
+ * What a DNS answer costs: 10,000 Services with 100,000 endpoints, asked by dnsperf over loopback, beside unbound and CoreDNS
+ * with the same names, in turns on the same machine. Each server is a process with one thread for its queries.
  */
-import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createDnsServer } from '#dns';
-import type { EndpointSlice, Service } from '#kube-api';
-import type { Informer } from '#kube-client';
 import { sleep, systemClock } from '#runtime';
-import type { Benchmark, Row } from './benchmark.ts';
+import { type Benchmark, median, type Row } from './benchmark.ts';
+import { SamplingClient } from './dns/client.ts';
+import {
+  ENDPOINTS_EACH,
+  indices,
+  OUTSIDE,
+  outsideName,
+  PORTS,
+  SERVICES,
+  serviceAddress,
+  serviceName,
+} from './dns/cluster.ts';
+import { coredns, unbound, upstream } from './dns/peers.ts';
+import type { ServerMemory } from './dns/server.ts';
+import { type ServerProcess, startServer } from './dns/server-process.ts';
 
 const run = promisify(execFile);
-const SERVICES = 10_000;
-const ENDPOINTS = 10;
-const SECONDS = 4;
-const OUTSIDE = 200;
-const CLOCK_TICKS = 100;
-const PORTS = { podway: 15351, unbound: 15352, upstream: 15353 } as const;
+const SECONDS = 2;
+/** Each server in turn, so many times: the median of its turns counts. */
+const ROUNDS = 3;
+const SAMPLES = 1000;
+const CHANGES = 300;
+const LOADS = ['hits', 'search list', 'forwarded'] as const;
 
-type Peer = 'podway' | 'unbound';
-type Load = 'hits' | 'search list' | 'forwarded';
+type Load = (typeof LOADS)[number];
+type PeerName = 'podway' | 'unbound' | 'coredns';
 
 export const benchmark: Benchmark = {
   name: 'dns',
-  about: `CPU and queries per second at ${SERVICES} Services and ${SERVICES * ENDPOINTS} endpoints, beside unbound with the same names`,
+  about: `CPU and queries per second at ${SERVICES} Services and ${SERVICES * ENDPOINTS_EACH} endpoints, beside unbound and CoreDNS with the same names`,
   async run({ progress }) {
     const directory = mkdtempSync(join(tmpdir(), 'podway-bench-dns-'));
     try {
-      await requireCommands(['dnsperf', 'unbound']);
+      await requireCommands(['dnsperf', 'unbound', 'dig']);
       return await measure(directory, progress);
     } finally {
       rmSync(directory, { recursive: true });
@@ -38,169 +49,166 @@ export const benchmark: Benchmark = {
   },
 };
 
+interface Turn {
+  readonly queriesPerSecond: number;
+  readonly cpuMicros: number;
+  readonly lost: number;
+}
+
+interface Measured extends Turn {
+  readonly peer: PeerName;
+  readonly load: Load;
+}
+
 async function measure(directory: string, progress: (text: string) => void) {
   const queries = writeQueries(directory);
-  writeFileSync(join(directory, 'unbound.conf'), unboundConfig());
-  writeFileSync(join(directory, 'upstream.conf'), upstreamConfig());
+  const corednsPeer = await coredns(directory, progress);
   await using stack = new AsyncDisposableStack();
-  stack.use(await start('unbound', ['-d', '-c', join(directory, 'upstream.conf')], PORTS.upstream));
+  stack.use(await startServer(upstream(directory)));
   const podway = stack.use(
-    await start(process.execPath, ['--expose-gc', import.meta.filename], PORTS.podway),
+    await startServer({
+      command: process.execPath,
+      args: ['--expose-gc', join(import.meta.dirname, 'dns/server.ts')],
+      port: PORTS.podway,
+    }),
   );
-  const unbound = stack.use(
-    await start('unbound', ['-d', '-c', join(directory, 'unbound.conf')], PORTS.unbound),
-  );
+  const servers: (readonly [PeerName, ServerProcess])[] = [['podway', podway]];
+  servers.push(['unbound', stack.use(await startServer(unbound(directory)))]);
+  if (corednsPeer !== undefined) servers.push(['coredns', stack.use(await startServer(corednsPeer))]);
 
   const results: Measured[] = [];
-  for (const load of ['hits', 'search list', 'forwarded'] as const)
-    for (const [peer, server] of [
-      ['podway', podway],
-      ['unbound', unbound],
-    ] as const) {
-      progress(`${peer}: ${load}`);
-      // The first run fills caches and lets the compiler see the code.
-      await ask(server, PORTS[peer], queries[load], 2);
-      results.push({ peer, load, ...(await ask(server, PORTS[peer], queries[load], SECONDS)) });
-    }
-  const find = (peer: Peer, load: Load) => results.find((each) => each.peer === peer && each.load === load);
-  const ratio = (load: Load, of: (each: Measured) => number) => {
-    const [own, other] = [find('podway', load), find('unbound', load)];
-    return own === undefined || other === undefined ? Number.NaN : round(of(own) / of(other));
+  for (const load of LOADS) {
+    // The first turn fills caches and lets the compiler see the code.
+    for (const [, server] of servers) await turn(server, queries[load], 1);
+    const turns = new Map<PeerName, Turn[]>();
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [peer, server] of servers) {
+        progress(`${load}: ${peer}, ${round + 1} of ${ROUNDS}`);
+        turns.set(peer, [...(turns.get(peer) ?? []), await turn(server, queries[load], SECONDS)]);
+      }
+    for (const [peer, of] of turns) results.push({ peer, load, ...middle(of) });
+  }
+  const find = (peer: PeerName, load: Load) =>
+    results.find((each) => each.peer === peer && each.load === load);
+  const ratio = (load: Load, other: PeerName, of: (each: Turn) => number) => {
+    const [own, theirs] = [find('podway', load), find(other, load)];
+    return own === undefined || theirs === undefined ? undefined : round2(of(own) / of(theirs));
   };
+  // The same load for all, which the slowest can bear.
+  const slowest = Math.min(
+    ...results.flatMap((each) => (each.load === 'hits' ? [each.queriesPerSecond] : [])),
+  );
+  const waits = new Map<PeerName, number>();
+  for (const [peer, server] of servers) {
+    progress(`${peer}: waits of a client under load`);
+    waits.set(peer, await waitUnderLoad(server, queries.hits, Math.floor(slowest * 0.8)));
+  }
   progress('podway: 80 % of its peak');
-  const peak = find('podway', 'hits')?.queriesPerSecond ?? 0;
-  const at80 = await ask(podway, PORTS.podway, queries.hits, SECONDS, Math.floor(peak * 0.8));
-  const memory = JSON.parse(await podway.ask('memory')) as Memory;
+  const at80 = await turn(
+    podway,
+    queries.hits,
+    2 * SECONDS,
+    (find('podway', 'hits')?.queriesPerSecond ?? 0) * 0.8,
+  );
+  progress('podway: changes');
+  const changes = await measureChanges(podway);
+  const memory = JSON.parse(await podway.ask('memory')) as ServerMemory;
+  const cpu = (each: Turn) => each.cpuMicros;
+  const figures = {
+    cpuRatioToUnbound: ratio('hits', 'unbound', cpu),
+    queriesRatioToUnbound: ratio('hits', 'unbound', (each) => each.queriesPerSecond),
+    searchListCpuRatio: ratio('search list', 'unbound', cpu),
+    forwardedCpuRatio: ratio('forwarded', 'unbound', cpu),
+    cpuRatioToCoredns: ratio('hits', 'coredns', cpu),
+    lossAt80: at80.lost,
+    p99Ms: waits.get('podway'),
+    p99MsUnbound: waits.get('unbound'),
+    p99MsCoredns: waits.get('coredns'),
+    addedMiB: round2(memory.addedMiB),
+    relistPeakRatio: round2(memory.relistPeakRatio),
+    changeToAnswerMs: changes.longestMs,
+    wrongAnswers: changes.wrong,
+  };
   return {
-    figures: {
-      cpuRatioToUnbound: ratio('hits', (each) => each.cpuMicros),
-      queriesRatioToUnbound: ratio('hits', (each) => each.queriesPerSecond),
-      searchListCpuRatio: ratio('search list', (each) => each.cpuMicros),
-      forwardedCpuRatio: ratio('forwarded', (each) => each.cpuMicros),
-      lossAt80: at80.lost,
-      addedMiB: round(memory.addedMiB),
-      relistPeakRatio: round(memory.relistPeakRatio),
-      changeMs: round(memory.changeMs),
-    },
+    figures: Object.fromEntries(
+      Object.entries(figures).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    ),
     rows: results.map(
       (each): Row => ({
         server: each.peer,
         load: each.load,
         'queries/s': Math.round(each.queriesPerSecond),
-        'CPU us/query': round(each.cpuMicros),
-        'latency ms': each.latencyMs,
-        'longest ms': each.longestMs,
+        'CPU us/query': round2(each.cpuMicros),
         lost: each.lost,
       }),
     ),
   };
 }
 
-interface Figures {
-  readonly queriesPerSecond: number;
-  readonly cpuMicros: number;
-  readonly latencyMs: number;
-  readonly longestMs: number;
-  readonly lost: number;
-}
-
-interface Measured extends Figures {
-  readonly peer: Peer;
-  readonly load: Load;
-}
-
-interface Memory {
-  readonly addedMiB: number;
-  readonly relistPeakRatio: number;
-  readonly changeMs: number;
-}
-
-interface Server extends AsyncDisposable {
-  cpuMicros(): number;
-  /** One line to its input, one line back. */
-  ask(line: string): Promise<string>;
-}
-
-async function ask(
-  server: Server,
-  port: number,
-  file: string,
-  seconds: number,
-  rate?: number,
-): Promise<Figures> {
+async function turn(server: ServerProcess, file: string, seconds: number, rate?: number): Promise<Turn> {
   const before = server.cpuMicros();
   const { stdout } = await run('dnsperf', [
-    ...['-s', '127.0.0.1', '-p', String(port), '-d', file, '-l', String(seconds), '-c', '4', '-T', '1'],
-    ...(rate === undefined ? [] : ['-Q', String(rate)]),
+    ...['-s', '127.0.0.1', '-p', String(server.port), '-d', file],
+    ...['-l', String(seconds), '-c', '4', '-T', '1'],
+    ...(rate === undefined ? [] : ['-Q', String(Math.floor(rate))]),
   ]);
   const cpu = server.cpuMicros() - before;
   const number = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? Number.NaN);
   return {
     queriesPerSecond: number(/Queries per second:\s+([\d.]+)/),
     cpuMicros: cpu / number(/Queries completed:\s+(\d+)/),
-    latencyMs: round(number(/Average Latency \(s\):\s+([\d.]+)/) * 1000),
-    longestMs: round(number(/Average Latency[^\n]*max ([\d.]+)\)/) * 1000),
     lost: number(/Queries lost:\s+(\d+)/),
   };
 }
 
-async function start(command: string, args: readonly string[], port: number): Promise<Server> {
-  const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'ignore'] });
-  let text = '';
-  const waiting: ((line: string) => void)[] = [];
-  child.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-      waiting.shift()?.(text.slice(0, end));
-      text = text.slice(end + 1);
-    }
-  });
-  for (let tries = 0; ; tries++) {
-    await sleep(systemClock, 200);
-    const { stdout } = await run('dig', [
-      '+short',
-      '+tries=1',
-      '+time=1',
-      '-p',
-      String(port),
-      '@127.0.0.1',
-      name(0),
-    ]).catch(() => ({ stdout: '' }));
-    if (stdout.startsWith('10.') || (port === PORTS.upstream && tries > 2)) break;
-    if (tries > 100 || child.exitCode !== null) throw new Error(`${command} does not answer on port ${port}`);
-  }
+function middle(turns: readonly Turn[]): Turn {
   return {
-    cpuMicros() {
-      const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-      return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / CLOCK_TICKS;
-    },
-    ask(line) {
-      const { promise, resolve } = Promise.withResolvers<string>();
-      waiting.push(resolve);
-      child.stdin.write(`${line}\n`);
-      return promise;
-    },
-    async [Symbol.asyncDispose]() {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
-      await ended;
-    },
+    queriesPerSecond: median(turns.map((each) => each.queriesPerSecond)),
+    cpuMicros: median(turns.map((each) => each.cpuMicros)),
+    lost: turns.reduce((sum, each) => sum + each.lost, 0),
   };
+}
+
+/** What a client that asks now and then waits while dnsperf asks at a rate: the 99th percentile, milliseconds. */
+async function waitUnderLoad(server: ServerProcess, file: string, rate: number): Promise<number> {
+  using client = new SamplingClient(server.port);
+  const load = turn(server, file, 4, rate);
+  await sleep(systemClock, 300);
+  const waits: number[] = [];
+  for (let i = 0; i < SAMPLES; i++) {
+    waits.push((await client.ask(serviceName(i))).ms);
+    await sleep(systemClock, 1);
+  }
+  await load;
+  return round2(waits.toSorted((a, b) => a - b)[Math.floor(SAMPLES * 0.99)] ?? Number.NaN);
+}
+
+/** From before the informer's event until the client has an answer: the longest of many; and how many answers were old. */
+async function measureChanges(server: ServerProcess): Promise<{ longestMs: number; wrong: number }> {
+  using client = new SamplingClient(server.port);
+  let longestMs = 0;
+  let wrong = 0;
+  for (let i = 0; i < CHANGES; i++) {
+    const index = (i * 37) % SERVICES;
+    // An answer is prepared already, and must go.
+    await client.ask(serviceName(index));
+    const start = performance.now();
+    await server.ask(`change ${index} 1`);
+    const { address } = await client.ask(serviceName(index));
+    longestMs = Math.max(longestMs, performance.now() - start);
+    if (address !== serviceAddress(index, 1)) wrong++;
+  }
+  return { longestMs: round2(longestMs), wrong };
 }
 
 async function requireCommands(commands: readonly string[]): Promise<void> {
   for (const command of commands)
     await run('which', [command]).catch(() => {
-      throw new Error(`${command} is needed: apt-get install dnsperf unbound`);
+      throw new Error(`${command} is needed: apt-get install dnsperf unbound dnsutils`);
     });
 }
 
-const name = (i: number) => `svc${i}.ns${i % 100}.svc.cluster.local`;
-const address = (i: number) => `10.96.${i >> 8}.${i & 255}`;
-const outside = (i: number) => `host${i}.example.com`;
-const round = (value: number) => Math.round(value * 100) / 100;
-const all = <T>(count: number, make: (i: number) => T): readonly T[] =>
-  Array.from({ length: count }, (_, i) => make(i));
+const round2 = (value: number) => Math.round(value * 100) / 100;
 
 function writeQueries(directory: string): Readonly<Record<Load, string>> {
   const write = (file: string, lines: readonly string[]) => {
@@ -210,152 +218,15 @@ function writeQueries(directory: string): Readonly<Record<Load, string>> {
   return {
     hits: write(
       'hits',
-      all(SERVICES, (i) => `${name(i)} A`),
+      indices(SERVICES, (i) => `${serviceName(i)} A`),
     ),
     'search list': write(
       'search',
-      all(SERVICES, (i) => `${outside(i % OUTSIDE)}.ns${i % 100}.svc.cluster.local A`),
+      indices(SERVICES, (i) => `${outsideName(i % OUTSIDE)}.ns${i % 100}.svc.cluster.local A`),
     ),
     forwarded: write(
       'forwarded',
-      all(OUTSIDE, (i) => `${outside(i)} A`),
+      indices(OUTSIDE, (i) => `${outsideName(i)} A`),
     ),
   };
 }
-
-const UNBOUND = `server:
-  num-threads: 1
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  pidfile: ""
-  use-syslog: no
-  so-rcvbuf: 4m
-  do-not-query-localhost: no
-  module-config: "iterator"
-`;
-
-function unboundConfig(): string {
-  const data = all(SERVICES, (i) => `  local-data: "${name(i)}. 5 IN A ${address(i)}"\n`).join('');
-  return `${UNBOUND}  interface: 127.0.0.1@${PORTS.unbound}\n  local-zone: "cluster.local." static\n${data}remote-control:\n  control-enable: no\nforward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@${PORTS.upstream}\n`;
-}
-
-function upstreamConfig(): string {
-  const data = all(OUTSIDE, (i) => `  local-data: "${outside(i)}. 300 IN A 192.0.2.${i}"\n`).join('');
-  return `${UNBOUND}  interface: 127.0.0.1@${PORTS.upstream}\n  local-zone: "example.com." static\n${data}remote-control:\n  control-enable: no\n`;
-}
-
-/** An informer that is fed by hand, in the place of a watch. */
-class FedInformer<T extends { readonly metadata?: { readonly name?: string; readonly namespace?: string } }>
-  implements Informer<T>
-{
-  readonly synced = Promise.resolve();
-  readonly hasSynced = true;
-  readonly #objects = new Map<string, T>();
-  readonly #listeners = new Set<(current: T | undefined, old: T | undefined) => void>();
-  get(key: string): T | undefined {
-    return this.#objects.get(key);
-  }
-  list(): readonly T[] {
-    return [...this.#objects.values()];
-  }
-  onChange(listener: (current: T | undefined, old: T | undefined) => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
-  }
-  set(object: T): void {
-    const key = `${object.metadata?.namespace}/${object.metadata?.name}`;
-    const old = this.#objects.get(key);
-    this.#objects.set(key, object);
-    for (const listener of this.#listeners) listener(object, old);
-  }
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
-
-/** The server's process: answers until it is killed; "memory" on its input reports what its data take. */
-async function serve(): Promise<void> {
-  const services = new FedInformer<Service>();
-  const endpointSlices = new FedInformer<EndpointSlice>();
-  const server = await createDnsServer({
-    services,
-    endpointSlices,
-    listen: [{ address: '127.0.0.1', port: PORTS.podway }],
-    upstreams: [`127.0.0.1:${PORTS.upstream}`],
-    clientLimits: { queriesPerSecond: Number.POSITIVE_INFINITY, burst: 1 },
-  });
-  const resident = () => {
-    globalThis.gc?.();
-    globalThis.gc?.();
-    return process.memoryUsage.rss() / 2 ** 20;
-  };
-  const idle = resident();
-  const load = (generation: number) => list(services, endpointSlices, generation);
-  load(0);
-  const steady = resident();
-  for await (const _ of process.stdin) {
-    const start = performance.now();
-    services.set(serviceObject(7, 1));
-    const changeMs = performance.now() - start;
-    let peak = resident();
-    const before = peak;
-    load(1);
-    peak = Math.max(peak, process.memoryUsage.rss() / 2 ** 20);
-    const memory: Memory = { addedMiB: steady - idle, relistPeakRatio: peak / before, changeMs };
-    process.stdout.write(`${JSON.stringify(memory)}\n`);
-  }
-  await server[Symbol.asyncDispose]();
-}
-
-/** A whole list as a watch brings it: parsed from JSON, a page of 500 at a time. */
-function list(services: FedInformer<Service>, slices: FedInformer<EndpointSlice>, generation: number): void {
-  for (let page = 0; page < SERVICES; page += 500) {
-    const indices = all(500, (i) => page + i);
-    const text = JSON.stringify({
-      services: indices.map((i) => serviceObject(i, generation)),
-      slices: indices.map((i) => sliceObject(i, generation)),
-    });
-    const parsed = JSON.parse(text) as { readonly services: Service[]; readonly slices: EndpointSlice[] };
-    for (const each of parsed.services) services.set(each);
-    for (const each of parsed.slices) slices.set(each);
-  }
-}
-
-function serviceObject(i: number, generation: number): Service {
-  return {
-    metadata: {
-      namespace: `ns${i % 100}`,
-      name: `svc${i}`,
-      uid: `uid-${i}`,
-      resourceVersion: `${generation}${i}`,
-    },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP: address(i),
-      clusterIPs: [address(i)],
-      ports: [{ name: 'http', port: 80 }],
-    },
-  };
-}
-
-function sliceObject(i: number, generation: number): EndpointSlice {
-  return {
-    metadata: {
-      namespace: `ns${i % 100}`,
-      name: `svc${i}-abcde`,
-      uid: `uid-s${i}`,
-      resourceVersion: `${generation}${i}`,
-      labels: { 'kubernetes.io/service-name': `svc${i}` },
-    },
-    addressType: 'IPv4',
-    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-    endpoints: all(ENDPOINTS, (e) => {
-      const n = i * ENDPOINTS + e;
-      return {
-        addresses: [`10.${128 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`],
-        conditions: { ready: true },
-      };
-    }),
-  };
-}
-
-if (import.meta.main) await serve();

@@ -1,0 +1,134 @@
+/**
+ * Podway's side of the DNS benchmark: a server over informers that are fed by hand, as a process of its own.
+ */
+import { createInterface } from 'node:readline';
+import { createDnsServer } from '#dns';
+import type { EndpointSlice, Service } from '#kube-api';
+import type { Informer } from '#kube-client';
+import { ENDPOINTS_EACH, indices, PORTS, SERVICES, serviceAddress } from './cluster.ts';
+
+export interface ServerMemory {
+  readonly addedMiB: number;
+  readonly relistPeakRatio: number;
+}
+
+/** An informer that is fed by hand, in the place of a watch. */
+class FedInformer<T extends { readonly metadata?: { readonly name?: string; readonly namespace?: string } }>
+  implements Informer<T>
+{
+  readonly synced = Promise.resolve();
+  readonly hasSynced = true;
+  readonly #objects = new Map<string, T>();
+  readonly #listeners = new Set<(current: T | undefined, old: T | undefined) => void>();
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+  list(): readonly T[] {
+    return [...this.#objects.values()];
+  }
+  onChange(listener: (current: T | undefined, old: T | undefined) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+  set(object: T): void {
+    const key = `${object.metadata?.namespace}/${object.metadata?.name}`;
+    const old = this.#objects.get(key);
+    this.#objects.set(key, object);
+    for (const listener of this.#listeners) listener(object, old);
+  }
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/**
+ * The server's process: answers until it is killed. `change INDEX GENERATION` on its input is an informer's event, and
+ * "changed" comes back when its listeners have returned; `memory` reports what the data take.
+ */
+async function serve(): Promise<void> {
+  const services = new FedInformer<Service>();
+  const endpointSlices = new FedInformer<EndpointSlice>();
+  const server = await createDnsServer({
+    services,
+    endpointSlices,
+    listen: [{ address: '127.0.0.1', port: PORTS.podway }],
+    upstreams: [`127.0.0.1:${PORTS.upstream}`],
+    clientLimits: { queriesPerSecond: Number.POSITIVE_INFINITY, burst: 1 },
+  });
+  const resident = () => {
+    globalThis.gc?.();
+    globalThis.gc?.();
+    return process.memoryUsage.rss() / 2 ** 20;
+  };
+  const idle = resident();
+  const load = (generation: number) => list(services, endpointSlices, generation);
+  load(0);
+  const steady = resident();
+  for await (const line of createInterface(process.stdin)) {
+    const [word, index = '0', generation = '0'] = line.split(' ');
+    if (word === 'change') {
+      services.set(serviceObject(Number(index), Number(generation)));
+      process.stdout.write('changed\n');
+      continue;
+    }
+    let peak = resident();
+    const before = peak;
+    load(1);
+    peak = Math.max(peak, process.memoryUsage.rss() / 2 ** 20);
+    const memory: ServerMemory = { addedMiB: steady - idle, relistPeakRatio: peak / before };
+    process.stdout.write(`${JSON.stringify(memory)}\n`);
+  }
+  await server[Symbol.asyncDispose]();
+}
+
+/** A whole list as a watch brings it: parsed from JSON, a page of 500 at a time. */
+function list(services: FedInformer<Service>, slices: FedInformer<EndpointSlice>, generation: number): void {
+  for (let page = 0; page < SERVICES; page += 500) {
+    const page500 = indices(500, (i) => page + i);
+    const text = JSON.stringify({
+      services: page500.map((i) => serviceObject(i, generation)),
+      slices: page500.map((i) => sliceObject(i, generation)),
+    });
+    const parsed = JSON.parse(text) as { readonly services: Service[]; readonly slices: EndpointSlice[] };
+    for (const each of parsed.services) services.set(each);
+    for (const each of parsed.slices) slices.set(each);
+  }
+}
+
+function serviceObject(i: number, generation: number): Service {
+  return {
+    metadata: {
+      namespace: `ns${i % 100}`,
+      name: `svc${i}`,
+      uid: `uid-${i}`,
+      resourceVersion: `${generation}${i}`,
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: serviceAddress(i, generation),
+      clusterIPs: [serviceAddress(i, generation)],
+      ports: [{ name: 'http', port: 80 }],
+    },
+  };
+}
+
+function sliceObject(i: number, generation: number): EndpointSlice {
+  return {
+    metadata: {
+      namespace: `ns${i % 100}`,
+      name: `svc${i}-abcde`,
+      uid: `uid-s${i}`,
+      resourceVersion: `${generation}${i}`,
+      labels: { 'kubernetes.io/service-name': `svc${i}` },
+    },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+    endpoints: indices(ENDPOINTS_EACH, (e) => {
+      const n = i * ENDPOINTS_EACH + e;
+      return {
+        addresses: [`10.${128 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`],
+        conditions: { ready: true },
+      };
+    }),
+  };
+}
+
+if (import.meta.main) await serve();
