@@ -266,3 +266,81 @@ test('Kubelet: a container beyond its memory limit ends as OOMKilled, commands r
     );
   await until('no group is left', () => groups().length === 0);
 });
+
+test('Kubelet: volumes follow the objects they show, and wait for those that are missing', async () => {
+  const inNamespace = { namespace: 'default' };
+  const items = [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }];
+  await node.createPod('volumes', {
+    volumes: [
+      { name: 'cm', configMap: { name: 'late' } },
+      { name: 'info', downwardAPI: { items } },
+    ],
+    containers: [
+      {
+        name: 'main',
+        image: 'sleep',
+        volumeMounts: [
+          { name: 'cm', mountPath: '/etc/cm' },
+          { name: 'info', mountPath: '/etc/info' },
+        ],
+      },
+    ],
+  });
+  await until('event', () => hasEvent(/^FailedMount MountVolume.SetUp failed: configmap "late" not found/));
+  await node.client.create(CONFIG_MAPS, { metadata: { name: 'late', ...inNamespace }, data: { key: 'one' } });
+  await node.waitFor('volumes', isReady);
+  const read = async (path: string) => {
+    const running = node.kubelet.findPod('default', 'volumes')?.containers[0]?.running;
+    let output = '';
+    await running?.exec({
+      argv: ['cat', path],
+      tty: false,
+      stdin: false,
+      onOutput: (_, chunk) => {
+        output += String(chunk);
+      },
+    }).exited;
+    return output;
+  };
+  assert.equal(await read('/etc/cm/key'), 'one');
+  await node.client.patch(CONFIG_MAPS, { name: 'late', ...inNamespace }, 'merge', { data: { key: 'two' } });
+  // A changed label is seen at once, and brings everything up to date.
+  const metadata = { labels: { colour: 'blue' } };
+  await node.client.patch(PODS, { name: 'volumes', ...inNamespace }, 'merge', { metadata });
+  await until('labels', async () => (await read('/etc/info/labels')) === 'colour="blue"');
+  assert.equal(await read('/etc/cm/key'), 'two');
+  await remove('volumes');
+});
+
+test('Kubelet: an emptyDir holds no more than its limit', async () => {
+  await node.createPod('small', {
+    restartPolicy: 'Never',
+    volumes: [{ name: 'data', emptyDir: { sizeLimit: '1Mi' } }],
+    containers: [
+      {
+        name: 'main',
+        image: 'sh',
+        command: ['sh', '-c', 'head -c 2097152 /dev/zero > /data/f; stat -c %s /data/f'],
+        volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      },
+    ],
+  });
+  await node.waitFor('small', (pod) => stateOf(pod)?.terminated !== undefined);
+  assert.match(logOf('small'), /No space left on device\n1048576/);
+  await remove('small');
+  await until('unmounted', () => !readFileSync('/proc/self/mountinfo', 'utf8').includes('emptydir'));
+});
+
+test('Kubelet: a Pod past its active deadline fails and ends', async () => {
+  await node.createPod('limited', {
+    activeDeadlineSeconds: 1,
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'main', image: 'sleep' }],
+  });
+  const pod = await node.waitFor(
+    'limited',
+    (found) => found?.status?.phase === 'Failed' && stateOf(found)?.terminated !== undefined,
+  );
+  assert.equal(pod?.status?.reason, 'DeadlineExceeded');
+  await remove('limited');
+});

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Container, Pod, PodSpec, Service } from '#kube-api';
 import type { ResolvedImage } from '../images/resolve.ts';
-import { apiAccessVolume } from './api-access.ts';
 import { containerPlan } from './container-plan.ts';
 import { PodConfigError } from './errors.ts';
 import { expandReferences } from './expand.ts';
@@ -36,8 +35,8 @@ const context = {
   objects: {
     configMaps: new Map([['settings', { data: { COLOUR: 'blue', 'app.conf': 'x=1\n' } }]]),
     secrets: new Map([['login', { data: { password: Buffer.from('s3cret').toString('base64') } }]]),
-    tokens: new Map([['', 'a.b.c']]),
   },
+  tokens: new Map([['', 'a.b.c']]),
 };
 
 const planOf = (container: Partial<Container>, spec: Partial<PodSpec> = {}) => {
@@ -274,8 +273,16 @@ test('volumePlan: a ConfigMap whole, and by items with modes', () => {
 });
 
 test('volumePlan: the projected access to the API', () => {
-  const volume = apiAccessVolume(podOf({ containers: [{ name: 'a' }] }));
-  assert.ok(volume !== undefined);
+  const volume = {
+    name: 'v',
+    projected: {
+      sources: [
+        { serviceAccountToken: { path: 'token' } },
+        { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+        { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+      ],
+    },
+  };
   const objects = {
     ...context.objects,
     configMaps: new Map([['kube-root-ca.crt', { data: { 'ca.crt': 'PEM' } }]]),
@@ -290,16 +297,6 @@ test('volumePlan: the projected access to the API', () => {
       ['namespace', 'shop'],
     ],
   );
-});
-
-test('apiAccessVolume: not for a Pod that declines it or brings its own', () => {
-  const path = '/var/run/secrets/kubernetes.io/serviceaccount';
-  assert.equal(
-    apiAccessVolume(podOf({ automountServiceAccountToken: false, containers: [{ name: 'a' }] })),
-    undefined,
-  );
-  const own = { name: 'a', volumeMounts: [{ name: 'x', mountPath: path }] };
-  assert.equal(apiAccessVolume(podOf({ containers: [own] })), undefined);
 });
 
 for (const [name, volume, message] of [

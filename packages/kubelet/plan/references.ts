@@ -4,14 +4,12 @@ import type { ConfigMap, Container, Pod, Secret, ServiceAccountTokenProjection }
 export interface PodObjects {
   readonly configMaps: ReadonlyMap<string, ConfigMap>;
   readonly secrets: ReadonlyMap<string, Secret>;
-  /** Tokens by {@link tokenKey}. */
-  readonly tokens: ReadonlyMap<string, string>;
 }
 
-export interface PodReferences {
+/** Names of objects in the Pod's namespace. */
+export interface ObjectNames {
   readonly configMaps: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
-  readonly tokens: readonly ServiceAccountTokenProjection[];
 }
 
 /** Two projections of one audience share a token. */
@@ -19,36 +17,49 @@ export function tokenKey(projection: ServiceAccountTokenProjection): string {
   return projection.audience ?? '';
 }
 
+export function tokenProjections(pod: Pod): readonly ServiceAccountTokenProjection[] {
+  return (pod.spec?.volumes ?? [])
+    .flatMap(({ projected }) => projected?.sources ?? [])
+    .flatMap(({ serviceAccountToken }) => serviceAccountToken ?? []);
+}
+
 export function allContainers(pod: Pod): readonly Container[] {
   return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
 }
 
-/** Which objects a Pod refers to, by name in its namespace. */
-export function podReferences(pod: Pod): PodReferences {
-  const configMaps = new Set<string>();
-  const secrets = new Set<string>();
-  const tokens: ServiceAccountTokenProjection[] = [];
-  const add = (set: Set<string>, name: string | undefined) => {
-    if (name !== undefined && name !== '') set.add(name);
+/** What the environments of a Pod's containers are made of. */
+export function environmentReferences(pod: Pod): ObjectNames {
+  const containers = allContainers(pod);
+  const sources = containers.flatMap(({ envFrom }) => envFrom ?? []);
+  const values = containers.flatMap(({ env }) => env ?? []).map(({ valueFrom }) => valueFrom);
+  return {
+    configMaps: names([
+      ...sources.map(({ configMapRef }) => configMapRef?.name),
+      ...values.map((value) => value?.configMapKeyRef?.name),
+    ]),
+    secrets: names([
+      ...sources.map(({ secretRef }) => secretRef?.name),
+      ...values.map((value) => value?.secretKeyRef?.name),
+    ]),
   };
-  for (const container of allContainers(pod)) {
-    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
-      add(configMaps, configMapRef?.name);
-      add(secrets, secretRef?.name);
-    }
-    for (const { valueFrom } of container.env ?? []) {
-      add(configMaps, valueFrom?.configMapKeyRef?.name);
-      add(secrets, valueFrom?.secretKeyRef?.name);
-    }
-  }
-  for (const volume of pod.spec?.volumes ?? []) {
-    add(configMaps, volume.configMap?.name);
-    add(secrets, volume.secret?.secretName);
-    for (const source of volume.projected?.sources ?? []) {
-      add(configMaps, source.configMap?.name);
-      add(secrets, source.secret?.name);
-      if (source.serviceAccountToken !== undefined) tokens.push(source.serviceAccountToken);
-    }
-  }
-  return { configMaps, secrets, tokens };
+}
+
+/** What a Pod's volumes show. */
+export function volumeReferences(pod: Pod): ObjectNames {
+  const volumes = pod.spec?.volumes ?? [];
+  const sources = volumes.flatMap(({ projected }) => projected?.sources ?? []);
+  return {
+    configMaps: names([
+      ...volumes.map(({ configMap }) => configMap?.name),
+      ...sources.map(({ configMap }) => configMap?.name),
+    ]),
+    secrets: names([
+      ...volumes.map(({ secret }) => secret?.secretName),
+      ...sources.map(({ secret }) => secret?.name),
+    ]),
+  };
+}
+
+function names(list: readonly (string | undefined)[]): ReadonlySet<string> {
+  return new Set(list.flatMap((name) => (name === undefined || name === '' ? [] : [name])));
 }

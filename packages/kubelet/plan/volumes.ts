@@ -1,4 +1,12 @@
-import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '#kube-api';
+import {
+  type ConfigMap,
+  type KeyToPath,
+  type Pod,
+  parseQuantity,
+  type Secret,
+  type Volume,
+  type VolumeProjection,
+} from '#kube-api';
 import { PodConfigError } from './errors.ts';
 import { type DownwardContext, podField, resourceField } from './fields.ts';
 import { allContainers, type PodObjects, tokenKey } from './references.ts';
@@ -12,19 +20,28 @@ export interface VolumeFile {
 }
 
 export type VolumePlan =
-  | { readonly kind: 'empty' }
+  /** `sizeLimit` in bytes. */
+  | { readonly kind: 'empty'; readonly sizeLimit: number | undefined }
   | { readonly kind: 'files'; readonly files: readonly VolumeFile[] }
   | { readonly kind: 'host'; readonly path: string; readonly type: string };
 
 export interface VolumeContext extends DownwardContext {
   readonly objects: PodObjects;
+  /** Service account tokens by {@link tokenKey}. */
+  readonly tokens: ReadonlyMap<string, string>;
 }
 
 const DEFAULT_MODE = 0o644;
 
 /** What a volume holds. @throws PodConfigError when an object is not there, or a kind of volume is not known */
 export function volumePlan(pod: Pod, volume: Volume, context: VolumeContext): VolumePlan {
-  if (volume.emptyDir !== undefined) return { kind: 'empty' };
+  if (volume.emptyDir !== undefined) {
+    const { sizeLimit } = volume.emptyDir;
+    return {
+      kind: 'empty',
+      sizeLimit: sizeLimit === undefined ? undefined : parseQuantity(String(sizeLimit)),
+    };
+  }
   if (volume.hostPath !== undefined)
     return { kind: 'host', path: volume.hostPath.path, type: volume.hostPath.type ?? '' };
   if (volume.configMap !== undefined) {
@@ -44,7 +61,7 @@ export function volumePlan(pod: Pod, volume: Volume, context: VolumeContext): Vo
     return files((sources ?? []).flatMap((source) => projectionFiles(pod, source, defaultMode, context)));
   }
   const kind = Object.keys(volume).find((key) => key !== 'name');
-  if (kind === undefined) return { kind: 'empty' };
+  if (kind === undefined) return { kind: 'empty', sizeLimit: undefined };
   throw new PodConfigError(`volume "${volume.name}": this lab has no volumes of kind ${kind}`);
 }
 
@@ -75,7 +92,7 @@ function projectionFiles(
       context.objects,
     );
   if (source.serviceAccountToken !== undefined) {
-    const token = context.objects.tokens.get(tokenKey(source.serviceAccountToken));
+    const token = context.tokens.get(tokenKey(source.serviceAccountToken));
     if (token === undefined) throw new PodConfigError('no service account token could be had');
     return [file(source.serviceAccountToken.path, Buffer.from(token), mode)];
   }

@@ -1,7 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ResolvedImage } from '../images/resolve.ts';
-import { API_ACCESS_PATH } from '../plan/api-access.ts';
 import type { ContainerPlan } from '../plan/container-plan.ts';
 import { ContainerRoot } from '../runtime/container-root.ts';
 import type { RootLayout } from '../runtime/root-layout.ts';
@@ -30,8 +29,6 @@ export function buildRoot(
     const volume = context.volumes.get(mount.volume);
     if (volume !== undefined) root.bindVolume(volume, mount.subPath, mount.target, mount.readOnly);
   }
-  if (context.apiAccess !== undefined && !plan.mounts.some(({ target }) => target === API_ACCESS_PATH))
-    root.bind(context.apiAccess, API_ACCESS_PATH, true);
   const message = join(dir, TERMINATION_LOG);
   writeFileSync(message, '', { mode: 0o666 });
   root.bind(message, plan.terminationMessagePath);

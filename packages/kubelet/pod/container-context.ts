@@ -32,8 +32,6 @@ export interface ContainerStartContext {
   readonly environment: Omit<EnvironmentContext, 'imageEnvironment'>;
   /** Where each volume is. */
   readonly volumes: ReadonlyMap<string, string>;
-  /** What is mounted at {@link API_ACCESS_PATH} where the container mounts nothing itself. */
-  readonly apiAccess: string | undefined;
   /** Files that the kubelet itself provides: /etc/resolv.conf and the like. */
   readonly files: Readonly<Record<string, string>>;
   /** Directories of the host that must be visible, such as Podway's own. */

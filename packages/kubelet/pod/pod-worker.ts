@@ -1,25 +1,21 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cgroup } from '#cgroup';
-import { podResolvConf } from '#dns';
 import type { Kernel } from '#kernel';
 import { type Container, PODS, type Pod, type PodStatus, type Service } from '#kube-api';
 import { isNotFound, type KubeClient } from '#kube-client';
 import { errorMessage, type Logger, Reconciler } from '#runtime';
 import type { CniInvoker } from '../cni/invoker.ts';
 import { podReference, rfc3339 } from '../events.ts';
-import { apiAccessVolume } from '../plan/api-access.ts';
 import { PodConfigError } from '../plan/errors.ts';
-import { podHostname } from '../plan/hostname.ts';
-import { podHosts } from '../plan/hosts.ts';
+import type { DownwardContext } from '../plan/fields.ts';
 import { podLimits } from '../plan/limits.ts';
-import { serviceEnvironment } from '../plan/service-environment.ts';
 import type { ContainerDeps, ContainerStartContext } from './container-context.ts';
 import { FORCED } from './container-run.ts';
 import { ManagedContainer } from './managed-container.ts';
-import { fetchPodObjects } from './pod-objects.ts';
-import { makeVolumes } from './pod-volumes.ts';
+import { PodVolumes } from './pod-volumes.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
+import { startContext } from './start-context.ts';
 import { type PodView, podStatus } from './status.ts';
 
 export interface PodWorkerDeps extends ContainerDeps {
@@ -41,7 +37,7 @@ export interface PodWorkerDeps extends ContainerDeps {
 }
 
 const SANDBOX_RETRY_MS = { first: 250, max: 30_000 };
-const MOUNT_RETRY_MS = 2_000;
+const MOUNT_RETRY_MS = { first: 500, max: 30_000 };
 
 /** The life of one Pod on this node, from the first sight of it to its deletion from the API. */
 export class PodWorker implements Disposable {
@@ -54,12 +50,16 @@ export class PodWorker implements Disposable {
   readonly #startTime: string;
   readonly #onDone: () => void;
   readonly #kill = new AbortController();
+  readonly #volumes: PodVolumes;
   #pod: Pod;
   #sandbox: Sandbox | undefined;
   #cgroup: Cgroup | undefined;
-  #context: Promise<ContainerStartContext> | undefined;
-  #volumes: ReadonlyMap<string, string> | undefined;
+  #volumePaths: ReadonlyMap<string, string> | undefined;
+  #refresh: Disposable | undefined;
+  #deadline: Disposable | undefined;
+  #failure: PodView['failure'];
   #sandboxFailures = 0;
+  #mountFailures = 0;
   #retry: Disposable | undefined;
   #retryAt = 0;
   #killTimer: Disposable | undefined;
@@ -75,6 +75,8 @@ export class PodWorker implements Disposable {
     this.#onDone = onDone;
     this.#logger = deps.logger.with({ pod: `${namespace}/${name}` });
     this.#dir = join(deps.podsDir, uid);
+    const { client, clock } = deps;
+    this.#volumes = new PodVolumes({ dir: join(this.#dir, 'volumes'), client, clock });
     this.#startTime = pod.status?.startTime ?? rfc3339(deps.clock.now());
     const logDir = join(deps.logDir, `${namespace}_${name}_${uid}`);
     const manage = (container: Container, init: boolean) =>
@@ -108,7 +110,11 @@ export class PodWorker implements Disposable {
 
   /** A newer version of the object. */
   update(pod: Pod): void {
+    const labels = (object: Pod) => JSON.stringify([object.metadata?.labels, object.metadata?.annotations]);
+    const relabelled = labels(pod) !== labels(this.#pod);
     this.#pod = pod;
+    if (relabelled && this.#sandbox !== undefined && this.#volumePaths !== undefined)
+      void this.#updateVolumes(this.#sandbox);
     const grace = pod.metadata?.deletionGracePeriodSeconds;
     if (this.#terminating && grace !== undefined)
       this.#killAfter(grace * 1000, pod.metadata?.deletionTimestamp);
@@ -125,6 +131,8 @@ export class PodWorker implements Disposable {
   /** Stops looking after the Pod, without ending it: its processes end with the supervisor. */
   [Symbol.dispose](): void {
     this.#retry?.[Symbol.dispose]();
+    this.#refresh?.[Symbol.dispose]();
+    this.#deadline?.[Symbol.dispose]();
     this.#killTimer?.[Symbol.dispose]();
     this.#kill.abort();
     // What is under way may wait for others that have ended already, an agent for example; nobody waits for that.
@@ -139,9 +147,11 @@ export class PodWorker implements Disposable {
 
   async #reconcile(): Promise<void> {
     if (this.#gone || this.#pod.metadata?.deletionTimestamp !== undefined) return await this.#terminate();
+    this.#checkDeadline();
     const { phase } = podStatus(this.#view());
     if (phase === 'Succeeded' || phase === 'Failed') return await this.#finish();
     if (this.#sandbox === undefined && !(await this.#ensureSandbox())) return;
+    if (this.#sandbox === undefined || !(await this.#ensureVolumes(this.#sandbox))) return;
     for (const container of this.containers.filter(({ kind }) => kind !== 'app')) {
       if (container.kind === 'init' && container.succeeded) continue;
       await this.#ensureStarted(container);
@@ -180,7 +190,7 @@ export class PodWorker implements Disposable {
       return true;
     } catch (error) {
       const message = `Failed to create pod sandbox: ${errorMessage(error)}`;
-      this.#deps.recorder.record(podReference(this.#pod), 'Warning', 'FailedCreatePodSandBox', message);
+      this.#warn('FailedCreatePodSandBox', message);
       this.#logger.warn('cannot create the sandbox, will try again', { error: errorMessage(error) });
       this.#after(Math.min(SANDBOX_RETRY_MS.max, SANDBOX_RETRY_MS.first * 2 ** this.#sandboxFailures++));
       return false;
@@ -194,98 +204,81 @@ export class PodWorker implements Disposable {
     return cgroups.create([this.#pod.metadata?.uid ?? ''], podLimits(this.#pod, podPidsLimit));
   }
 
-  /** What the containers share is made once, and again after a failure. */
-  #startContext(): Promise<ContainerStartContext> {
-    this.#context ??= this.#makeContext().catch((error: unknown) => {
-      this.#context = undefined;
-      throw error;
-    });
-    return this.#context;
+  /** False when something that a volume shows is missing; then a retry is under way. */
+  async #ensureVolumes(sandbox: Sandbox): Promise<boolean> {
+    if (this.#volumePaths !== undefined) return true;
+    if (this.#retry !== undefined && this.#mountFailures > 0) return false;
+    try {
+      this.#volumePaths = await this.#volumes.update(this.#pod, this.#downward(sandbox));
+      this.#mountFailures = 0;
+      this.#updateVolumesLater(sandbox);
+      return true;
+    } catch (error) {
+      this.#warn('FailedMount', `MountVolume.SetUp failed: ${errorMessage(error)}`);
+      this.#after(Math.min(MOUNT_RETRY_MS.max, MOUNT_RETRY_MS.first * 2 ** this.#mountFailures++));
+      return false;
+    }
   }
 
-  async #makeContext(): Promise<ContainerStartContext> {
-    const pod = this.#pod;
+  /** Keeps volumes as the API has what they show. */
+  #updateVolumesLater(sandbox: Sandbox): void {
+    this.#refresh?.[Symbol.dispose]();
+    const ms = this.#volumes.updateInMs(this.#pod);
+    if (ms === undefined || this.#terminating) return;
+    this.#refresh = this.#deps.clock.setTimer(ms, () => void this.#updateVolumes(sandbox), { unref: true });
+  }
+
+  async #updateVolumes(sandbox: Sandbox): Promise<void> {
+    try {
+      if (this.#sandbox === sandbox) await this.#volumes.update(this.#pod, this.#downward(sandbox));
+    } catch (error) {
+      // What was there stays, as long as the Pod runs.
+      this.#logger.debug('volumes not brought up to date', { error: errorMessage(error) });
+    }
+    if (this.#sandbox === sandbox) this.#updateVolumesLater(sandbox);
+  }
+
+  #downward(sandbox: Sandbox): DownwardContext {
+    const { nodeName, nodeAddresses, allocatable } = this.#deps;
+    return { podIps: sandbox.podIps, hostIps: nodeAddresses, nodeName, allocatable };
+  }
+
+  async #startContext(): Promise<ContainerStartContext> {
     const sandbox = this.#sandbox;
     if (sandbox === undefined) throw new PodConfigError('the Pod has no sandbox');
-    const { nodeName, nodeAddresses, clusterDns, clusterDomain, allocatable, services } = this.#deps;
-    const { namespace = 'default' } = pod.metadata ?? {};
-    const [objects, apiAccess] = await Promise.all([
-      fetchPodObjects(this.#deps.client, pod),
-      this.#apiAccess(),
-    ]);
-    const downward = { podIps: sandbox.podIps, hostIps: nodeAddresses, nodeName, allocatable };
-    const hostname = podHostname(pod, nodeName, clusterDomain);
-    this.#volumes ??= this.#mountVolumes({ ...downward, objects });
-    const resolvConf = podResolvConf(dnsPolicy(pod), pod.spec?.dnsConfig, {
-      clusterDns,
-      clusterDomain,
-      namespace,
-      nodeResolvConf: readHostFile('/etc/resolv.conf'),
-      hostNetwork: pod.spec?.hostNetwork === true,
+    return await startContext(this.#pod, sandbox, this.#volumePaths ?? new Map(), this.#downward(sandbox), {
+      ...this.#deps,
+      onWarning: (reason, message) => this.#warn(reason, message),
     });
-    for (const warning of resolvConf.warnings)
-      this.#deps.recorder.record(podReference(pod), 'Warning', 'DNSConfigForming', warning);
-    return {
-      pod,
-      netns: sandbox.netns,
-      podIp: sandbox.podIps[0] ?? '127.0.0.1',
-      hostname: hostname.kernelHostname,
-      volumes: this.#volumes,
-      apiAccess,
-      files: {
-        '/etc/resolv.conf': resolvConf.text,
-        '/etc/hosts': podHosts(pod, hostname, sandbox.podIps, readHostFile('/etc/hosts')),
-        '/etc/hostname': `${hostname.kernelHostname}\n`,
-      },
-      visible: this.#deps.visible,
-      environment: {
-        ...downward,
-        objects,
-        hostname: hostname.kernelHostname,
-        serviceEnvironment: serviceEnvironment(services(), namespace, pod.spec?.enableServiceLinks !== false),
-      },
-    };
   }
 
-  /**
-   * Where the Pod's access to the API is, for a Pod that comes without such a volume; undefined when there is no service
-   * account to have a token of (yet), which is no reason not to start.
-   */
-  async #apiAccess(): Promise<string | undefined> {
-    const volume = apiAccessVolume(this.#pod);
-    if (volume === undefined) return undefined;
-    const pod: Pod = { ...this.#pod, spec: { containers: [], ...this.#pod.spec, volumes: [volume] } };
-    const { nodeName, nodeAddresses, allocatable } = this.#deps;
-    try {
-      const objects = await fetchPodObjects(this.#deps.client, pod);
-      const context = { objects, podIps: [], hostIps: nodeAddresses, nodeName, allocatable };
-      return makeVolumes(pod, join(this.#dir, 'volumes'), context).get(volume.name);
-    } catch (error) {
-      this.#logger.debug('no access to the API for this Pod', { error: errorMessage(error) });
-      return undefined;
-    }
-  }
-
-  #mountVolumes(context: Parameters<typeof makeVolumes>[2]): ReadonlyMap<string, string> {
-    try {
-      return makeVolumes(this.#pod, join(this.#dir, 'volumes'), context);
-    } catch (error) {
-      this.#deps.recorder.record(
-        podReference(this.#pod),
-        'Warning',
-        'FailedMount',
-        `MountVolume.SetUp failed: ${errorMessage(error)}`,
-      );
-      this.#after(MOUNT_RETRY_MS);
-      throw error;
-    }
+  #warn(reason: string, message: string): void {
+    this.#deps.recorder.record(podReference(this.#pod), 'Warning', reason, message);
   }
 
   /** All containers that matter have ended: what still runs (sidecars) ends too. */
   async #finish(): Promise<void> {
-    const { signal } = new AbortController();
-    await this.#stopContainers(30_000, signal);
+    const graceMs = (this.#pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
+    const deadline = new AbortController();
+    using _timer = this.#deps.clock.setTimer(graceMs, () => deadline.abort());
+    await this.#stopContainers(graceMs, deadline.signal);
     await this.#removeSandbox();
+  }
+
+  /** `activeDeadlineSeconds`: how long the Pod may be here, whatever it does. */
+  #checkDeadline(): void {
+    const seconds = this.#pod.spec?.activeDeadlineSeconds;
+    if (seconds === undefined || this.#failure !== undefined) return;
+    const remaining = Date.parse(this.#startTime) + seconds * 1000 - this.#deps.clock.now();
+    this.#deadline?.[Symbol.dispose]();
+    if (remaining > 0) {
+      this.#deadline = this.#deps.clock.setTimer(remaining, () => this.#changed());
+      return;
+    }
+    const message = 'Pod was active on the node longer than the specified deadline';
+    this.#failure = { reason: 'DeadlineExceeded', message };
+    this.#deps.recorder.record(podReference(this.#pod), 'Normal', 'DeadlineExceeded', message);
+    this.#report.trigger();
   }
 
   async #terminate(): Promise<void> {
@@ -302,6 +295,7 @@ export class PodWorker implements Disposable {
     this.#killTimer?.[Symbol.dispose]();
     await this.#deleteObject();
     for (const container of this.containers) container.removeLogs();
+    this.#volumes[Symbol.dispose]();
     rmSync(this.#dir, { recursive: true, force: true });
     this.#onDone();
   }
@@ -338,7 +332,7 @@ export class PodWorker implements Disposable {
       await sandbox.remove();
     } catch (error) {
       const message = `error killing pod: failed to destroy network for sandbox: ${errorMessage(error)}`;
-      this.#deps.recorder.record(podReference(this.#pod), 'Warning', 'FailedKillPod', message);
+      this.#warn('FailedKillPod', message);
       throw error;
     }
     this.#sandbox = undefined;
@@ -368,6 +362,7 @@ export class PodWorker implements Disposable {
       podIps: this.#sandbox?.podIps ?? this.#pod.status?.podIPs?.map(({ ip }) => ip) ?? [],
       hostIps: this.#deps.nodeAddresses,
       startTime: this.#startTime,
+      failure: this.#failure,
       sandboxReady: this.#sandbox !== undefined,
       now: rfc3339(this.#deps.clock.now()),
     };
@@ -392,24 +387,4 @@ export class PodWorker implements Disposable {
 function comparable(status: PodStatus): string {
   const conditions = status.conditions?.map(({ lastTransitionTime: _, ...rest }) => rest);
   return JSON.stringify({ ...status, conditions });
-}
-
-function dnsPolicy(pod: Pod) {
-  const policy = pod.spec?.dnsPolicy;
-  switch (policy) {
-    case 'ClusterFirstWithHostNet':
-    case 'Default':
-    case 'None':
-      return policy;
-    default:
-      return 'ClusterFirst';
-  }
-}
-
-function readHostFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -21,6 +21,8 @@ export interface PodView {
   readonly hostIps: readonly string[];
   readonly startTime: string;
   readonly sandboxReady: boolean;
+  /** Why the kubelet ended the Pod, if it did. */
+  readonly failure?: { readonly reason: string; readonly message: string } | undefined;
   /** RFC 3339 */
   readonly now: string;
 }
@@ -35,6 +37,7 @@ export function podStatus(view: PodView): PodStatus {
   const initContainerStatuses = statusOf(['init', 'sidecar']);
   return {
     phase,
+    ...view.failure,
     conditions: podConditions(view, phase),
     ...(view.hostIps[0] === undefined
       ? {}
@@ -65,6 +68,7 @@ function containerStatus(view: ContainerView): ContainerStatus {
 
 /** As the kubelet's getPhase. */
 export function podPhase(view: PodView): PodPhase {
+  if (view.failure !== undefined) return 'Failed';
   const policy = view.pod.spec?.restartPolicy ?? 'Always';
   const init = view.containers.filter(({ kind }) => kind === 'init');
   const failedInit = init.some(({ state }) => (state.terminated?.exitCode ?? 0) !== 0);
