@@ -137,6 +137,7 @@ export function podNetworkBehaviour(kernel: Kernel, masquerade: boolean): void {
         node('node4', '203.0.113.4', '10.244.4.0/24'),
         node('node5', 'nonsense', '10.244.5.0/24'),
         node('node6', '172.30.0.16', '10.244.2.128/25'),
+        // Not yet: no reason to complain.
         node('node7', '172.30.0.17'),
       ]);
       assert.deepEqual([...new Set(problems.map(({ node: name, reason }) => `${name} ${reason}`))].sort(), [
@@ -144,7 +145,6 @@ export function podNetworkBehaviour(kernel: Kernel, masquerade: boolean): void {
         'node5 InvalidNode',
         'node5 NoAddress',
         'node6 PodCidrOverlap',
-        'node7 NoPodCidr',
       ]);
       assert.equal(routes().length, 2);
     });
