@@ -34,7 +34,7 @@ const START_MS = 20_000;
 export class Containerd implements AsyncDisposable {
   readonly node: string;
   /** Of every sandbox, so that nothing of them can be mixed up with the machine's. */
-  readonly cgroupParent = `/podway-test-${randomUUID().slice(0, 8)}`;
+  readonly cgroupParent = `/podway-containerd-${randomUUID().slice(0, 8)}`;
   readonly #lab: TestLab;
   readonly #directory = mkdtempSync(join(tmpdir(), 'podway-ctr-'));
   #process: ChildProcess | undefined;
@@ -98,9 +98,13 @@ export class Containerd implements AsyncDisposable {
     this.#process = spawn(program, args, { env: this.#lab.account.env, stdio: ['ignore', log, log] });
     closeSync(log);
     this.#client = new CriClient(this.#path('sock'));
-    await this.#client.listens(START_MS).catch((error: unknown) => {
+    try {
+      await this.#client.listens(START_MS);
+      // It listens before it is initialized.
+      await eventually(() => this.client.conditions(), START_MS);
+    } catch (error) {
       throw new Error(`containerd does not answer:\n${this.log}`, { cause: error });
-    });
+    }
   }
 
   /** Ends containerd itself; sandboxes go on. */
