@@ -120,4 +120,25 @@ describe('NftablesBackend in the kernel', () => {
     assert.ok(listing !== undefined && listing !== 'foreign');
     assert.equal(listing.chains.find(({ name }) => name === 'prerouting')?.rules.length, 1);
   });
+
+  for (const family of IP_FAMILIES)
+    test(`${family}: chains that nothing goes to any more are removed`, async () => {
+      const facts = inFamily(family, FACTS);
+      const backend = new NftablesBackend(netns.nft);
+      const { endpoints: _, ...rest } = slice([]);
+      for (let count = 20; count < 60; count++) {
+        const sessionAffinityConfig = { clientIP: { timeoutSeconds: count } };
+        const endpoints = Array.from({ length: count }, (__, i) => ({ addresses: [`10.244.2.${i + 1}`] }));
+        const objects = inFamily(family, {
+          service: service({ sessionAffinity: 'ClientIP', sessionAffinityConfig }),
+          slice: { ...rest, endpoints },
+        });
+        await backend.apply(buildTable([objects.service], [objects.slice], facts), ['default/web']);
+      }
+      const listing = await new KernelTable(netns.nft, family).read();
+      assert.ok(listing !== undefined && listing !== 'foreign');
+      const names = listing.chains.map(({ name }) => name);
+      assert.ok(names.includes('sticky_ep59') && !names.includes('sticky_ep20'), names.join());
+      assert.equal(await backend.intact(), true);
+    });
 });

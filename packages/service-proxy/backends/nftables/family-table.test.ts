@@ -151,4 +151,25 @@ describe('FamilyTable', () => {
     await memory.remove();
     assert.equal(await family.spotCheck(), false);
   });
+
+  test('chains that nothing goes to any more are removed when there are many, those in use stay', async () => {
+    const memory = new Counting();
+    const family = new FamilyTable(memory, 'IPv4');
+    const withPods = (count: number, seconds: number) => {
+      const affinity = {
+        sessionAffinity: 'ClientIP',
+        sessionAffinityConfig: { clientIP: { timeoutSeconds: seconds } },
+      };
+      const { endpoints: _, ...rest } = slice([]);
+      const endpoints = Array.from({ length: count }, (__, i) => ({ addresses: [`10.244.2.${i + 1}`] }));
+      return buildTable([service(affinity)], [{ ...rest, endpoints }], FACTS);
+    };
+    for (let count = 20; count < 60; count++) await family.apply(withPods(count, count), ['default/web']);
+    const names = memory.listing().chains.map(({ name }) => name);
+    assert.ok(names.length < 110, `${names.length} chains`);
+    for (const name of ['sticky_ep59', 'ep59', 'learn_59', 'ep1']) assert.ok(names.includes(name), name);
+    assert.ok(!names.includes('sticky_ep20') && !names.includes('ep20') && !names.includes('learn_20'));
+    assert.equal(await family.matches(), true);
+    assert.equal(await new FamilyTable(memory, 'IPv4').apply(withPods(59, 59), []), 0);
+  });
 });

@@ -2,6 +2,7 @@ import type { IpFamily } from '#ip';
 import { type FrontendKey, keyOf, type ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
+import { ChainUses, chainOf } from './chain-uses.ts';
 import { type EntrySlots, entryElements, entrySlots, SHARED_SETS } from './elements.ts';
 import { isOurs } from './is-ours.ts';
 import type { NftElement, NftListing } from './model.ts';
@@ -14,6 +15,8 @@ import { isTargetChain, targetChainBody } from './target-chains.ts';
 const FLUSH_AT = 4_000;
 /** Chains made with the table, so that the usual scalings of a Service change elements only. */
 const READY_MADE_CHAINS = Array.from({ length: 16 }, (_, i) => `ep${i + 1}`);
+/** So many chains may be there without use, as a Service that scales to and fro would have them come and go; more are removed. */
+const UNUSED_CHAINS = 64;
 /** Elements that one spot check looks at. */
 const SAMPLE = 128;
 
@@ -35,6 +38,7 @@ export class FamilyTable {
   #known = false;
   #exists = false;
   #chains = new Set<string>();
+  #uses = new ChainUses();
   #facts: readonly NftElement[] = [];
   #programmed = new Map<string, Programmed>();
   /** How many Services ask for an element of the {@link SHARED_SETS}; key: `SET KEY`. */
@@ -53,6 +57,7 @@ export class FamilyTable {
     this.#sampled = undefined;
     this.#programmed = new Map();
     this.#shared = new Map();
+    this.#uses = new ChainUses();
     let listing = await this.#table.read();
     if (listing === 'foreign' || (listing !== undefined && !isOurs(listing))) {
       await this.#table.remove();
@@ -81,7 +86,8 @@ export class FamilyTable {
       (await this.#applyFacts(table.facts)) +
       (observed === undefined
         ? await this.#applyChanged(table, changed)
-        : await this.#applyAll(table, observed));
+        : await this.#applyAll(table, observed)) +
+      (await this.#removeUnusedChains());
     this.#known = true;
     return written;
   }
@@ -175,6 +181,7 @@ export class FamilyTable {
       const slots = entrySlots(entry, this.family, (frontend) => observedSlots(observed, frontend));
       for (const element of entryElements(entry, slots, this.family)) {
         if (SHARED_SETS.has(element.set) && this.#count(element, 1) > 1) continue;
+        this.#uses.add(element.value, 1);
         const found = observed.get(element.set);
         const value = found?.get(element.key);
         found?.delete(element.key);
@@ -230,7 +237,18 @@ export class FamilyTable {
       if (count === change) difference.adds.push(element);
       else if (count === 0) difference.deletes.push(element);
     }
+    for (const { value } of difference.adds) this.#uses.add(value, 1);
+    for (const { value } of difference.deletes) this.#uses.add(value, -1);
     return this.#commit(difference);
+  }
+
+  async #removeUnusedChains(): Promise<number> {
+    if (this.#chains.size <= UNUSED_CHAINS) return 0;
+    const unused = this.#uses.unused(this.#chains).filter((name) => !READY_MADE_CHAINS.includes(name));
+    if (unused.length <= UNUSED_CHAINS) return 0;
+    await this.#write(unused.map((name) => ({ do: 'delete chain', name })));
+    for (const name of unused) this.#chains.delete(name);
+    return unused.length;
   }
 
   /** The elements of some Services, others at each call, and the sentinel. */
@@ -258,7 +276,7 @@ export class FamilyTable {
 
   /** Chains before what goes to them, and allowed sources, which are changed as one, before what asks for them. */
   async #commit({ adds, deletes }: Difference): Promise<number> {
-    const chains = adds.flatMap(({ value }) => /^(?:goto|jump) (.+)$/.exec(value)?.[1] ?? []);
+    const chains = adds.flatMap(({ value }) => chainOf(value) ?? []);
     // Elements of one set together: they share a message.
     const bySet = (a: NftElement, b: NftElement) => (a.set < b.set ? -1 : a.set > b.set ? 1 : 0);
     const early = ({ set }: NftElement) => set === 'allowed_sources';
