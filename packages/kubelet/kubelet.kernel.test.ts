@@ -333,13 +333,13 @@ test('Kubelet: an emptyDir holds no more than its limit', async () => {
 
 test('Kubelet: a Pod past its active deadline fails and ends', async () => {
   await node.createPod('limited', {
-    activeDeadlineSeconds: 1,
+    activeDeadlineSeconds: 3,
     terminationGracePeriodSeconds: 1,
     containers: [{ name: 'main', image: 'sleep' }],
   });
   const pod = await node.waitFor(
     'limited',
-    (found) => found?.status?.phase === 'Failed' && stateOf(found)?.terminated !== undefined,
+    (found) => found?.status?.phase === 'Failed' && stateOf(found)?.running === undefined,
   );
   assert.equal(pod?.status?.reason, 'DeadlineExceeded');
   await remove('limited');

@@ -88,3 +88,22 @@ test('endpointGroups: node, zone, hostname and the Pod behind it', () => {
   const [elsewhere] = endpointGroups(service('other'), [one], 'IPv4', none);
   assert.equal(elsewhere?.endpoints[0]?.hostname, undefined, 'the subdomain is another Service');
 });
+
+test('endpointGroups: trafficDistribution gives ready endpoints hints', () => {
+  const here = node('n1', { metadata: { labels: { 'topology.kubernetes.io/zone': 'z1' } } });
+  const hints = (trafficDistribution: string, traits: object = { readySince: 0 }, found = () => here) =>
+    endpointGroups(
+      service('web', { trafficDistribution }),
+      [pod('p', { ips, node: 'n1', ...traits })],
+      'IPv4',
+      found as () => typeof here,
+    )[0]?.endpoints[0]?.hints;
+  const zone = { forZones: [{ name: 'z1' }] };
+  assert.deepEqual(hints('PreferClose'), zone);
+  assert.deepEqual(hints('PreferSameZone'), zone);
+  assert.deepEqual(hints('PreferSameNode'), { forNodes: [{ name: 'n1' }], ...zone });
+  assert.deepEqual(hints('PreferSameNode', { readySince: 0 }, none as never), { forNodes: [{ name: 'n1' }] });
+  assert.equal(hints('PreferClose', { readySince: 0 }, none as never), undefined, 'no zone');
+  assert.equal(hints('PreferClose', {}), undefined, 'not ready');
+  assert.equal(hints(''), undefined);
+});

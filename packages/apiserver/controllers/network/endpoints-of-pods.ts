@@ -9,6 +9,7 @@ import {
 } from '#kube-api';
 import { isReady, isTerminal, isTerminating, podIpOf, type StoredPod } from '../base/pods.ts';
 import type { Stored } from '../base/stored.ts';
+import { endpointHints } from './endpoint-hints.ts';
 
 /** Endpoints that share their port numbers. Pods resolve named ports each for themselves, so a Service may have several groups. */
 export interface EndpointGroup {
@@ -89,17 +90,20 @@ function endpointOf(
     nodeName === undefined ? undefined : nodeOf(nodeName)?.metadata?.labels?.['topology.kubernetes.io/zone'];
   const serving = isReady(pod);
   const terminating = isTerminating(pod);
+  const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
+  const hints = ready ? endpointHints(service.spec?.trafficDistribution, nodeName, zone) : undefined;
   const { name, namespace, uid } = pod.metadata;
   return {
     addresses: [address],
     conditions: {
-      ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating),
+      ready,
       serving,
       terminating,
     },
     ...(hostname !== undefined && subdomain === service.metadata.name ? { hostname } : {}),
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(zone === undefined ? {} : { zone }),
+    ...(hints === undefined ? {} : { hints }),
     targetRef: { kind: 'Pod', namespace, name, uid },
   };
 }

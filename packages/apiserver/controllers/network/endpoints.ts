@@ -8,6 +8,9 @@ import { endpointGroups, isHeadless } from './endpoints-of-pods.ts';
 import { familiesOf, hasSelector, servicesOf } from './endpointslice.ts';
 import { subsetsOf } from './subsets.ts';
 
+const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
+const MANAGER = 'endpoint-controller';
+
 /** Keeps the old `Endpoints` of each Service with a selector, for those who still read them. One family only. */
 export function startEndpointsController(context: ControllerContext): AsyncDisposable {
   const { client, informers } = context;
@@ -53,28 +56,39 @@ export function startEndpointsController(context: ControllerContext): AsyncDispo
     });
   }
 
-  return startKeyedController(context, 'endpoints', reconcile, (trigger) => [
-    services.onChange((_, old) => {
-      if (old !== undefined) trigger(keyOf(old));
-    }),
-    each(services, (current) => {
-      if (current !== undefined) trigger(keyOf(current));
-    }),
-    pods.onChange((current, old) => {
-      const near = services.byIndex('namespace', (current ?? old)?.metadata.namespace ?? '');
-      for (const service of servicesOf(near, current, old)) trigger(keyOf(service));
-    }),
-    endpoints.onChange((current, old) => {
-      const changed = current ?? old;
-      if (changed !== undefined && services.get(keyOf(changed)) !== undefined) trigger(keyOf(changed));
-    }),
-  ]);
+  /** What is left of Services that were deleted while nobody looked. What people wrote may be there before its Service. */
+  const leftOver = () =>
+    endpoints
+      .list()
+      .filter(
+        (held) => held.metadata.labels?.[MANAGED_BY] === MANAGER && services.get(keyOf(held)) === undefined,
+      );
+
+  return startKeyedController(context, 'endpoints', reconcile, (trigger) => {
+    for (const held of leftOver()) trigger(keyOf(held));
+    return [
+      services.onChange((_, old) => {
+        if (old !== undefined) trigger(keyOf(old));
+      }),
+      each(services, (current) => {
+        if (current !== undefined) trigger(keyOf(current));
+      }),
+      pods.onChange((current, old) => {
+        const near = services.byIndex('namespace', (current ?? old)?.metadata.namespace ?? '');
+        for (const service of servicesOf(near, current, old)) trigger(keyOf(service));
+      }),
+      endpoints.onChange((current, old) => {
+        const changed = current ?? old;
+        if (changed !== undefined && services.get(keyOf(changed)) !== undefined) trigger(keyOf(changed));
+      }),
+    ];
+  });
 }
 
 function labelsFor(service: Service): Readonly<Record<string, string>> {
   return {
     ...service.metadata?.labels,
-    'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
+    [MANAGED_BY]: MANAGER,
     ...(isHeadless(service) ? { 'service.kubernetes.io/headless': '' } : {}),
   };
 }

@@ -1,5 +1,11 @@
 import type { IpFamily } from '#ip';
-import { ENDPOINT_SLICES, type EndpointSlice, matchesServiceSelector, type Service } from '#kube-api';
+import {
+  ENDPOINT_SLICES,
+  type EndpointSlice,
+  matchesServiceSelector,
+  type Node,
+  type Service,
+} from '#kube-api';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
@@ -51,6 +57,11 @@ export function startEndpointSliceController(context: ControllerContext): AsyncD
         ))
           changed(keyOf(service));
       }),
+      // Endpoints and their hints tell the zones of nodes.
+      each(nodes, (current, old) => {
+        if (zoneOf(current) === zoneOf(old)) return;
+        for (const service of services.list()) if (hasSelector(service)) changed(keyOf(service));
+      }),
       // Somebody else changed or removed a slice of ours.
       informers.endpointSlices.onChange((current, old) => {
         const name = (current ?? old)?.metadata.labels?.['kubernetes.io/service-name'];
@@ -58,6 +69,10 @@ export function startEndpointSliceController(context: ControllerContext): AsyncD
       }),
     ];
   });
+}
+
+function zoneOf(node: Stored<Node> | undefined): string | undefined {
+  return node?.metadata.labels?.['topology.kubernetes.io/zone'];
 }
 
 /** The slices of the Service `key` that `manager` keeps. */

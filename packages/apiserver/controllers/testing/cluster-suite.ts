@@ -210,6 +210,27 @@ export function clusterSuite(
     });
   });
 
+  check('a zone that a node gets shows in endpoints and their hints', async ({ client }) => {
+    const spec = { selector: { app: 'near' }, ports: [{ port: 80 }], trafficDistribution: 'PreferClose' };
+    await client.create(SERVICES, { metadata: { namespace, name: 'near' }, spec });
+    await client.create(DEPLOYMENTS, deployment('near', 1));
+    await complete(client, 'near', 1);
+    const endpointOfNear = async () => (await slicesOf(client, 'near'))[0]?.endpoints?.[0];
+    const { nodeName = '' } = await eventually('an endpoint', async () => await endpointOfNear());
+    const labels = { 'topology.kubernetes.io/zone': 'east' };
+    await client.patch(NODES, { name: nodeName }, 'merge', { metadata: { labels } });
+    const endpoint = await eventually('its zone', async () => {
+      const found = await endpointOfNear();
+      return found?.zone === 'east' && found.conditions?.ready === true && found;
+    });
+    assert.deepEqual(endpoint.hints, { forZones: [{ name: 'east' }] });
+    await client.patch(NODES, { name: nodeName }, 'merge', {
+      metadata: { labels: { 'topology.kubernetes.io/zone': null } },
+    });
+    await client.delete(SERVICES, { namespace, name: 'near' });
+    await client.delete(DEPLOYMENTS, { namespace, name: 'near' });
+  });
+
   check('Endpoints that a person wrote are mirrored', async ({ client }) => {
     const metadata = { namespace, name: 'outside' };
     await client.create(SERVICES, { metadata, spec: { ports: [{ port: 80 }] } });

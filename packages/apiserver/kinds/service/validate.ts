@@ -51,6 +51,13 @@ export function validateSpec(spec: ServiceSpec): FieldError[] {
         'may only be set for externally-accessible services',
       ),
     );
+  errors.push(
+    ...checkOneOf('spec.trafficDistribution', spec.trafficDistribution, [
+      'PreferClose',
+      'PreferSameNode',
+      'PreferSameZone',
+    ]),
+  );
   const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
   if (timeout !== undefined && (timeout <= 0 || timeout > 86_400))
     errors.push(
