@@ -12,7 +12,7 @@ const SERVICE_HTTP = 80;
 const SERVICE_UDP = 90;
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
-suite('[sig-network] Networking Granular Checks, HostPort', () => {
+suite('[sig-network] Networking Granular Checks', () => {
   let lab: TestLab;
   let ns: TestNamespace;
   let service: Service;
@@ -187,23 +187,5 @@ suite('[sig-network] Networking Granular Checks, HostPort', () => {
         [text],
       ),
     );
-  });
-
-  test('HostPort validates that there is no conflict between pods with same hostPort but different hostIP and protocol [LinuxOnly] [Conformance]', async () => {
-    const nodeIp = lab.up.nodes[1]?.ip ?? '';
-    const hostPort = 54_323;
-    const server = (name: string, hostIP: string, protocol: 'TCP' | 'UDP') =>
-      ns.netexec(name, name, {
-        node: 'node2',
-        http: 8080,
-        udp: 8080,
-        container: { ports: [{ containerPort: 8080, hostPort, hostIP, protocol }] },
-      });
-    await server('pod1', '127.0.0.1', 'TCP');
-    await server('pod2', nodeIp, 'TCP');
-    await server('pod3', nodeIp, 'UDP');
-    await ns.servedBy('host-test-container-pod', `127.0.0.1:${hostPort}`, ['pod1']);
-    await ns.servedBy('host-test-container-pod', `${nodeIp}:${hostPort}`, ['pod2']);
-    await ns.servedByUdp('host-test-container-pod', `${nodeIp}:${hostPort}`, ['pod3']);
   });
 });

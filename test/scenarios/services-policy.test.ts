@@ -83,10 +83,10 @@ suite('[sig-network] Services: traffic policies and terminating endpoints', () =
     const server = { node: 'node1', http: 10_180, udp: 10_181, spec: { hostNetwork: true } };
     await ns.netexec('echo-hostname-0', 'svc-itp', server);
     // A Pod of the node's network has the node's name.
-    for (const place of [pausePod0, hostPod0, 'node1'])
-      await serves(ns, place, `${clusterIp(service)}:80`, 'node1');
-    for (const place of [pausePod1, hostPod1, 'node2'])
-      await doesNotServe(ns, place, `${clusterIp(service)}:80`);
+    const target = `${clusterIp(service)}:80`;
+    const near = [pausePod0, hostPod0, 'node1'].map((place) => serves(ns, place, target, 'node1'));
+    const far = [pausePod1, hostPod1, 'node2'].map((place) => doesNotServe(ns, place, target));
+    await Promise.all([...near, ...far]);
     await ns.deletePod('echo-hostname-0', 0);
   });
 
@@ -189,9 +189,11 @@ suite('[sig-network] Services: traffic policies and terminating endpoints', () =
       for (const target of targets) await ns.servedBy(pausePod1, target, ['webserver-pod']);
       await ns.deletePod('webserver-pod');
       await ns.unready('webserver-pod');
-      for (const target of targets)
-        if (publish) await serves(ns, pausePod1, target, 'webserver-pod');
-        else await doesNotServe(ns, pausePod1, target);
+      await Promise.all(
+        targets.map((target) =>
+          publish ? serves(ns, pausePod1, target, 'webserver-pod') : doesNotServe(ns, pausePod1, target),
+        ),
+      );
       await ns.deletePod('webserver-pod', 0);
     });
 });
