@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import test, { after, before } from 'node:test';
 import { createWebSocketStream, WebSocket } from 'ws';
+import { sleep, systemClock } from '#runtime';
 import { SpdyDecoder, SpdyEncoder } from '../spdy/codec.ts';
 import { connectSpdy } from '../testing/spdy-client.ts';
 import { isReady, startTestNode, type TestNode } from '../testing/test-node.ts';
@@ -114,6 +115,42 @@ test('exec over WebSocket v5: streams, half close and exit code', async () => {
   assert.equal(stdout, 'hello');
   assert.equal(stderr, 'err\n');
   assert.match(status, /"reason":"ExitCode","message":"4"/);
+});
+
+test('exec: a program that is not there is the runtime’s error, one that cannot be run is 126', async () => {
+  const unknown = await webSocketExec(execPath(['no-such-program'], 'output=1&error=1'), 'v5.channel.k8s.io');
+  const { reason, message } = JSON.parse(unknown[2]) as { reason: string; message: string };
+  assert.equal(reason, 'InternalError');
+  assert.match(
+    message,
+    /^Internal error occurred: error executing command in container: .*exec: "no-such-program": executable file not found in \$PATH/,
+  );
+  assert.equal(unknown[1], '');
+  const [, stderr, status] = await webSocketExec(
+    execPath(['/etc/passwd'], 'output=1&error=1'),
+    'v5.channel.k8s.io',
+  );
+  assert.match(stderr, /Permission denied/);
+  assert.match(status, /exit status 126/);
+});
+
+test('exec: a client that does not read holds up the command, not the kubelet’s memory', async () => {
+  const path = execPath(['sh', '-c', 'head -c 67108864 /dev/zero'], 'output=1');
+  const socket = new WebSocket(`ws+unix:${SOCKET}:${path}`, ['v5.channel.k8s.io']);
+  await new Promise((resolve) => socket.once('open', resolve));
+  const before = process.memoryUsage().rss;
+  socket.pause();
+  await sleep(systemClock, 500);
+  // Server and client are one process here: what either held of the 64 MiB would show.
+  assert.ok(process.memoryUsage().rss - before < 32 * 2 ** 20);
+  let received = 0;
+  socket.on('message', (message: Buffer) => {
+    if (message[0] === 1) received += message.length - 1;
+  });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.resume();
+  await closed;
+  assert.equal(received, 67_108_864);
 });
 
 test('exec with a terminal: it is the controlling one, sized by the client, and jobs work', async () => {

@@ -9,7 +9,7 @@ import type { ContainerLog } from '../runtime/container-log.ts';
 import {
   type ContainerProcess,
   type ExitResult,
-  type OutputStream,
+  type OutputListener,
   startContainer,
 } from '../runtime/container-process.ts';
 import type { RootLayout } from '../runtime/root-layout.ts';
@@ -37,7 +37,7 @@ export interface ContainerRunOptions {
   /** Where its processes' limits are; undefined where none are enforced. */
   readonly cgroup: Cgroup | undefined;
   readonly clock: Clock;
-  readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
+  readonly onOutput: OutputListener;
 }
 
 /** One run of a container, from its start to its end. */

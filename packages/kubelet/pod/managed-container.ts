@@ -237,6 +237,7 @@ export class ManagedContainer {
       onOutput: (stream, chunk) => {
         log.append(stream, chunk);
         for (const listener of this.#listeners) listener(stream, chunk);
+        return undefined;
       },
     });
     this.#run = run;

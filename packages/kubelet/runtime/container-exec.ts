@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { type Cgroup, joinCommand } from '#cgroup';
 import {
   type ContainerProcess,
+  ContainerStartError,
   type ExitResult,
   environmentWords,
   exitResult,
   killQuietly,
-  type OutputStream,
+  type OutputListener,
   openStdio,
 } from './container-process.ts';
 import type { PodNetns } from './pod-netns.ts';
@@ -26,10 +29,27 @@ export interface ExecSpec {
   /** Where a terminal comes from: the ptmx of the devpts that the container sees. */
   readonly multiplexer: string;
   readonly stdin: boolean;
-  readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
+  readonly onOutput: OutputListener;
 }
 
-/** Runs a command inside a running container. A command that is not there ends with status 127, as env(1) says. */
+/**
+ * Says on descriptor 3 when there is no such program, as container runtimes do, and otherwise becomes the command.
+ * Arguments: the container's PATH, working directory, program, then the command.
+ */
+const FIND_PROGRAM = `
+own=$PATH PATH=$1
+cd "$2" 2>/dev/null
+command -v -- "$3" >/dev/null || { printf '%s' "$3" >&3; exit 127; }
+PATH=$own
+shift 3
+exec 3>&-
+exec "$@"
+`;
+
+/**
+ * Runs a command inside a running container. `exited` is rejected with a ContainerStartError when there is no such
+ * program; one that cannot be run ends with status 126, as env(1) has it.
+ */
 export function execInContainer(spec: ExecSpec): ContainerProcess {
   const { user } = spec;
   const asUser =
@@ -40,6 +60,15 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
     // A session of its own inside the container's pid namespace, or shells there could not control jobs.
     ...['setsid', ...(spec.tty ? ['--ctty'] : [])],
     ...asUser,
+    ...[
+      'sh',
+      '-c',
+      FIND_PROGRAM,
+      'podway-exec',
+      spec.env.get('PATH') ?? '',
+      spec.workingDir,
+      spec.argv[0] ?? '',
+    ],
     ...['env', '--ignore-environment', `--chdir=${spec.workingDir}`],
     ...environmentWords(spec.env),
     ...(spec.tty && !spec.env.has('TERM') ? ['TERM=xterm'] : []),
@@ -52,7 +81,7 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
       return spec.netns.run(() =>
         spawn(program, args, {
           detached: true,
-          stdio: [...stdio.child],
+          stdio: [...stdio.child, 'pipe'],
           env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
           cwd: '/',
         }),
@@ -66,10 +95,15 @@ export function execInContainer(spec: ExecSpec): ContainerProcess {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(exitResult(code, signal)));
   });
+  const told = child.stdio[3] instanceof Socket ? text(child.stdio[3]) : Promise.resolve('');
   const exited = ended.then(async (result) => {
     await outputs;
     stdio.close();
-    return result;
+    const missing = await told;
+    if (missing === '') return result;
+    throw new ContainerStartError(
+      `failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: "${missing}": executable file not found in $PATH: unknown`,
+    );
   });
   exited.catch(() => {});
   return {
@@ -90,7 +124,7 @@ function childrenOf(pid: number): readonly number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
       .split(' ')
-      .filter((text) => text !== '')
+      .filter((word) => word !== '')
       .map(Number);
   } catch {
     return [];

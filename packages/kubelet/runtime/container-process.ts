@@ -19,6 +19,9 @@ export class ContainerStartError extends PodwayError {
 
 export type OutputStream = 'stdout' | 'stderr';
 
+/** Takes output as it comes; nothing more is read before a promise that it returns resolves. */
+export type OutputListener = (stream: OutputStream, chunk: Buffer) => Promise<void> | undefined;
+
 /** How a process ended: an exit code, or 128 + the number of a signal. */
 export interface ExitResult {
   readonly exitCode: number;
@@ -39,7 +42,7 @@ export interface ContainerSpec {
   readonly user: { readonly uid: number; readonly gid: number } | undefined;
   readonly tty: boolean;
   readonly stdin: boolean;
-  readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
+  readonly onOutput: OutputListener;
 }
 
 /** A started container. */
@@ -267,9 +270,17 @@ function terminalStdio(multiplexer: string): Stdio {
 }
 
 /** Resolves at the end of the stream; a terminal without processes ends with EIO, which is its end too. */
-function readAll(stream: NodeJS.ReadableStream, onChunk: (chunk: Buffer) => void): Promise<void> {
+function readAll(
+  stream: NodeJS.ReadableStream,
+  onChunk: (chunk: Buffer) => Promise<void> | undefined,
+): Promise<void> {
   return new Promise((resolve) => {
-    stream.on('data', (chunk: Buffer | string) => onChunk(Buffer.from(chunk)));
+    stream.on('data', (chunk: Buffer | string) => {
+      const slow = onChunk(Buffer.from(chunk));
+      if (slow === undefined) return;
+      stream.pause();
+      void slow.finally(() => stream.resume());
+    });
     stream.on('error', () => resolve());
     stream.on('end', () => resolve());
     stream.on('close', () => resolve());

@@ -16,7 +16,8 @@ export interface Channels {
   onResize(listener: (size: TerminalSize) => void): void;
   /** The client is gone. */
   onClose(listener: () => void): void;
-  write(stream: 'stdout' | 'stderr', data: Uint8Array): void;
+  /** A promise when the client is slow: it resolves when more may be written, or the client is gone. */
+  write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void> | undefined;
   /** Reports how it ended, and closes. */
   finish(status: Status): void;
 }

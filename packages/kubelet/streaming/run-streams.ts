@@ -24,9 +24,13 @@ export async function serveExec(
     const { exitCode } = await process.exited;
     channels.finish(exitStatus(exitCode));
   } catch (error) {
-    channels.finish(failureStatus(errorMessage(error)));
+    const message = `error executing command in container: ${errorMessage(error)}`;
+    channels.finish(failureStatus(`Internal error occurred: ${message}`));
   }
 }
+
+/** How far an attached client may fall behind. Bytes. */
+const MAX_UNREAD = 4 * 1024 * 1024;
 
 /** Joins a client to a container's own process. */
 export async function serveAttach(
@@ -36,14 +40,25 @@ export async function serveAttach(
   channels: Channels,
 ): Promise<void> {
   const { process } = container;
+  // A client that reads slowly must not hold up the container, nor be waited for with all that it says meanwhile.
+  const behind = Promise.withResolvers<string>();
+  let unread = 0;
   using _output = container.onOutput((stream, chunk) => {
-    if (request[stream]) channels.write(stream, chunk);
+    if (!request[stream]) return;
+    const slow = channels.write(stream, chunk);
+    if (slow === undefined) return;
+    unread += chunk.length;
+    void slow.then(() => {
+      unread = 0;
+    });
+    if (unread > MAX_UNREAD) behind.resolve('the client does not read what the container writes');
   });
   const gone = new Promise<void>((resolve) => channels.onClose(resolve));
   if (request.stdin)
     connectInput(process, channels, () => stdinOnce && !container.tty && process.stdin?.end());
-  await Promise.race([process.exited.catch(() => {}), gone]);
-  channels.finish(SUCCESS);
+  const ended = Promise.race([process.exited.catch(() => {}), gone]).then(() => undefined);
+  const failure = await Promise.race([ended, behind.promise]);
+  channels.finish(failure === undefined ? SUCCESS : failureStatus(failure));
 }
 
 function connectInput(process: ContainerProcess, channels: Channels, onEnd: () => void): void {

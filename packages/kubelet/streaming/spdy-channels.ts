@@ -56,7 +56,13 @@ function channelsOf(connection: SpdyConnection, streams: ReadonlyMap<string, Spd
       });
     },
     onClose: (listener) => connection.onClose(listener),
-    write: (stream, data) => void streams.get(stream)?.write(data),
+    write(stream, data) {
+      if (streams.get(stream)?.write(data) !== false) return undefined;
+      return new Promise((resolve) => {
+        connection.onDrain(resolve);
+        connection.onClose(resolve);
+      });
+    },
     finish(status) {
       for (const name of ['stdout', 'stderr']) streams.get(name)?.end();
       const error = streams.get('error');

@@ -7,6 +7,9 @@ export const WEBSOCKET_COMMAND_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s
 /** The first byte of each message (KEP-4006). */
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
+/** How much a client may leave unread before who writes has to wait. Bytes. */
+const MAX_BUFFERED = 256 * 1024;
+
 export function websocketChannels(socket: WebSocket, request: StreamRequest): Channels {
   const resizes = new ResizeParser();
   let onStdin: ((data: Uint8Array | undefined) => void) | undefined;
@@ -16,8 +19,14 @@ export function websocketChannels(socket: WebSocket, request: StreamRequest): Ch
     else onStdin(data);
   };
   let onResize: Parameters<Channels['onResize']>[0] = () => {};
-  const send = (channel: number, data: Uint8Array) => {
-    if (socket.readyState === socket.OPEN) socket.send(Buffer.concat([Buffer.from([channel]), data]));
+  const send = (channel: number, data: Uint8Array): Promise<void> | undefined => {
+    if (socket.readyState !== socket.OPEN) return undefined;
+    const message = Buffer.concat([Buffer.from([channel]), data]);
+    if (socket.bufferedAmount < MAX_BUFFERED) {
+      socket.send(message);
+      return undefined;
+    }
+    return new Promise((resolve) => socket.send(message, () => resolve()));
   };
   socket.on('message', (message) => {
     const bytes = toBuffer(message);
