@@ -11,6 +11,7 @@ import {
   unauthorized,
   unavailable,
 } from '../status.ts';
+import { answerAccessReview } from './access-review.ts';
 import { type Answer, failure, json, plain } from './answer.ts';
 import { type Discovery, VERSION } from './discovery.ts';
 import { kubeletPath, rawFailure, relayRequest, relayUpgrade } from './relay.ts';
@@ -90,8 +91,7 @@ export class HttpHandler {
       return send(response, fixed, method);
     }
     const route = this.#deps.router.route(path);
-    if (route === undefined) throw pathNotFound();
-    if (route.subresource !== undefined && STREAMS.has(route.subresource)) {
+    if (route?.subresource !== undefined && STREAMS.has(route.subresource)) {
       const target = this.#kubeletTarget(route, query);
       return relayRequest(target.socket, target.path, request, response);
     }
@@ -104,6 +104,11 @@ export class HttpHandler {
       userAgent: request.headers['user-agent'] ?? '',
       body: method === 'GET' || method === 'HEAD' ? '' : await readBody(request),
     };
+    if (route === undefined) {
+      const review = answerAccessReview(apiRequest);
+      if (review === undefined) throw pathNotFound();
+      return send(response, review, method);
+    }
     const isWatch = route.watch || ['true', '1'].includes(query.get('watch') ?? '');
     if (method === 'GET' && isWatch && route.subresource === undefined) {
       streamWatch(this.#deps, route, apiRequest, response);

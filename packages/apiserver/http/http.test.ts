@@ -337,3 +337,15 @@ test('HttpHandler: a resumed TLS session proves nothing of a client without a ce
   assert.equal(again.resumed, true);
   assert.match(again.answer, /^HTTP\/1\.1 200 /);
 });
+
+test('access reviews: everyone who is known may do everything', async () => {
+  await using server = await startTestServer();
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const spec = { resourceAttributes: { verb: 'delete', resource: 'pods' } };
+  const { code, json } = await server.call('POST', path, { body: { kind: 'SelfSubjectAccessReview', spec } });
+  assert.equal(code, 201);
+  assert.equal(json.status.allowed, true);
+  assert.deepEqual(json.spec, spec);
+  assert.equal((await server.call('GET', path)).code, 405);
+  assert.equal((await server.callAnonymously('POST', path)).code, 401);
+});

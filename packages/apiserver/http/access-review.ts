@@ -1,0 +1,35 @@
+import { asObject, type JsonObject } from '../json.ts';
+import { methodNotAllowed } from '../status.ts';
+import { type Answer, json } from './answer.ts';
+import { type ApiRequest, parseBody } from './request.ts';
+
+const REVIEWS = '/apis/authorization.k8s.io/v1/';
+const REASON = 'everyone who is known here may do everything';
+
+/**
+ * Answers `kubectl auth can-i`: there are no roles here, so the answer is always yes. undefined for other paths.
+ * @throws StatusError
+ */
+export function answerAccessReview(request: ApiRequest): Answer | undefined {
+  const status = statusOf(request.path);
+  if (status === undefined) return undefined;
+  if (request.method !== 'POST') throw methodNotAllowed();
+  const review = asObject(parseBody(request));
+  return json({ ...review, metadata: asObject(review['metadata']), status }, 201);
+}
+
+function statusOf(path: string): JsonObject | undefined {
+  switch (path) {
+    case `${REVIEWS}selfsubjectaccessreviews`:
+    case `${REVIEWS}subjectaccessreviews`:
+      return { allowed: true, reason: REASON };
+    case `${REVIEWS}selfsubjectrulesreviews`:
+      return {
+        resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+        nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+        incomplete: false,
+      };
+    default:
+      return undefined;
+  }
+}
