@@ -7,7 +7,9 @@ import { NamespaceWorld } from './namespace-world.ts';
 import { describeBehaviour } from './suite.ts';
 
 const skip = (name: string) =>
-  name.includes('SCTP') ? 'this kernel may have no SCTP sockets; the walker shows it' : undefined;
+  name.includes('SCTP')
+    ? 'this kernel may have no SCTP sockets; the walker and raw packets (sctp.kernel.test.ts) show it'
+    : undefined;
 
 for (const family of IP_FAMILIES)
   describe(family, () => {
