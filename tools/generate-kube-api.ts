@@ -31,6 +31,7 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'io.k8s.api.apps.v1': ['Deployment', 'ReplicaSet'].flatMap(withList),
   'io.k8s.api.authentication.v1': ['AuthenticationV1TokenRequest'],
+  'io.k8s.api.authorization.v1': ['V1SelfSubjectAccessReview', 'V1SelfSubjectRulesReview'],
   'io.k8s.api.autoscaling.v1': ['V1Scale'],
   'io.k8s.api.coordination.v1': withList('Lease'),
   'io.k8s.api.discovery.v1': withList('EndpointSlice'),

@@ -12,9 +12,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FILES = {
-  api: ['apps', 'authentication', 'autoscaling', 'coordination', 'core', 'discovery', 'events', 'policy'].map(
-    (group) => `${group}/v1/generated.proto`,
-  ),
+  api: [
+    'apps',
+    'authentication',
+    'authorization',
+    'autoscaling',
+    'coordination',
+    'core',
+    'discovery',
+    'events',
+    'policy',
+  ].map((group) => `${group}/v1/generated.proto`),
   apimachinery: ['pkg/apis/meta/v1/generated.proto'],
 };
 

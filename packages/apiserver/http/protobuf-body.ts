@@ -12,6 +12,7 @@ const GO_PACKAGES: Readonly<Record<string, string>> = {
   v1: 'io.k8s.api.core.v1',
   'apps/v1': 'io.k8s.api.apps.v1',
   'authentication.k8s.io/v1': 'io.k8s.api.authentication.v1',
+  'authorization.k8s.io/v1': 'io.k8s.api.authorization.v1',
   'autoscaling/v1': 'io.k8s.api.autoscaling.v1',
   'coordination.k8s.io/v1': 'io.k8s.api.coordination.v1',
   'discovery.k8s.io/v1': 'io.k8s.api.discovery.v1',

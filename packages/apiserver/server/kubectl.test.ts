@@ -56,6 +56,8 @@ for (const kubectl of kubectls)
         .every((line) => line.endsWith(' unchanged')),
       again,
     );
+    assert.equal(await succeed('auth', 'can-i', 'delete', 'pods'), 'yes\n');
+    assert.match(await succeed('auth', 'can-i', '--list'), /\*\.\*/);
     assert.match(
       await succeed('get', 'deployments', '-o', 'wide'),
       /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE +CONTAINERS +IMAGES +SELECTOR\n/,

@@ -857,6 +857,24 @@ export interface FCVolumeSource {
   readonly wwids?: readonly string[];
 }
 
+/** FieldSelectorAttributes indicates a field limited access. */
+export interface FieldSelectorAttributes {
+  /** rawSelector is the serialization of a field selector that would be included in a query parameter. */
+  readonly rawSelector?: string;
+  /** requirements is the parsed interpretation of a field selector. */
+  readonly requirements?: readonly FieldSelectorRequirement[];
+}
+
+/** FieldSelectorRequirement is a selector that contains values, a key, and an operator that relates the key and values. */
+export interface FieldSelectorRequirement {
+  /** key is the field selector key that the requirement applies to. */
+  readonly key: string;
+  /** operator represents a key's relationship to a set of values. */
+  readonly operator: string;
+  /** values is an array of string values. */
+  readonly values?: readonly string[];
+}
+
 /** FileKeySelector selects a key of the env file. */
 export interface FileKeySelector {
   /** The key within the env file. */
@@ -1041,6 +1059,14 @@ export interface LabelSelector {
   readonly matchExpressions?: readonly LabelSelectorRequirement[];
   /** matchLabels is a map of {key,value} pairs. */
   readonly matchLabels?: { readonly [key: string]: string };
+}
+
+/** LabelSelectorAttributes indicates a label limited access. */
+export interface LabelSelectorAttributes {
+  /** rawSelector is the serialization of a field selector that would be included in a query parameter. */
+  readonly rawSelector?: string;
+  /** requirements is the parsed interpretation of a label selector. */
+  readonly requirements?: readonly LabelSelectorRequirement[];
 }
 
 /** A label selector requirement is a selector that contains values, a key, and an operator that relates the key and values. */
@@ -1401,6 +1427,22 @@ export interface NodeSystemInfo {
   readonly swap?: NodeSwapStatus;
   /** SystemUUID reported by the node. */
   readonly systemUUID: string;
+}
+
+/** NonResourceAttributes includes the authorization attributes available for non-resource requests to the Authorizer interface */
+export interface NonResourceAttributes {
+  /** path is the URL path of the request */
+  readonly path?: string;
+  /** verb is the standard HTTP verb */
+  readonly verb?: string;
+}
+
+/** NonResourceRule holds information that describes a rule for the non-resource */
+export interface NonResourceRule {
+  /** nonResourceURLs is a set of partial urls that a user should have access to. *s are allowed, but only as the full, final step in the path. "*" means all. */
+  readonly nonResourceURLs?: readonly string[];
+  /** verbs is a list of kubernetes non-resource API verbs, like: get, post, put, delete, patch, head, options. "*" means all. */
+  readonly verbs: readonly string[];
 }
 
 /** ObjectFieldSelector selects an APIVersioned field of an object. */
@@ -1979,6 +2021,26 @@ export interface ReplicaSetStatus {
   readonly terminatingReplicas?: number;
 }
 
+/** ResourceAttributes includes the authorization attributes available for resource requests to the Authorizer interface */
+export interface ResourceAttributes {
+  readonly fieldSelector?: FieldSelectorAttributes;
+  /** group is the API Group of the Resource. "*" means all. */
+  readonly group?: string;
+  readonly labelSelector?: LabelSelectorAttributes;
+  /** name is the name of the resource being requested for a "get" or deleted for a "delete". "" (empty) means all. */
+  readonly name?: string;
+  /** namespace is the namespace of the action being requested. */
+  readonly namespace?: string;
+  /** resource is one of the existing resource types. "*" means all. */
+  readonly resource?: string;
+  /** subresource is one of the existing resource types. "" means none. */
+  readonly subresource?: string;
+  /** verb is a kubernetes resource API verb, like: get, list, watch, create, update, delete, proxy. "*" means all. */
+  readonly verb?: string;
+  /** version is the API Version of the Resource. "*" means all. */
+  readonly version?: string;
+}
+
 /** ResourceClaim references one entry in PodSpec.ResourceClaims. */
 export interface ResourceClaim {
   /** Name must match the name of one entry in pod.spec.resourceClaims of the Pod where this field is used. */
@@ -2015,6 +2077,18 @@ export interface ResourceRequirements {
   readonly limits?: { readonly [key: string]: Quantity };
   /** Requests describes the minimum amount of compute resources required. */
   readonly requests?: { readonly [key: string]: Quantity };
+}
+
+/** ResourceRule is the list of actions the subject is allowed to perform on resources. */
+export interface ResourceRule {
+  /** apiGroups is the name of the APIGroup that contains the resources. */
+  readonly apiGroups?: readonly string[];
+  /** resourceNames is an optional white list of names that the rule applies to. */
+  readonly resourceNames?: readonly string[];
+  /** resources is a list of resources this rule applies to. "*" means all in the specified apiGroups. "*_/foo" represents the subresource 'foo' for all resources in the specified apiGroups. */
+  readonly resources?: readonly string[];
+  /** verbs is a list of kubernetes resource API verbs, like: get, list, watch, create, update, delete, proxy. "*" means all. */
+  readonly verbs: readonly string[];
 }
 
 /** ResourceStatus represents the status of a single resource allocated to a Pod. */
@@ -2179,6 +2253,40 @@ export interface SecurityContext {
   readonly seLinuxOptions?: SELinuxOptions;
   readonly seccompProfile?: SeccompProfile;
   readonly windowsOptions?: WindowsSecurityContextOptions;
+}
+
+/** SelfSubjectAccessReview checks whether or the current user can perform an action. */
+export interface SelfSubjectAccessReview {
+  /** APIVersion defines the versioned schema of this representation of an object. */
+  readonly apiVersion?: string;
+  /** Kind is a string value representing the REST resource this object represents. */
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+  readonly spec: SelfSubjectAccessReviewSpec;
+  readonly status?: SubjectAccessReviewStatus;
+}
+
+/** SelfSubjectAccessReviewSpec is a description of the access request. */
+export interface SelfSubjectAccessReviewSpec {
+  readonly nonResourceAttributes?: NonResourceAttributes;
+  readonly resourceAttributes?: ResourceAttributes;
+}
+
+/** SelfSubjectRulesReview enumerates the set of actions the current user can perform within a namespace. */
+export interface SelfSubjectRulesReview {
+  /** APIVersion defines the versioned schema of this representation of an object. */
+  readonly apiVersion?: string;
+  /** Kind is a string value representing the REST resource this object represents. */
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+  readonly spec: SelfSubjectRulesReviewSpec;
+  readonly status?: SubjectRulesReviewStatus;
+}
+
+/** SelfSubjectRulesReviewSpec defines the specification for SelfSubjectRulesReview. */
+export interface SelfSubjectRulesReviewSpec {
+  /** namespace to evaluate rules for. */
+  readonly namespace?: string;
 }
 
 /** Service is a named abstraction of software service (for example, mysql) consisting of local port (for example 3306) that the proxy listens on, and the selector that determines which pods will answer requests sent through the proxy. */
@@ -2355,6 +2463,30 @@ export interface StorageOSVolumeSource {
   readonly volumeName?: string;
   /** volumeNamespace specifies the scope of the volume within StorageOS. */
   readonly volumeNamespace?: string;
+}
+
+/** SubjectAccessReviewStatus */
+export interface SubjectAccessReviewStatus {
+  /** allowed is required. */
+  readonly allowed: boolean;
+  /** denied is optional. */
+  readonly denied?: boolean;
+  /** evaluationError is an indication that some error occurred during the authorization check. */
+  readonly evaluationError?: string;
+  /** reason is optional. */
+  readonly reason?: string;
+}
+
+/** SubjectRulesReviewStatus contains the result of a rules check. */
+export interface SubjectRulesReviewStatus {
+  /** evaluationError can appear in combination with Rules. */
+  readonly evaluationError?: string;
+  /** incomplete is true when the rules returned by this call are incomplete. */
+  readonly incomplete: boolean;
+  /** nonResourceRules is the list of actions the subject is allowed to perform on non-resources. */
+  readonly nonResourceRules: readonly NonResourceRule[];
+  /** resourceRules is the list of actions the subject is allowed to perform on resources. */
+  readonly resourceRules: readonly ResourceRule[];
 }
 
 /** Sysctl defines a kernel parameter to be set */
