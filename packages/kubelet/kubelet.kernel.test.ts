@@ -344,3 +344,27 @@ test('Kubelet: a Pod past its active deadline fails and ends', async () => {
   assert.equal(pod?.status?.reason, 'DeadlineExceeded');
   await remove('limited');
 });
+
+test('Kubelet: runAsUser and runAsGroup, for the program and for commands run beside it', async (t) => {
+  if (readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/)[2] === '1')
+    return t.skip('one user alone is mapped here');
+  await node.createPod('user', {
+    securityContext: { runAsUser: 1234, runAsGroup: 4321 },
+    containers: [{ name: 'main', image: 'sh', command: ['sh', '-c', 'id -u; id -g; exec sleep 1000'] }],
+  });
+  await node.waitFor('user', isReady);
+  await until('output', () => logOf('user') === '1234\n4321');
+  let output = '';
+  const running = node.kubelet.findPod('default', 'user')?.containers[0]?.running;
+  const { exited } = running?.exec({
+    argv: ['id', '-u'],
+    tty: false,
+    stdin: false,
+    onOutput: (_, chunk) => {
+      output += String(chunk);
+    },
+  }) ?? { exited: undefined };
+  assert.equal((await exited)?.exitCode, 0);
+  assert.equal(output, '1234\n');
+  await remove('user');
+});

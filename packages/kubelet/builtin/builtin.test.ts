@@ -9,6 +9,8 @@ import { InvalidInputError } from '#runtime';
 import { parseFlags } from './flags.ts';
 import { helloText } from './hello-app.ts';
 import { udpAnswer } from './netexec.ts';
+import { portsToServe } from './porter.ts';
+import { dnsServers, dnsSuffixes } from './resolver-files.ts';
 import { runBuiltin } from './run-builtin.ts';
 
 for (const [tag, version] of [
@@ -79,4 +81,18 @@ async function freePort(): Promise<number> {
 test('runBuiltin: an unknown name or command is refused', async () => {
   await assert.rejects(runBuiltin(['none']), InvalidInputError);
   await assert.rejects(runBuiltin(['agnhost', 'none']), InvalidInputError);
+});
+
+test('agnhost porter: the ports that the environment names', () => {
+  assert.deepEqual(
+    portsToServe({ SERVE_PORT_80: 'eighty', SERVE_PORT_0: 'x', SERVE_PORT_70000: 'x', PATH: '/' }),
+    [[80, 'eighty']],
+  );
+});
+
+test('agnhost dns-suffix, dns-server-list: what resolv.conf says', () => {
+  const text =
+    '# generated\nsearch a.svc.cluster.local  cluster.local\nnameserver 10.96.0.10\nnameserver fd00::a\n';
+  assert.equal(dnsSuffixes(text), 'a.svc.cluster.local,cluster.local');
+  assert.equal(dnsServers(text), '10.96.0.10,fd00::a');
 });

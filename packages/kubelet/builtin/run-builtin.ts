@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { InvalidInputError } from '#runtime';
 import { parseFlags } from './flags.ts';
 import { runHelloApp } from './hello-app.ts';
 import { runConnect, runNetexec } from './netexec.ts';
+import { runPorter } from './porter.ts';
+import { dnsServers, dnsSuffixes } from './resolver-files.ts';
 import { runServeHostname } from './serve-hostname.ts';
 
 /**
@@ -25,6 +28,9 @@ export async function runBuiltin(argv: readonly string[]): Promise<void> {
   }
 }
 
+const AGNHOST_COMMANDS =
+  'connect, dns-server-list, dns-suffix, etc-hosts, netexec, pause, porter, serve-hostname';
+
 async function runAgnhost(argv: readonly string[]): Promise<void> {
   const [command = 'pause', ...args] = argv;
   const flags = parseFlags(args, ['http', 'tcp', 'udp', 'close']);
@@ -37,18 +43,29 @@ async function runAgnhost(argv: readonly string[]): Promise<void> {
     case 'connect':
       process.exitCode = await runConnect(flags);
       return;
+    case 'porter':
+      return await runPorter(process.env);
+    case 'dns-suffix':
+      process.stdout.write(dnsSuffixes(readFileSync('/etc/resolv.conf', 'utf8')));
+      return;
+    case 'dns-server-list':
+      process.stdout.write(dnsServers(readFileSync('/etc/resolv.conf', 'utf8')));
+      return;
+    case 'etc-hosts':
+      process.stdout.write(readFileSync('/etc/hosts', 'utf8'));
+      return;
     case 'pause':
       process.stdout.write('Paused\n');
       return pause();
     case 'help':
     case '--help':
-      process.stdout.write('agnhost, Podway’s own: netexec, serve-hostname, connect, pause\n');
+      process.stdout.write(`agnhost, Podway’s own: ${AGNHOST_COMMANDS}\n`);
       return;
     default:
       throw new InvalidInputError(
         'agnhost',
         command,
-        'Podway has netexec, serve-hostname, connect and pause of agnhost’s commands',
+        `Podway has these of agnhost’s commands: ${AGNHOST_COMMANDS}`,
       );
   }
 }
