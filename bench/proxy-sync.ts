@@ -11,25 +11,33 @@ import type { Informer } from '#kube-client';
 import { silentLogger } from '#runtime';
 import { createServiceProxy, NftablesBackend, type SyncReport } from '#service-proxy';
 import { type Benchmark, median, type Row } from './benchmark.ts';
+import { measureKubeProxy } from './peers/kube-proxy.ts';
 
 interface Size {
   readonly services: number;
   readonly endpoints: number;
 }
 
-interface Measured {
-  readonly coldSeconds: number;
-  readonly changeMs: number;
-  readonly changeP99Ms: number;
-  readonly addMs: number;
+/** What a process of its own is asked for. */
+interface Task extends Size {
+  readonly measure: 'running' | 'restart' | 'kube-proxy';
+}
+
+interface Restarted {
   readonly restartSeconds: number;
   /** The longest time in which nothing else ran. */
   readonly restartBlockMs: number;
   readonly restartWrites: number;
+  readonly restartPeakMiB: number;
+}
+
+interface Measured extends Restarted {
+  readonly coldSeconds: number;
+  readonly changeMs: number;
+  readonly changeP99Ms: number;
+  readonly addMs: number;
   readonly cpuSeconds: number;
   readonly peakMiB: number;
-  /** With two copies of the objects' decisions: those of the one that ended are garbage that may still be there. */
-  readonly restartPeakMiB: number;
 }
 
 const SIZES: readonly Size[] = [
@@ -38,6 +46,11 @@ const SIZES: readonly Size[] = [
   { services: 44_125, endpoints: 2 },
 ];
 const CHANGES = 200;
+/** A path of kube-proxy, to measure it beside. */
+const KUBE_PROXY = process.env['PODWAY_PEER_KUBE_PROXY'];
+const PEER_SIZES = SIZES.slice(0, 2);
+const PEER_LIMIT_SECONDS = 90;
+const PEER_CHANGES = 5;
 
 export const benchmark: Benchmark = {
   name: 'proxy-sync',
@@ -47,8 +60,8 @@ export const benchmark: Benchmark = {
     const figures: Record<string, number> = {};
     for (const size of SIZES) {
       progress(`${size.services} Services with ${size.endpoints} endpoints`);
-      const measured = measureApart(size);
-      rows.push({ ...size, ...measured });
+      const measured = JSON.parse(apart({ ...size, measure: 'running' })) as Measured;
+      rows.push({ proxy: 'podway', ...size, ...measured });
       if (size.services === 10_000) {
         figures['cold10kSeconds'] = measured.coldSeconds;
         figures['change10kMs'] = measured.changeMs;
@@ -58,19 +71,32 @@ export const benchmark: Benchmark = {
       }
       if (size.services === 44_125) figures['cold44kSeconds'] = measured.coldSeconds;
     }
+    if (KUBE_PROXY === undefined)
+      rows.push({ proxy: 'kube-proxy: PODWAY_PEER_KUBE_PROXY does not say where it is' });
+    else
+      for (const size of PEER_SIZES) {
+        progress(`kube-proxy: ${size.services} Services with ${size.endpoints} endpoints`);
+        rows.push(JSON.parse(apart({ ...size, measure: 'kube-proxy' })) as Row);
+      }
     return { figures, rows };
   },
 };
 
-function measureApart(size: Size): Measured {
+const SELF = [process.execPath, '--disable-warning=ExperimentalWarning', import.meta.filename];
+
+/** Runs a task in a network namespace of its own. */
+function apart(task: Task): string {
   const rootless = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const self = [process.execPath, '--disable-warning=ExperimentalWarning', import.meta.filename];
-  const output = execFileSync('unshare', [...rootless, '--net', ...self, JSON.stringify(size)], {
+  const sandbox = ['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sandbox'];
+  return outputOf('unshare', [...rootless, '--net', '--mount', ...sandbox, ...SELF, JSON.stringify(task)]);
+}
+
+function outputOf(program: string, args: readonly string[]): string {
+  return execFileSync(program, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: 180_000,
   });
-  return JSON.parse(output) as Measured;
 }
 
 /** Objects that are there from the start, and changed by hand. */
@@ -98,6 +124,11 @@ class Collection<T extends { readonly metadata?: { readonly namespace?: string; 
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
     for (const listener of this.#listeners) listener(object, old);
+  }
+  remove(object: T): void {
+    const { namespace, name } = object.metadata ?? {};
+    this.#objects.delete(`${namespace}/${name}`);
+    for (const listener of this.#listeners) listener(undefined, object);
   }
   async [Symbol.asyncDispose](): Promise<void> {}
 }
@@ -137,7 +168,8 @@ function slice(i: number, endpoints: number, shift = 0): EndpointSlice {
   };
 }
 
-async function measure({ services: count, endpoints }: Size): Promise<Measured> {
+/** A proxy over so many Services, not started. */
+function prepare({ services: count, endpoints }: Size) {
   const services = new Collection<Service>();
   const slices = new Collection<EndpointSlice>();
   const nodes = new Collection<Node>();
@@ -151,8 +183,7 @@ async function measure({ services: count, endpoints }: Size): Promise<Measured> 
     slices.set(slice(i, endpoints));
   }
   const netns = linuxKernel().currentNetns();
-  let written = 0;
-  const start = () =>
+  const start = (onSync: (report: SyncReport) => void = () => {}) =>
     createServiceProxy(
       {
         services,
@@ -161,9 +192,7 @@ async function measure({ services: count, endpoints }: Size): Promise<Measured> 
         backend: new NftablesBackend(netns.nft),
         conntrack: netns.conntrack,
         logger: silentLogger,
-        onSync: ({ writes }: SyncReport) => {
-          written += writes;
-        },
+        onSync,
       },
       {
         nodeName: 'node1',
@@ -172,13 +201,41 @@ async function measure({ services: count, endpoints }: Size): Promise<Measured> 
         localAddresses: [],
       },
     );
-  const timed = async (work: () => Promise<void>) => {
-    const begun = performance.now();
-    await work();
-    return performance.now() - begun;
-  };
+  return { services, slices, start };
+}
 
-  let proxy = start();
+const timed = async (work: () => Promise<void>): Promise<number> => {
+  const begun = performance.now();
+  await work();
+  return performance.now() - begun;
+};
+const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
+const peakMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
+
+/** What a new process costs that finds everything in place. */
+async function restart(size: Size): Promise<Restarted> {
+  const { start } = prepare(size);
+  let written = 0;
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const proxy = start(({ writes }) => {
+    written += writes;
+  });
+  const ms = await timed(() => proxy.settled());
+  delay.disable();
+  await proxy[Symbol.asyncDispose]();
+  return {
+    restartSeconds: round(ms / 1000),
+    restartBlockMs: round(delay.max / 1e6, 0),
+    restartWrites: written,
+    restartPeakMiB: peakMiB(),
+  };
+}
+
+async function measure(size: Size): Promise<Measured> {
+  const { services: count, endpoints } = size;
+  const { services, slices, start } = prepare(size);
+  const proxy = start();
   const coldMs = await timed(() => proxy.settled());
   const changes: number[] = [];
   for (let i = 0; i < CHANGES; i++) {
@@ -199,35 +256,61 @@ async function measure({ services: count, endpoints }: Size): Promise<Measured> 
         return proxy.settled();
       }),
     );
-  const runningMiB = Math.round(process.resourceUsage().maxRSS / 1024);
-  await proxy[Symbol.asyncDispose]();
-  written = 0;
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const restartMs = await timed(() => {
-    proxy = start();
-    return proxy.settled();
-  });
-  delay.disable();
-  const restartWrites = written;
-  await proxy[Symbol.asyncDispose]();
+  const memory = peakMiB();
   const { user, system } = process.cpuUsage();
+  await proxy[Symbol.asyncDispose]();
+  // Takes away what was added and changed: the new process knows the first state only.
+  const again = start();
+  for (let i = 0; i < 20; i++) services.remove(service(count + i));
+  for (let i = 0; i < count; i++) slices.set(slice(i, endpoints));
+  await again.settled();
+  await again[Symbol.asyncDispose]();
+  const [program = '', ...args] = SELF;
+  const restarted = JSON.parse(
+    outputOf(program, [...args, JSON.stringify({ ...size, measure: 'restart' })]),
+  ) as Restarted;
   const sorted = changes.toSorted((a, b) => a - b);
-  const round = (value: number, digits = 2) => Number(value.toFixed(digits));
   return {
     coldSeconds: round(coldMs / 1000),
     changeMs: round(median(changes)),
     changeP99Ms: round(sorted[Math.floor(CHANGES * 0.99)] ?? 0),
     addMs: round(median(adds)),
-    restartSeconds: round(restartMs / 1000),
-    restartBlockMs: round(delay.max / 1e6, 0),
-    restartWrites,
+    ...restarted,
     cpuSeconds: round((user + system) / 1e6, 1),
-    peakMiB: runningMiB,
-    restartPeakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+    peakMiB: memory,
   };
 }
 
-const [, script, size] = process.argv;
-if (script === import.meta.filename && size !== undefined)
-  process.stdout.write(JSON.stringify(await measure(JSON.parse(size) as Size)));
+async function measurePeer(program: string, size: Size): Promise<Row> {
+  const { services: count, endpoints } = size;
+  const indices = Array.from({ length: count }, (_, i) => i);
+  const changes = indices.slice(0, PEER_CHANGES).map((i) => slice(i * 37, endpoints, 1_000_000 + i));
+  const measured = await measureKubeProxy(
+    program,
+    { services: indices.map(service), slices: indices.map((i) => slice(i, endpoints)), changes },
+    PEER_LIMIT_SECONDS * 1000,
+  );
+  const { coldSeconds, changeMs } = measured;
+  return {
+    proxy: 'kube-proxy, iptables',
+    ...size,
+    coldSeconds: coldSeconds === undefined ? `> ${PEER_LIMIT_SECONDS}` : round(coldSeconds),
+    changeMs: changeMs.length === 0 ? '' : round(median(changeMs)),
+    peakMiB: measured.peakMiB,
+  };
+}
+
+async function run({ measure: what, ...size }: Task): Promise<unknown> {
+  switch (what) {
+    case 'running':
+      return await measure(size);
+    case 'restart':
+      return await restart(size);
+    case 'kube-proxy':
+      return await measurePeer(KUBE_PROXY ?? '', size);
+  }
+}
+
+const [, script, task] = process.argv;
+if (script === import.meta.filename && task !== undefined)
+  process.stdout.write(JSON.stringify(await run(JSON.parse(task) as Task)));
