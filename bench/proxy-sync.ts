@@ -82,7 +82,13 @@ export const benchmark: Benchmark = {
   },
 };
 
-const SELF = [process.execPath, '--disable-warning=ExperimentalWarning', import.meta.filename];
+/** With the memory flag that labs start agents with. */
+const SELF = [
+  process.execPath,
+  '--max-semi-space-size=1',
+  '--disable-warning=ExperimentalWarning',
+  import.meta.filename,
+];
 
 /** Runs a task in a network namespace of its own. */
 function apart(task: Task): string {
