@@ -70,6 +70,7 @@ async function measure(directory: string, progress: (text: string) => void) {
       command: process.execPath,
       args: ['--expose-gc', join(import.meta.dirname, 'dns/server.ts')],
       port: PORTS.podway,
+      knows: serviceName(0),
     }),
   );
   const servers: (readonly [PeerName, ServerProcess])[] = [['podway', podway]];
@@ -126,7 +127,8 @@ async function measure(directory: string, progress: (text: string) => void) {
     p99MsCoredns: waits.get('coredns'),
     addedMiB: round2(memory.addedMiB),
     relistPeakRatio: round2(memory.relistPeakRatio),
-    changeToAnswerMs: changes.longestMs,
+    changeToAnswerMs: changes.medianMs,
+    longestChangeToAnswerMs: changes.longestMs,
     wrongAnswers: changes.wrong,
   };
   return {
@@ -183,10 +185,12 @@ async function waitUnderLoad(server: ServerProcess, file: string, rate: number):
   return round2(waits.toSorted((a, b) => a - b)[Math.floor(SAMPLES * 0.99)] ?? Number.NaN);
 }
 
-/** From before the informer's event until the client has an answer: the longest of many; and how many answers were old. */
-async function measureChanges(server: ServerProcess): Promise<{ longestMs: number; wrong: number }> {
+/** From before the informer's event until the client has an answer, its way through two processes included; and how many answers were old. */
+async function measureChanges(
+  server: ServerProcess,
+): Promise<{ readonly medianMs: number; readonly longestMs: number; readonly wrong: number }> {
   using client = new SamplingClient(server.port);
-  let longestMs = 0;
+  const times: number[] = [];
   let wrong = 0;
   for (let i = 0; i < CHANGES; i++) {
     const index = (i * 37) % SERVICES;
@@ -195,10 +199,10 @@ async function measureChanges(server: ServerProcess): Promise<{ longestMs: numbe
     const start = performance.now();
     await server.ask(`change ${index} 1`);
     const { address } = await client.ask(serviceName(index));
-    longestMs = Math.max(longestMs, performance.now() - start);
+    times.push(performance.now() - start);
     if (address !== serviceAddress(index, 1)) wrong++;
   }
-  return { longestMs: round2(longestMs), wrong };
+  return { medianMs: round2(median(times)), longestMs: round2(Math.max(...times)), wrong };
 }
 
 async function requireCommands(commands: readonly string[]): Promise<void> {

@@ -12,6 +12,8 @@ export interface Peer {
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly port: number;
+  /** What it is asked to see whether it answers. */
+  readonly knows: string;
 }
 
 const UNBOUND = `server:
@@ -30,7 +32,7 @@ const UNBOUND = `server:
 export function upstream(directory: string): Peer {
   const data = indices(OUTSIDE, (i) => `  local-data: "${outsideName(i)}. 300 IN A 192.0.2.${i}"\n`).join('');
   const zone = `  local-zone: "example.com." static\n${data}`;
-  return unboundWith(directory, 'upstream.conf', PORTS.upstream, zone, '');
+  return unboundWith(directory, 'upstream.conf', PORTS.upstream, zone, '', outsideName(0));
 }
 
 export function unbound(directory: string): Peer {
@@ -45,16 +47,24 @@ export function unbound(directory: string): Peer {
     PORTS.unbound,
     `  local-zone: "cluster.local." static\n${data}`,
     forward,
+    serviceName(0),
   );
 }
 
-function unboundWith(directory: string, file: string, port: number, zone: string, forward: string): Peer {
+function unboundWith(
+  directory: string,
+  file: string,
+  port: number,
+  zone: string,
+  forward: string,
+  knows: string,
+): Peer {
   const path = join(directory, file);
   writeFileSync(
     path,
     `${UNBOUND}  interface: 127.0.0.1@${port}\n${zone}remote-control:\n  control-enable: no\n${forward}`,
   );
-  return { command: 'unbound', args: ['-d', '-c', path], port };
+  return { command: 'unbound', args: ['-d', '-c', path], port, knows };
 }
 
 const COREDNS = 'github.com/coredns/coredns@v1.12.4';
@@ -85,5 +95,11 @@ export async function coredns(
       `.:${PORTS.coredns} {\n  bind 127.0.0.1\n  forward . 127.0.0.1:${PORTS.upstream}\n  cache 30\n}\n`,
   );
   // One processor, as the others have one thread.
-  return { command, args: ['-conf', corefile], environment: { GOMAXPROCS: '1' }, port: PORTS.coredns };
+  return {
+    command,
+    args: ['-conf', corefile],
+    environment: { GOMAXPROCS: '1' },
+    port: PORTS.coredns,
+    knows: serviceName(0),
+  };
 }

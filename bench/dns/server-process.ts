@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { sleep, systemClock } from '#runtime';
-import { serviceName } from './cluster.ts';
 import type { Peer } from './peers.ts';
 
 const run = promisify(execFile);
@@ -19,7 +18,7 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 /** @throws Error when it does not answer in 20 s */
-export async function startServer({ command, args, environment, port }: Peer): Promise<ServerProcess> {
+export async function startServer({ command, args, environment, port, knows }: Peer): Promise<ServerProcess> {
   const child = spawn(command, [...args], {
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...process.env, ...environment },
@@ -28,10 +27,13 @@ export async function startServer({ command, args, environment, port }: Peer): P
   createInterface(child.stdout).on('line', (line) => waiting.shift()?.(line));
   for (let tries = 0; ; tries++) {
     await sleep(systemClock, 200);
-    const question = ['+tries=1', '+time=1', '-p', String(port), '@127.0.0.1', serviceName(0)];
+    const question = ['+tries=1', '+time=1', '-p', String(port), '@127.0.0.1', knows];
     const { stdout } = await run('dig', question).catch(() => ({ stdout: '' }));
     if (stdout.includes('status:')) break;
-    if (tries > 100 || child.exitCode !== null) throw new Error(`${command} does not answer on port ${port}`);
+    if (tries > 100 || child.exitCode !== null) {
+      child.kill('SIGKILL');
+      throw new Error(`${command} does not answer on port ${port}`);
+    }
   }
   return {
     port,

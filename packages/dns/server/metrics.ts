@@ -67,11 +67,13 @@ const COUNTED_TYPES = new Set([
   'ANY',
   'AXFR',
 ]);
+/** Type codes from here on are counted as one; all counted ones are below. */
+const OTHER_TYPES = 256;
 const LAST_RCODE = 16;
 
 /** What the server counts of every query; a count is an array element, for it is on the path of every packet. */
 export class ServerCounters {
-  readonly #requests = { udp: new Map<number, number>(), tcp: new Map<number, number>() };
+  readonly #requests = { udp: new Float64Array(OTHER_TYPES + 1), tcp: new Float64Array(OTHER_TYPES + 1) };
   readonly #responses = Array<number>(LAST_RCODE + 1).fill(0);
   readonly #requestSize = new Histogram(SIZE_BOUNDS);
   readonly #responseSize = new Histogram(SIZE_BOUNDS);
@@ -83,12 +85,8 @@ export class ServerCounters {
 
   request(transport: 'udp' | 'tcp', typeCode: number, octets: number): void {
     const types = this.#requests[transport];
-    types.set(typeCode, (types.get(typeCode) ?? 0) + 1);
-    // Types nobody has heard of are kept under one number.
-    if (types.size > 64) {
-      types.delete(typeCode);
-      types.set(0, (types.get(0) ?? 0) + 1);
-    }
+    const slot = Math.min(typeCode, OTHER_TYPES);
+    types[slot] = (types[slot] ?? 0) + 1;
     this.#requestSize.observe(octets);
   }
 
@@ -104,7 +102,8 @@ export class ServerCounters {
     const base = { server, zone: '.' };
     const requests = new Map<string, MetricSample>();
     for (const proto of ['udp', 'tcp'] as const)
-      for (const [code, count] of this.#requests[proto]) {
+      for (const [code, count] of this.#requests[proto].entries()) {
+        if (count === 0) continue;
         const name = typeName(code);
         const type = COUNTED_TYPES.has(name) ? name : 'other';
         const key = `${proto} ${type}`;
