@@ -91,7 +91,7 @@ for (const { name, client, skip } of CLIENTS)
         [pod('a', 'ADD'), { ...CONFIG, runtimeConfig: { ips: ['10.9.9.9'] } }, 7, /runtimeConfig\.ips/],
         [pod('a', 'CHECK'), CONFIG, 3, /no attachment/],
         [pod('a', 'GC'), CONFIG, 7, /valid-attachments/],
-        [pod('a', 'ADD'), 'x'.repeat(2 ** 20 + 1), 6, /larger than/],
+        [pod('a', 'ADD'), 'x'.repeat(2 ** 20 + 1), 6, /is larger than/],
       ];
       for (const [environment, config, code, message] of cases) {
         const { exitStatus, output } = await node.run(environment, config);
@@ -265,8 +265,8 @@ for (const { name, client, skip } of CLIENTS)
       await node.server[Symbol.asyncDispose]();
       const add = await node.run(pod('a', 'ADD'), CONFIG);
       assert.equal(add.exitStatus, 1);
-      const { code, details } = JSON.parse(add.output);
-      assert.equal(code, 11);
+      const { code, msg, details } = JSON.parse(add.output);
+      assert.deepEqual([code, msg], [11, 'the Podway agent of this node does not answer']);
       assert.match(details, /agent\.sock/);
       assert.deepEqual(await node.run(pod('a', 'DEL'), CONFIG), { exitStatus: 0, output: '' });
     });
