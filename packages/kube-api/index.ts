@@ -1,3 +1,4 @@
+export { canonicalQuantity } from './canonical-quantity.ts';
 export { type FieldRequirement, matchesFields, parseFieldSelector } from './field-selector.ts';
 export type * from './generated/types.ts';
 export {

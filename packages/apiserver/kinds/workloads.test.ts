@@ -214,3 +214,12 @@ test('qosClass: by requests and limits', () => {
   assert.equal(qosClass(spec({ requests: { cpu: '1' } })), 'Burstable');
   assert.equal(qosClass(spec({ limits: { cpu: '1', memory: '1Gi' } })), 'Guaranteed');
 });
+
+test('pod: quantities are stored in their canonical form, whatever is none as it is for validation', () => {
+  const resources = { requests: { cpu: 0.5, memory: '1024Mi' }, limits: { cpu: '1000m' } };
+  const { spec } = createPod({ containers: [{ ...container, resources: resources as never }] });
+  assert.deepEqual(spec?.containers[0]?.resources, {
+    requests: { cpu: '500m', memory: '1Gi' },
+    limits: { cpu: '1' },
+  });
+});

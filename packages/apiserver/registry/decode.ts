@@ -1,4 +1,4 @@
-import { apiVersionOf } from '#kube-api';
+import { apiVersionOf, canonicalQuantity } from '#kube-api';
 import { isObject, type Json, type JsonObject } from '../json.ts';
 import { badRequest } from '../status.ts';
 import { duplicateKeys } from './duplicate-keys.ts';
@@ -69,8 +69,9 @@ function convert(value: unknown, schema: ResolvedSchema, path: string, context: 
       `json: cannot unmarshal ${jsonType(value)} into Go struct field ${path.replace(/^\./, '')} of type ${expected}`,
     );
   if (schema.definition === QUANTITY) {
-    if (typeof value === 'string') return value;
-    return typeof value === 'number' ? String(value) : mismatch('resource.Quantity');
+    if (typeof value !== 'string' && typeof value !== 'number') return mismatch('resource.Quantity');
+    // What is no quantity is for validation to tell, with its field.
+    return canonicalQuantity(String(value)) ?? String(value);
   }
   if (schema.definition === INT_OR_STRING) {
     if (typeof value === 'string' || Number.isInteger(value)) return value as Json;
