@@ -27,12 +27,12 @@ export class EndpointHistory {
   /** What is wrong with the request's outcome, if anything. */
   problem({ protocol, begun, ended, outcome }: ChaosRequest): string | undefined {
     const during = this.#periods.filter(({ from, until }) => from <= ended && begun <= until);
-    if (during.some(({ pods }) => pods.has(outcome))) return undefined;
     const none = NOBODY.has(outcome);
-    if (none && during.some(({ pods }) => pods.size === 0)) return undefined;
+    const explains = ({ pods }: Period) => (none ? pods.size === 0 : pods.has(outcome));
+    if (during.some(explains)) return undefined;
     // The answer to a datagram is lost when its flow is ended between question and answer.
     if (outcome === 'silence' && protocol === 'udp' && during.length > 1) return undefined;
-    const last = this.#periods.filter(({ pods, from }) => from <= ended && pods.has(outcome)).at(-1);
-    return last === undefined || none ? outcome : `${outcome}, ${begun - last.until} ms too late`;
+    const last = this.#periods.filter((period) => period.from <= ended && explains(period)).at(-1);
+    return last === undefined ? outcome : `${outcome}, ${begun - last.until} ms too late`;
   }
 }
