@@ -10,6 +10,7 @@ test('ruleTexts: the hooks of both families', () => {
   assert.deepEqual(
     prerouting.flatMap((chain) => ruleTexts(chain, 'IPv6')),
     [
+      'add rule ip6 podway refuse_unanswered ct status dnat return',
       'add rule ip6 podway refuse_unanswered ip6 daddr . meta l4proto . th dport @refused goto refuse',
       'add rule ip6 podway refuse_unanswered fib daddr type local return',
       'add rule ip6 podway refuse_unanswered ip6 daddr @cluster_ips goto refuse',
