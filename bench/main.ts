@@ -12,17 +12,24 @@ const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !SUPPORT.includes(file))
   .map((file) => file.replace(/\.ts$/, ''));
 
+const load = async (name: string): Promise<Benchmark> => (await import(`./${name}.ts`)).benchmark;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { output: { type: 'string', short: 'o' } },
+  options: { output: { type: 'string', short: 'o' }, help: { type: 'boolean', short: 'h' } },
 });
 const [name = ''] = positionals;
+if (values.help) {
+  process.stdout.write('usage: npm run bench -- NAME [-o json]\n\n');
+  for (const each of names) process.stdout.write(`  ${each.padEnd(14)} ${(await load(each)).about}\n`);
+  process.exit();
+}
 if (!names.includes(name) || (values.output !== undefined && values.output !== 'json')) {
   process.stderr.write(`usage: npm run bench -- NAME [-o json]\nbenchmarks: ${names.join(', ')}\n`);
   process.exit(2);
 }
 
-const { benchmark } = (await import(`./${name}.ts`)) as { readonly benchmark: Benchmark };
+const benchmark = await load(name);
 const { figures, rows } = await benchmark.run({
   progress: (text) => void process.stderr.write(`${text}\n`),
 });
