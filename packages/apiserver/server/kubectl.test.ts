@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { testKubeconfig } from '../testing/kubeconfig.ts';
 import { temporaryDirectory } from '../testing/registry.ts';
 import { startTestServer } from '../testing/server.ts';
 
-/** Every kubectl of the machine: on the path, beside it under a versioned name, or named by PODWAY_TEST_KUBECTL. */
+/** Every kubectl of the machine: on the path, beside what that links to under a versioned name, or named by PODWAY_TEST_KUBECTL. */
 function findKubectls(): readonly string[] {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/lib/google-cloud-sdk/bin'];
-  const found = directories.flatMap((directory) =>
-    globSync(['kubectl', 'kubectl.1.[0-9]*'], { cwd: directory }).map((name) => join(directory, name)),
-  );
-  const named = (process.env['PODWAY_TEST_KUBECTL'] ?? '').split(delimiter).filter((path) => path !== '');
-  return [...new Set([...named, ...found].map((path) => realpathSync(path)))];
+  const words = (name: string) => (process.env[name] ?? '').split(delimiter).filter((word) => word !== '');
+  const onPath = words('PATH')
+    .map((directory) => join(directory, 'kubectl'))
+    .filter((path) => existsSync(path));
+  const installed = [...words('PODWAY_TEST_KUBECTL'), ...onPath].map((path) => realpathSync(path));
+  const versioned = installed.flatMap((path) => globSync(`${path}.1.[0-9]*`));
+  return [...new Set([...installed, ...versioned])];
 }
 
 const kubectls = findKubectls();
