@@ -7,7 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type IpAddress, ipAdd, parseIp, parsePrefix } from '#ip';
 import { linuxKernel } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
-import type { Informer } from '#kube-client';
+import { MemoryInformer } from '#kube-client';
 import { silentLogger } from '#runtime';
 import { createServiceProxy, NftablesBackend, type SyncReport } from '#service-proxy';
 import { type Benchmark, median, type Row } from './benchmark.ts';
@@ -105,40 +105,6 @@ function outputOf(program: string, args: readonly string[]): string {
   });
 }
 
-/** Objects that are there from the start, and changed by hand. */
-class Collection<T extends { readonly metadata?: { readonly namespace?: string; readonly name?: string } }>
-  implements Informer<T>
-{
-  readonly synced = Promise.resolve();
-  readonly hasSynced = true;
-  readonly #objects = new Map<string, T>();
-  readonly #listeners = new Set<(current: T | undefined, old: T | undefined) => void>();
-
-  get(key: string): T | undefined {
-    return this.#objects.get(key);
-  }
-  list(): readonly T[] {
-    return [...this.#objects.values()];
-  }
-  onChange(listener: (current: T | undefined, old: T | undefined) => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
-  }
-  set(object: T): void {
-    const { namespace, name } = object.metadata ?? {};
-    const key = namespace === undefined ? `${name}` : `${namespace}/${name}`;
-    const old = this.#objects.get(key);
-    this.#objects.set(key, object);
-    for (const listener of this.#listeners) listener(object, old);
-  }
-  remove(object: T): void {
-    const { namespace, name } = object.metadata ?? {};
-    this.#objects.delete(`${namespace}/${name}`);
-    for (const listener of this.#listeners) listener(undefined, object);
-  }
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
-
 const FIRST_SERVICE = parseIp('10.96.1.0');
 const FIRST_POD = parseIp('11.0.0.0');
 const NODES = 100;
@@ -176,9 +142,9 @@ function slice(i: number, endpoints: number, shift = 0): EndpointSlice {
 
 /** A proxy over so many Services, not started. */
 function prepare({ services: count, endpoints }: Size) {
-  const services = new Collection<Service>();
-  const slices = new Collection<EndpointSlice>();
-  const nodes = new Collection<Node>();
+  const services = new MemoryInformer<Service>();
+  const slices = new MemoryInformer<EndpointSlice>();
+  const nodes = new MemoryInformer<Node>();
   nodes.set({
     metadata: { name: 'node1' },
     spec: { podCIDRs: ['11.0.0.0/24'] },
@@ -267,7 +233,7 @@ async function measure(size: Size): Promise<Measured> {
   await proxy[Symbol.asyncDispose]();
   // Takes away what was added and changed: the new process knows the first state only.
   const again = start();
-  for (let i = 0; i < 20; i++) services.remove(service(count + i));
+  for (let i = 0; i < 20; i++) services.delete(service(count + i));
   for (let i = 0; i < count; i++) slices.set(slice(i, endpoints));
   await again.settled();
   await again[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@
 import { createInterface } from 'node:readline';
 import { createDnsServer } from '#dns';
 import type { EndpointSlice, Service } from '#kube-api';
-import type { Informer } from '#kube-client';
+import { MemoryInformer } from '#kube-client';
 import { ENDPOINTS_EACH, indices, PORTS, SERVICES, serviceAddress } from './cluster.ts';
 
 export interface ServerMemory {
@@ -12,40 +12,13 @@ export interface ServerMemory {
   readonly relistPeakRatio: number;
 }
 
-/** An informer that is fed by hand, in the place of a watch. */
-class FedInformer<T extends { readonly metadata?: { readonly name?: string; readonly namespace?: string } }>
-  implements Informer<T>
-{
-  readonly synced = Promise.resolve();
-  readonly hasSynced = true;
-  readonly #objects = new Map<string, T>();
-  readonly #listeners = new Set<(current: T | undefined, old: T | undefined) => void>();
-  get(key: string): T | undefined {
-    return this.#objects.get(key);
-  }
-  list(): readonly T[] {
-    return [...this.#objects.values()];
-  }
-  onChange(listener: (current: T | undefined, old: T | undefined) => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
-  }
-  set(object: T): void {
-    const key = `${object.metadata?.namespace}/${object.metadata?.name}`;
-    const old = this.#objects.get(key);
-    this.#objects.set(key, object);
-    for (const listener of this.#listeners) listener(object, old);
-  }
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
-
 /**
  * The server's process: answers until it is killed. `change INDEX GENERATION` on its input is an informer's event, and
  * "changed" comes back when its listeners have returned; `memory` reports what the data take.
  */
 async function serve(): Promise<void> {
-  const services = new FedInformer<Service>();
-  const endpointSlices = new FedInformer<EndpointSlice>();
+  const services = new MemoryInformer<Service>();
+  const endpointSlices = new MemoryInformer<EndpointSlice>();
   const server = await createDnsServer({
     services,
     endpointSlices,
@@ -80,7 +53,11 @@ async function serve(): Promise<void> {
 }
 
 /** A whole list as a watch brings it: parsed from JSON, a page of 500 at a time. */
-function list(services: FedInformer<Service>, slices: FedInformer<EndpointSlice>, generation: number): void {
+function list(
+  services: MemoryInformer<Service>,
+  slices: MemoryInformer<EndpointSlice>,
+  generation: number,
+): void {
   for (let page = 0; page < SERVICES; page += 500) {
     const page500 = indices(500, (i) => page + i);
     const text = JSON.stringify({

@@ -8,6 +8,7 @@ export {
   isNotFound,
 } from './errors.ts';
 export { FakeKubeClient } from './fake/fake-client.ts';
+export { MemoryInformer } from './fake/memory-informer.ts';
 export { loadInClusterConfig } from './in-cluster.ts';
 export { createInformer, type IndexedInformer, type InformerDeps } from './informer.ts';
 export { loadKubeconfig } from './kubeconfig.ts';

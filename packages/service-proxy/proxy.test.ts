@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { type IpAddress, parseIp } from '#ip';
 import type { ConntrackEntry } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
+import { MemoryInformer } from '#kube-client';
 import { createLogger, FakeClock, type LogRecord } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import {
@@ -16,7 +17,6 @@ import {
   slice,
   TARGET_PORT,
 } from './behaviour/cluster.ts';
-import { ObjectStore } from './behaviour/object-store.ts';
 import type { HealthCheck } from './health-checks.ts';
 import { createServiceProxy } from './proxy.ts';
 import type { SyncReport } from './sync-report.ts';
@@ -70,9 +70,9 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
   const flows = options.flows ?? [];
   const deleted: ConntrackEntry['original'][] = [];
   const synced = { synced: options.synced ?? true };
-  const services = new ObjectStore<Service>([service()], synced);
-  const slices = new ObjectStore<EndpointSlice>([slice(['b'])], synced);
-  const nodes = new ObjectStore<Node>([NODE], synced);
+  const services = new MemoryInformer<Service>([service()], synced);
+  const slices = new MemoryInformer<EndpointSlice>([slice(['b'])], synced);
+  const nodes = new MemoryInformer<Node>([NODE], synced);
   let listed = 0;
   const records: LogRecord[] = [];
   const reports: SyncReport[] = [];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parsePrefix } from '#ip';
-import { MemoryInformer } from '../fixtures/memory-informer.ts';
+import { MemoryInformer } from '#kube-client';
 import { endpoint, service, slice } from '../fixtures/objects.ts';
 import { podResolvConf } from '../resolv-conf.ts';
 import { createDnsServer, type DnsServer } from './dns-server.ts';

@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import test from 'node:test';
 import { parseIp, parsePrefix } from '#ip';
 import type { EndpointSlice, Pod, Service } from '#kube-api';
+import { MemoryInformer } from '#kube-client';
 import { createLogger, FakeClock, type LogRecord, seededRandom } from '#runtime';
 import { certificate } from '../fixtures/certificate.ts';
 import { fuzzServer } from '../fixtures/fuzz.ts';
-import { MemoryInformer } from '../fixtures/memory-informer.ts';
 import { endpoint, service, slice } from '../fixtures/objects.ts';
 import { type Handler, replyTo, UpstreamServer } from '../fixtures/upstream-server.ts';
 import { decodeMessage, encodeMessage, type Message, queryMessage } from '../wire/index.ts';
@@ -127,25 +127,29 @@ test('createDnsServer: a change is answered from the moment it is reported', asy
   dns.services.set(service('shop/web', { clusterIP: '10.96.0.8' }));
   assert.deepEqual(addresses(await dns.udp(name, 'A')), ['10.96.0.8']);
   assert.equal((await dns.udp('7.0.96.10.in-addr.arpa', 'PTR')).rcode, 3);
-  dns.services.delete('shop/web');
+  dns.services.delete({ metadata: { namespace: 'shop', name: 'web' } });
   assert.equal((await dns.udp(name, 'A')).rcode, 3);
   assert.equal((await dns.udp('shop.svc.cluster.local', 'A')).rcode, 3);
 });
 
 test('createDnsServer: a question waits for the first list, then is answered', async () => {
-  const services = new MemoryInformer<Service>();
+  const services = new MemoryInformer<Service>([], { synced: false });
   await using dns = await started({ services, syncWaitMs: 60_000 });
   assert.equal(dns.server.isReady, false);
   const early = dns.udp('kubernetes.default.svc.cluster.local', 'A');
   // A name outside needs no list.
   assert.equal((await dns.udp('example.com', 'A')).rcode, 3);
-  services.sync([service('default/kubernetes', { clusterIP: '10.96.0.1' })]);
+  services.set(service('default/kubernetes', { clusterIP: '10.96.0.1' }));
+  services.sync();
   assert.deepEqual(addresses(await early), ['10.96.0.1']);
   assert.equal(dns.server.isReady, true);
 });
 
 test('createDnsServer: SERVFAIL when the first list does not come in time', async () => {
-  await using dns = await started({ services: new MemoryInformer<Service>(), syncWaitMs: 1 });
+  await using dns = await started({
+    services: new MemoryInformer<Service>([], { synced: false }),
+    syncWaitMs: 1,
+  });
   assert.equal((await dns.udp('kubernetes.default.svc.cluster.local', 'A')).rcode, 2);
 });
 
@@ -336,7 +340,7 @@ test('createDnsServer: autopath answers a Pod’s first question with what its s
   // Another namespace's list is not this client's, and the answer for one is not given to the other.
   assert.equal((await dns.udp('api.example.com.shop.svc.cluster.local', 'A')).rcode, 3);
   pods.set(pod('shop', '127.0.0.1'));
-  pods.delete('default/p');
+  pods.delete({ metadata: { namespace: 'default', name: 'p' } });
   assert.equal((await dns.udp(first, 'A')).rcode, 3);
 });
 
@@ -456,7 +460,7 @@ test('createDnsServer: no wrong answer while Services change', async () => {
   for (let round = 0; round < 400; round++) {
     const i = Math.floor(random.next() * 20);
     if (random.next() < 0.3) {
-      dns.services.delete(`churn/s${i}`);
+      dns.services.delete({ metadata: { namespace: 'churn', name: `s${i}` } });
       present.delete(i);
     } else {
       const address = `10.96.${round >> 8}.${round & 255}`;

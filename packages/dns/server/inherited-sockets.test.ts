@@ -3,8 +3,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import test from 'node:test';
+import { MemoryInformer } from '#kube-client';
 import { systemClock, systemRandom } from '#runtime';
-import { MemoryInformer } from '../fixtures/memory-informer.ts';
 import { encodeMessage, queryMessage } from '../wire/index.ts';
 import { createDnsServer } from './dns-server.ts';
 import {

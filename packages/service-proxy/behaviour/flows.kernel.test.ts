@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { linuxKernel } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
+import { MemoryInformer } from '#kube-client';
 import { silentLogger } from '#runtime';
 import { NftablesBackend } from '../backends/nftables/backend.ts';
 import { createServiceProxy, type ServiceProxy } from '../proxy.ts';
@@ -18,7 +19,6 @@ import {
   TERMINATING,
 } from './cluster.ts';
 import { NamespaceLab } from './namespace-lab.ts';
-import { ObjectStore } from './object-store.ts';
 
 /** A client that keeps its UDP socket must follow the Service through every change, and stay where it is when it may. */
 describe('UDP flows through a Service', () => {
@@ -43,9 +43,9 @@ describe('UDP flows through a Service', () => {
   const on = (...endpoints: Parameters<typeof slice>[0]) => slice(endpoints, { ports });
 
   class Cluster {
-    readonly services = new ObjectStore<Service>();
-    readonly slices = new ObjectStore<EndpointSlice>();
-    readonly nodes = new ObjectStore<Node>([node]);
+    readonly services = new MemoryInformer<Service>();
+    readonly slices = new MemoryInformer<EndpointSlice>();
+    readonly nodes = new MemoryInformer<Node>([node]);
     readonly backend = new NftablesBackend(lab.node.nft);
     #proxy = this.#start();
 
