@@ -1,6 +1,7 @@
 import { VERSION } from '../http/discovery.ts';
-import type { Json, JsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { ApiDocument, ApiSchema, HttpMethod, Operation } from './document.ts';
+import { pathsJson, schemasJson } from './json.ts';
 import { type MessageWriter, message } from './protobuf.ts';
 
 const REF = '#/definitions/';
@@ -11,17 +12,8 @@ export function openApiV2Json({ definitions, paths }: ApiDocument): JsonObject {
   return {
     swagger: '2.0',
     info: { title: TITLE, version: VERSION.gitVersion },
-    paths: Object.fromEntries(
-      Object.entries(paths).map(([path, operations]) => [
-        path,
-        Object.fromEntries(
-          Object.entries(operations).map(([method, operation]) => [method, operationJson(operation)]),
-        ),
-      ]),
-    ),
-    definitions: Object.fromEntries(
-      Object.entries(definitions).map(([name, schema]) => [name, schemaJson(schema)]),
-    ),
+    paths: pathsJson(paths, operationJson),
+    definitions: schemasJson(definitions, (name) => ({ $ref: REF + name })),
   };
 }
 
@@ -31,28 +23,6 @@ function operationJson({ id, gvk, parameters }: Operation): JsonObject {
     parameters: parameters.map((parameter) => ({ ...parameter, in: 'query' })),
     responses: { 200: { description: 'OK' } },
     'x-kubernetes-group-version-kind': { ...gvk },
-  };
-}
-
-function schemaJson({
-  $ref,
-  items,
-  additionalProperties,
-  properties,
-  extensions,
-  ...rest
-}: ApiSchema): JsonObject {
-  return {
-    ...(rest as JsonObject),
-    ...($ref !== undefined && { $ref: REF + $ref }),
-    ...(items !== undefined && { items: schemaJson(items) }),
-    ...(additionalProperties !== undefined && { additionalProperties: schemaJson(additionalProperties) }),
-    ...(properties !== undefined && {
-      properties: Object.fromEntries(
-        Object.entries(properties).map(([name, child]) => [name, schemaJson(child)]),
-      ),
-    }),
-    ...(extensions as Readonly<Record<string, Json>> | undefined),
   };
 }
 

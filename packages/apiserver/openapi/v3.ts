@@ -1,6 +1,7 @@
 import { VERSION } from '../http/discovery.ts';
-import type { Json, JsonObject } from '../json.ts';
-import type { ApiDocument, ApiSchema, Operation } from './document.ts';
+import type { JsonObject } from '../json.ts';
+import type { ApiDocument, Operation } from './document.ts';
+import { pathsJson, schemasJson } from './json.ts';
 
 const REF = '#/components/schemas/';
 
@@ -9,20 +10,15 @@ export function openApiV3Json({ definitions, paths }: ApiDocument): JsonObject {
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: VERSION.gitVersion },
-    paths: Object.fromEntries(
-      Object.entries(paths).map(([path, operations]) => [
-        path,
-        Object.fromEntries(
-          Object.entries(operations).map(([method, operation]) => [method, operationJson(operation)]),
-        ),
-      ]),
-    ),
-    components: {
-      schemas: Object.fromEntries(
-        Object.entries(definitions).map(([name, schema]) => [name, schemaJson(schema)]),
-      ),
-    },
+    paths: pathsJson(paths, operationJson),
+    components: { schemas: schemasJson(definitions, reference) },
   };
+}
+
+/** A reference must stand alone; one with a description beside it is wrapped. */
+function reference(name: string, hasDescription: boolean): JsonObject {
+  const $ref = REF + name;
+  return hasDescription ? { allOf: [{ $ref }] } : { $ref };
 }
 
 function operationJson({ id, gvk, parameters }: Operation): JsonObject {
@@ -36,29 +32,5 @@ function operationJson({ id, gvk, parameters }: Operation): JsonObject {
     })),
     responses: { 200: { description: 'OK' } },
     'x-kubernetes-group-version-kind': { ...gvk },
-  };
-}
-
-function schemaJson({
-  $ref,
-  items,
-  additionalProperties,
-  properties,
-  extensions,
-  ...rest
-}: ApiSchema): JsonObject {
-  return {
-    ...(rest as JsonObject),
-    // A reference must stand alone, and this one has a description beside it.
-    ...($ref !== undefined &&
-      (rest.description === undefined ? { $ref: REF + $ref } : { allOf: [{ $ref: REF + $ref }] })),
-    ...(items !== undefined && { items: schemaJson(items) }),
-    ...(additionalProperties !== undefined && { additionalProperties: schemaJson(additionalProperties) }),
-    ...(properties !== undefined && {
-      properties: Object.fromEntries(
-        Object.entries(properties).map(([name, child]) => [name, schemaJson(child)]),
-      ),
-    }),
-    ...(extensions as Readonly<Record<string, Json>> | undefined),
   };
 }
