@@ -1,6 +1,6 @@
 import { takeInheritedSockets } from '#dns';
 import { linuxKernel } from '#kernel';
-import { createKubeClient, loadInClusterConfig, loadKubeconfig } from '#kube-client';
+import { createKubeClient, loadClientConfig } from '#kube-client';
 import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#runtime';
 import { startAgent } from './agent.ts';
 import { cleanUpNode } from './clean-up.ts';
@@ -39,10 +39,7 @@ async function run(options: AgentOptions): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<NodeJS.Signals>();
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  const config =
-    options.kubeconfig === undefined
-      ? await loadInClusterConfig()
-      : await loadKubeconfig({ paths: [options.kubeconfig] });
+  const config = await loadClientConfig(options.kubeconfig);
   using client = createKubeClient(config, {}, { userAgent: 'podway-agent' });
   await using _agent = await startAgent(options, {
     kernel: linuxKernel(),

@@ -9,7 +9,7 @@ export {
 } from './errors.ts';
 export { FakeKubeClient } from './fake/fake-client.ts';
 export { MemoryInformer } from './fake/memory-informer.ts';
-export { loadInClusterConfig } from './in-cluster.ts';
 export { createInformer, type IndexedInformer, type InformerDeps } from './informer.ts';
 export { loadKubeconfig } from './kubeconfig.ts';
+export { loadClientConfig } from './load-config.ts';
 export type * from './ports.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { parseIp } from '#ip';
 import { ENDPOINT_SLICES, NAMESPACES, PODS, SERVICES } from '#kube-api';
-import { createInformer, createKubeClient, loadInClusterConfig, loadKubeconfig } from '#kube-client';
+import { createInformer, createKubeClient, loadClientConfig } from '#kube-client';
 import { errorMessage, InvalidInputError, type Logger, streamLogger, systemClock } from '#runtime';
 import { parseHosts } from '../records/host-entries.ts';
 import { createDnsServer, type DnsServer } from '../server/dns-server.ts';
@@ -31,10 +31,7 @@ async function run(options: DnsProgramOptions): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<NodeJS.Signals>();
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  const config =
-    options.kubeconfig === undefined
-      ? await loadInClusterConfig()
-      : await loadKubeconfig({ paths: [options.kubeconfig] });
+  const config = await loadClientConfig(options.kubeconfig);
   const node =
     options.resolvConf === undefined
       ? undefined
