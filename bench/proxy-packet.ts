@@ -8,7 +8,8 @@ import koffi from 'koffi';
 import { ipAdd, ipToBytes, parseIp, parsePrefix } from '#ip';
 import { linuxKernel, type NetworkNamespace } from '#kernel';
 import type { EndpointSlice, Service } from '#kube-api';
-import { buildTable, NftablesBackend } from '#service-proxy';
+import { silentLogger, systemClock } from '#runtime';
+import { buildTable, createBackend } from '#service-proxy';
 import { type Benchmark, median, type Row } from './benchmark.ts';
 
 const SIZES = [10, 1_000, 10_000];
@@ -172,7 +173,7 @@ async function measure(services: number): Promise<Measured> {
       localAddresses: [],
     },
   );
-  await new NftablesBackend(node.nft).apply(table, []);
+  await createBackend('nftables', { netns: node, clock: systemClock, logger: silentLogger }).apply(table, []);
   const own = sockaddr(SERVER, TARGET_PORT);
   const { listener, datagrams } = server.run(() => ({
     listener: call('socket', socket(AF_INET, SOCK_STREAM, 0)),

@@ -8,8 +8,8 @@ import { type IpAddress, ipAdd, parseIp, parsePrefix } from '#ip';
 import { linuxKernel } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
-import { silentLogger } from '#runtime';
-import { createServiceProxy, NftablesBackend, type SyncReport } from '#service-proxy';
+import { silentLogger, systemClock } from '#runtime';
+import { createBackend, createServiceProxy, type SyncReport } from '#service-proxy';
 import { type Benchmark, median, type Row } from './benchmark.ts';
 import { measureKubeProxy } from './peers/kube-proxy.ts';
 
@@ -161,7 +161,7 @@ function prepare({ services: count, endpoints }: Size) {
         services,
         endpointSlices: slices,
         nodes,
-        backend: new NftablesBackend(netns.nft),
+        backend: createBackend('nftables', { netns, clock: systemClock, logger: silentLogger }),
         conntrack: netns.conntrack,
         logger: silentLogger,
         onSync,

@@ -4,13 +4,7 @@ import type { Kernel } from '#kernel';
 import { ENDPOINT_SLICES, NAMESPACES, NODES, PODS, SERVICES } from '#kube-api';
 import { createInformer, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
-import {
-  createServiceProxy,
-  HealthCheckServers,
-  NftablesBackend,
-  nodePortAddresses,
-  type ServiceProxy,
-} from '#service-proxy';
+import type { ServiceProxy } from '#service-proxy';
 import { dnsWantsPods, startClusterDns } from './cluster-dns.ts';
 import { CniService } from './cni-service.ts';
 import { servePages } from './http-pages.ts';
@@ -20,6 +14,7 @@ import type { AgentOptions } from './options.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { proxyHealth } from './proxy-health.ts';
 import { countSyncs } from './proxy-metrics.ts';
+import { startServices } from './services.ts';
 import { slimEndpointSlice, slimNode, slimService } from './slim.ts';
 
 export interface AgentDeps {
@@ -98,36 +93,18 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     () => nodes.get(options.nodeName),
     clock,
   );
-  if (options.proxy === 'nftables') {
-    const healthChecks = starting.use(new HealthCheckServers(part('health-checks'), health.isHealthy));
-    proxy = starting.use(
-      createServiceProxy(
-        {
-          services,
-          endpointSlices,
-          nodes,
-          backend: new NftablesBackend(netns.nft),
-          conntrack: netns.conntrack,
-          healthChecks,
-          logger: part('service-proxy'),
-          clock,
-          onSync: countSyncs(metrics, clock, () => proxy),
-        },
-        {
-          nodeName: options.nodeName,
-          clusterCIDRs: options.clusterCidrs,
-          serviceCIDRs: options.serviceCidrs,
-          localAddresses: options.clusterDns,
-          nodePortAddresses: (primary) =>
-            nodePortAddresses(
-              options.nodePortAddresses,
-              primary,
-              netns.addresses.list().map(({ address }) => address),
-            ),
-        },
-      ),
+  if (options.proxy !== 'none')
+    proxy = await startServices(
+      options.proxy,
+      options,
+      {
+        ...{ netns, services, endpointSlices, nodes, clock },
+        logger: part('service-proxy'),
+        isHealthy: health.isHealthy,
+        onSync: countSyncs(metrics, clock, () => proxy),
+      },
+      starting,
     );
-  }
 
   const dns = starting.use(
     startClusterDns(

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { DataPath, HostPorts, removeConflist, removeExecutable } from '#cni';
 import type { Kernel } from '#kernel';
-import type { Logger } from '#runtime';
-import { NftablesBackend } from '#service-proxy';
+import { type Logger, systemClock } from '#runtime';
 import { removeDnsLink } from './cluster-dns.ts';
 import { type AgentOptions, agentPaths } from './options.ts';
 import { createPodNetwork } from './pod-network.ts';
+import { removeServices } from './services.ts';
 
 /** Removes what Podway made on this node, and nothing else: kernel state, the CNI configuration and executable, its own files. */
 export async function cleanUpNode(
@@ -17,7 +17,7 @@ export async function cleanUpNode(
   // No new Pods first.
   removeConflist(options.cniConfDir);
   removeExecutable(options.cniBinDir);
-  await new NftablesBackend(netns.nft).cleanup();
+  await removeServices({ netns, clock: systemClock, logger });
   await new HostPorts(netns).remove();
   await createPodNetwork(options, netns, logger).remove();
   new DataPath(kernel, netns).remove();

@@ -9,6 +9,10 @@ const REQUIRED = [
 ];
 
 describe('parseAgentOptions', () => {
+  test('--probe needs no other flag', () => {
+    assert.deepEqual(parseAgentOptions(['--probe']), { kind: 'probe' });
+  });
+
   test('the required flags are enough; the others have the defaults of a real node', () => {
     const command = parseAgentOptions(REQUIRED);
     assert.ok(command.kind === 'run');

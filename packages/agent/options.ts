@@ -3,7 +3,12 @@ import { parseArgs } from 'node:util';
 import type { PodRecords } from '#dns';
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
-import { type NodePortAddressOption, parseNodePortAddressOption } from '#service-proxy';
+import {
+  type NodePortAddressOption,
+  PROXY_MECHANISMS,
+  type ProxyMechanism,
+  parseNodePortAddressOption,
+} from '#service-proxy';
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -33,7 +38,7 @@ export interface AgentOptions {
   readonly cniConfDir: string;
   readonly cniBinDir: string;
   readonly podNetwork: 'host-gw';
-  readonly proxy: 'nftables' | 'none';
+  readonly proxy: ProxyMechanism | 'none';
   /** Addresses of the node that answer on NodePorts. */
   readonly nodePortAddresses: NodePortAddressOption;
   readonly masquerade: boolean;
@@ -44,7 +49,7 @@ export interface AgentOptions {
 
 export type AgentCommand =
   | { readonly kind: 'run' | 'cleanup'; readonly options: AgentOptions }
-  | { readonly kind: 'help' };
+  | { readonly kind: 'help' | 'probe' };
 
 const FLAGS = {
   'node-name': { type: 'string' },
@@ -69,6 +74,7 @@ const FLAGS = {
   'metrics-address': { type: 'string', default: '127.0.0.1:10249' },
   'log-level': { type: 'string', default: 'info' },
   cleanup: { type: 'boolean', default: false },
+  probe: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -88,7 +94,8 @@ What the cluster is (dual stack: two values with a comma, IPv4 or IPv6 first)
   --cluster-domain NAME   cluster.local
 How
   --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
-  --proxy nftables|none   who serves Services
+  --proxy ${[...PROXY_MECHANISMS, 'none'].join('|')}
+                          what carries Services; none: somebody else. A restart with another one switches while traffic goes on
   --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas
   --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
   --dns-upstreams LIST    who is asked for names outside the cluster: 192.0.2.53, tls://192.0.2.53#NAME, or /etc/resolv.conf
@@ -105,6 +112,7 @@ Where (directories are made)
   --metrics-address IP:PORT  /metrics; port 0: none [127.0.0.1:10249]
   --log-level debug|info|warn|error
 Instead of running
+  --probe                 say which ways to carry Services (--proxy) this machine has, and what the others lack
   --cleanup               remove all that Podway made on this node, and nothing else; Pods lose their network
   --help
 `;
@@ -122,6 +130,7 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     );
   }
   if (values.help) return { kind: 'help' };
+  if (values.probe) return { kind: 'probe' };
   const required = (flag: 'node-name' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns'): string => {
     const value = values[flag];
     if (value === undefined || value === '')
@@ -154,7 +163,7 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
     cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
     podNetwork: oneOf('--pod-network', values['pod-network'], ['host-gw']),
-    proxy: oneOf('--proxy', values.proxy, ['nftables', 'none']),
+    proxy: oneOf('--proxy', values.proxy, [...PROXY_MECHANISMS, 'none']),
     nodePortAddresses: reading('--nodeport-addresses', values['nodeport-addresses'], () =>
       parseNodePortAddressOption(values['nodeport-addresses']),
     ),

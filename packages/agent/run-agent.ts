@@ -5,6 +5,7 @@ import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#run
 import { startAgent } from './agent.ts';
 import { cleanUpNode } from './clean-up.ts';
 import { AGENT_HELP, type AgentOptions, parseAgentOptions } from './options.ts';
+import { probeMechanisms } from './services.ts';
 import { releaseStartupMemory } from './startup-memory.ts';
 
 /** By then the cluster is listed and its rules are made. */
@@ -17,6 +18,9 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     switch (command.kind) {
       case 'help':
         process.stdout.write(AGENT_HELP);
+        return 0;
+      case 'probe':
+        process.stdout.write(await describeMechanisms());
         return 0;
       case 'cleanup':
         await cleanUpNode(command.options, {
@@ -32,6 +36,19 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     process.stderr.write(`podway agent: ${errorMessage(error)}\n`);
     return error instanceof InvalidInputError ? 2 : 1;
   }
+}
+
+/** A line for each mechanism; what one lacks is indented below it. */
+async function describeMechanisms(): Promise<string> {
+  using netns = linuxKernel().currentNetns();
+  const found = await probeMechanisms({ netns, clock: systemClock, logger: streamLogger('warn') });
+  return [...found]
+    .flatMap(([name, missing]) => [
+      `${name.padEnd(10)}  ${missing.length === 0 ? 'yes' : 'no'}`,
+      ...missing.map((reason) => `            ${reason}`),
+    ])
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 async function run(options: AgentOptions): Promise<void> {

@@ -1,18 +1,18 @@
 import { InvalidInputError } from '#runtime';
+import { PROXY_MECHANISMS, type ProxyMechanism } from '#service-proxy';
 import { MAX_NODES } from './addresses.ts';
 
 export const POD_NETWORKS = ['host-gw'] as const;
-export const PROXIES = ['nftables'] as const;
+export const PROXIES = PROXY_MECHANISMS;
 export const LAB_IP_FAMILIES = ['ipv4'] as const;
 export type PodNetworkName = (typeof POD_NETWORKS)[number];
-export type ProxyName = (typeof PROXIES)[number];
 export type LabIpFamily = (typeof LAB_IP_FAMILIES)[number];
 
 /** What a lab is made of; stored with it, so that a restart makes the same lab again. */
 export interface LabOptions {
   readonly nodes: number;
   readonly podNetwork: PodNetworkName;
-  readonly proxy: ProxyName;
+  readonly proxy: ProxyMechanism;
   readonly ipFamily: LabIpFamily;
   /** `IMAGE=COMMAND`: what runs for an image, before the built-in table. */
   readonly images: readonly string[];

@@ -1,11 +1,15 @@
+import type { ConntrackEntry } from '#kernel';
 import type { FrontendKey } from './table/entry.ts';
 import type { ServiceTable } from './table/table.ts';
 
 /**
  * A mechanism that carries Services. It holds no decision: those are all in the {@link ServiceTable}. Calls never overlap.
+ * Disposing ends what lives in this process (timers, relays); what is in the kernel stays and serves.
  */
-export interface ProxyBackend {
+export interface ProxyBackend extends AsyncDisposable {
   readonly name: string;
+  /** Whether a conntrack entry leads to the mechanism itself (a relay), which then answers for where it goes on. undefined: none does. */
+  readonly ownsFlow?: (flow: ConntrackEntry) => boolean;
   /** What this machine lacks for the mechanism, in plain words; empty when it can work. Leaves nothing behind. */
   probe(): Promise<readonly string[]>;
   /**
@@ -20,8 +24,13 @@ export interface ProxyBackend {
   apply(table: ServiceTable, changed: Iterable<string>): Promise<ApplyReport>;
   /** Whether what is in the kernel is still ours: cheap enough to ask every few seconds. After "no", {@link observe} and apply. */
   intact(): Promise<boolean>;
-  /** Removes everything this mechanism ever writes, and nothing else. Nothing there is not an error. */
+  /** Removes everything this mechanism ever writes, and nothing else. Nothing there, or no such mechanism here, is not an error. */
   cleanup(): Promise<void>;
+  /**
+   * {@link cleanup} for the sake of another mechanism that serves already: established connections may be carried to their end.
+   * @returns whether nothing is left; else it is called again
+   */
+  retire(): Promise<boolean>;
 }
 
 export interface BackendObservation {

@@ -1,4 +1,11 @@
-export { NftablesBackend } from './backends/nftables/backend.ts';
+export type { ProxyBackend } from './backend.ts';
+export {
+  createBackend,
+  type MechanismDeps,
+  otherMechanisms,
+  PROXY_MECHANISMS,
+  type ProxyMechanism,
+} from './backends/mechanisms.ts';
 export { HealthCheckServers } from './health-checks.ts';
 export type { Pending } from './pending-changes.ts';
 export { createServiceProxy, type ServiceProxy } from './proxy.ts';

@@ -42,7 +42,10 @@ class RecordingBackend implements ProxyBackend {
   broken = false;
   missing: readonly string[] = [];
   whole = true;
+  /** Whether {@link retire} leaves something for the next time. */
+  lingers = false;
   table = '';
+  ownsFlow = (_: ConntrackEntry) => false;
 
   async probe() {
     return this.missing;
@@ -62,11 +65,17 @@ class RecordingBackend implements ProxyBackend {
     return this.whole;
   }
   async cleanup() {}
+  async retire() {
+    this.calls.push('retire');
+    return !this.lingers;
+  }
+  async [Symbol.asyncDispose]() {}
 }
 
 function start(options: { readonly synced?: boolean; readonly flows?: ConntrackEntry[] } = {}) {
   const clock = new FakeClock(1_000);
   const backend = new RecordingBackend();
+  const predecessor = new RecordingBackend();
   const flows = options.flows ?? [];
   const deleted: ConntrackEntry['original'][] = [];
   const synced = { synced: options.synced ?? true };
@@ -84,6 +93,7 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
         endpointSlices: slices,
         nodes,
         backend,
+        predecessors: [predecessor],
         conntrack: {
           list: async ({ protocol } = {}) => {
             listed++;
@@ -111,6 +121,7 @@ function start(options: { readonly synced?: boolean; readonly flows?: ConntrackE
   };
   return {
     backend,
+    predecessor,
     clock,
     services,
     slices,
@@ -198,6 +209,33 @@ describe('createServiceProxy', () => {
     await run(100);
     assert.equal(proxy.pending.since, undefined);
     assert.deepEqual(backend.calls, ['observe', 'apply default/web', 'apply default/other default/web']);
+  });
+
+  test('another mechanism goes once this one serves, for as many calls as it needs', async () => {
+    const { backend, predecessor, launch, run } = start();
+    backend.broken = true;
+    predecessor.lingers = true;
+    await using _proxy = launch();
+    await run();
+    assert.deepEqual(predecessor.calls, ['observe']);
+    backend.broken = false;
+    await run(100);
+    assert.deepEqual(predecessor.calls, ['observe', 'retire']);
+    predecessor.lingers = false;
+    await run(2_000);
+    await run(2_000);
+    assert.deepEqual(predecessor.calls, ['observe', 'retire', 'retire']);
+  });
+
+  test('a flow that leads to the mechanism itself is the mechanism’s', async () => {
+    const relayed = flow(CLUSTER_IP, SERVICE_PORT, NODE_ADDRESS, 40_000);
+    const left = flow(CLUSTER_IP, SERVICE_PORT, PODS.c, TARGET_PORT);
+    const { backend, services, deleted, launch, run } = start({ flows: [relayed, left] });
+    backend.ownsFlow = ({ reply }) => reply.source === NODE_ADDRESS;
+    services.set(service({ ports: [{ name: 'main', protocol: 'UDP', port: SERVICE_PORT }] }));
+    await using _proxy = launch();
+    await run();
+    assert.deepEqual(deleted, [left.original]);
   });
 
   test('what someone else broke is observed and written again', async () => {

@@ -1,7 +1,7 @@
 import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
-import { type Clock, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
+import { type Clock, errorMessage, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import { canStrandFlows, FLOW_PROTOCOLS, goneFrontends, staleFlows } from './conntrack/stale-flows.ts';
 import type { HealthChecks } from './health-checks.ts';
@@ -21,6 +21,8 @@ export interface ServiceProxyDeps {
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly nodes: Informer<Node>;
   readonly backend: ProxyBackend;
+  /** Mechanisms that may have carried Services before: what is left of them goes once the backend serves. */
+  readonly predecessors?: readonly ProxyBackend[];
   readonly conntrack: ConntrackPort;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -86,6 +88,8 @@ class RunningServiceProxy implements ServiceProxy {
   readonly #pending: PendingChanges;
   #withoutLocal: LocalCount = { internal: 0, external: 0 };
   #observed = false;
+  /** Predecessors that are not wholly gone. */
+  #retiring: readonly ProxyBackend[];
   #checkDue = false;
   #timer: Disposable | undefined;
   #lastUpdated: number | undefined;
@@ -94,6 +98,7 @@ class RunningServiceProxy implements ServiceProxy {
     this.#deps = deps;
     this.#options = options;
     this.#clock = deps.clock ?? systemClock;
+    this.#retiring = deps.predecessors ?? [];
     this.#pending = new PendingChanges(this.#clock);
     this.#builder = new ServiceTableBuilder(this.#facts());
     this.#reconciler = new Reconciler(
@@ -197,6 +202,7 @@ class RunningServiceProxy implements ServiceProxy {
       this.#changed.delete(service);
       this.#deps.healthChecks?.set(service, this.table.services.get(service)?.healthCheck);
     }
+    await this.#retirePredecessors();
     const deletedFlows = this.#flowsDue ? await this.#deleteStaleFlows() : 0;
     this.#lastUpdated = clock.now();
     if (writes > 0 || deletedFlows > 0)
@@ -232,8 +238,10 @@ class RunningServiceProxy implements ServiceProxy {
       await backend.observe();
       return true;
     }
-    const { frontends } = await backend.observe();
-    for (const key of frontends) this.#gone.add(key);
+    for (const each of [backend, ...this.#retiring]) {
+      const { frontends } = await each.observe();
+      for (const key of frontends) this.#gone.add(key);
+    }
     this.#observed = true;
     this.#flowsDue = true;
     return true;
@@ -256,11 +264,29 @@ class RunningServiceProxy implements ServiceProxy {
     this.#withoutLocal = { internal, external };
   }
 
+  /** A mechanism that cannot be removed now must not keep the one that serves from following changes. */
+  async #retirePredecessors(): Promise<void> {
+    const { logger } = this.#deps;
+    const left: ProxyBackend[] = [];
+    for (const predecessor of this.#retiring) {
+      const gone = await predecessor.retire().catch((error: unknown) => {
+        logger.warn('what another mechanism left cannot be removed', {
+          mechanism: predecessor.name,
+          error: errorMessage(error),
+        });
+        return false;
+      });
+      if (!gone) left.push(predecessor);
+    }
+    this.#retiring = left;
+  }
+
   async #deleteStaleFlows(): Promise<number> {
-    const { conntrack } = this.#deps;
+    const { backend, conntrack } = this.#deps;
     let deleted = 0;
     for (const protocol of FLOW_PROTOCOLS.keys())
       for (const entry of staleFlows(await conntrack.list({ protocol }), this.table, this.#gone)) {
+        if (backend.ownsFlow?.(entry)) continue;
         conntrack.delete(entry);
         deleted++;
       }

@@ -1,3 +1,4 @@
+import type { NetworkNamespace } from '#kernel';
 import type { ProxyBackend } from '../backend.ts';
 import type { NodeFacts } from '../table/facts.ts';
 import { buildTable, diffTables, type ServiceTable } from '../table/table.ts';
@@ -14,13 +15,15 @@ const MORE_ATTEMPTS = 4;
 /** A backend in the kernel, tried with real connections. */
 export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
   readonly #lab: NamespaceLab;
-  readonly #backend: ProxyBackend;
+  readonly #create: () => ProxyBackend;
+  #backend: ProxyBackend;
   readonly #facts: NodeFacts;
   #table: ServiceTable;
 
-  constructor(lab: NamespaceLab, backend: ProxyBackend) {
+  constructor(lab: NamespaceLab, create: (node: NetworkNamespace) => ProxyBackend) {
     this.#lab = lab;
-    this.#backend = backend;
+    this.#create = () => create(lab.node);
+    this.#backend = this.#create();
     this.#facts = inFamily(lab.family, FACTS);
     this.#table = buildTable([], [], this.#facts);
   }
@@ -32,8 +35,10 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
     await this.#backend.apply(this.#table, changed);
   }
 
-  /** As {@link program}, by a process that finds what an earlier one has left. @returns how much it wrote */
+  /** As {@link program}, by a process that finds what the one before has left. @returns how much it wrote */
   async restart(state: BehaviourState): Promise<number> {
+    await this.#backend[Symbol.asyncDispose]();
+    this.#backend = this.#create();
     this.#table = buildTable(state.services, state.slices, { ...this.#facts, ...state.facts });
     await this.#backend.observe();
     return (await this.#backend.apply(this.#table, [])).writes;
@@ -61,5 +66,6 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#backend.cleanup();
+    await this.#backend[Symbol.asyncDispose]();
   }
 }

@@ -3,8 +3,8 @@ import { after, before, describe, test } from 'node:test';
 import koffi from 'koffi';
 import { type IpAddress, ipFromBytes, ipToBytes } from '#ip';
 import { linuxKernel, type NetworkNamespace } from '#kernel';
-import { NftablesBackend } from '../backends/nftables/backend.ts';
 import { CLUSTER_IP, PODS, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
+import { testedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
 
@@ -28,7 +28,7 @@ describe('SCTP, by raw packets', () => {
   before(async () => {
     lab = new NamespaceLab(kernel);
     await lab.serve(); // so that neighbours know each other
-    world = new NamespaceWorld(lab, new NftablesBackend(lab.node.nft));
+    world = new NamespaceWorld(lab, testedMechanism('nftables').create);
   });
   after(async () => {
     await world[Symbol.asyncDispose]();

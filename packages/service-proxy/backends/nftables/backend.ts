@@ -72,6 +72,14 @@ export class NftablesBackend implements ProxyBackend {
   async cleanup(): Promise<void> {
     for (const table of this.#tables) await table.remove();
   }
+
+  /** Established connections go on: what conntrack has decided for them holds as long as anybody's nat chain is there. */
+  async retire(): Promise<boolean> {
+    await this.cleanup();
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** The families this node takes part in. */

@@ -1,0 +1,28 @@
+import type { NetworkNamespace } from '#kernel';
+import type { Clock, Logger } from '#runtime';
+import type { ProxyBackend } from '../backend.ts';
+import { NftablesBackend } from './nftables/backend.ts';
+
+/** The ways to carry Services, the one to choose without a reason for another first. */
+export const PROXY_MECHANISMS = ['nftables'] as const;
+export type ProxyMechanism = (typeof PROXY_MECHANISMS)[number];
+
+export interface MechanismDeps {
+  /** The node's. */
+  readonly netns: NetworkNamespace;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A backend of its own for each call: nothing is read, written or started yet. */
+export function createBackend(mechanism: ProxyMechanism, { netns }: MechanismDeps): ProxyBackend {
+  switch (mechanism) {
+    case 'nftables':
+      return new NftablesBackend(netns.nft);
+  }
+}
+
+/** The mechanisms that may have left something where `mechanism` is to serve. */
+export function otherMechanisms(mechanism: ProxyMechanism): readonly ProxyMechanism[] {
+  return PROXY_MECHANISMS.filter((other) => other !== mechanism);
+}
