@@ -1,8 +1,9 @@
 import type { IpAddress, IpFamily } from '#ip';
-import { FamilyTable } from '../backends/nftables/family-table.ts';
-import { MemoryTable } from '../backends/nftables/memory-table.ts';
-import type { NftListing } from '../backends/nftables/model.ts';
-import { INTERVAL_SETS } from '../backends/nftables/structure.ts';
+import { FamilyTable } from '../backends/nft/family-table.ts';
+import { MemoryTable } from '../backends/nft/memory-table.ts';
+import type { NftListing } from '../backends/nft/model.ts';
+import type { EntrySlots } from '../backends/nftables/elements.ts';
+import { LAYOUT } from '../backends/nftables/layout.ts';
 import { buildTable, diffTables, type ServiceTable } from '../table/table.ts';
 import { walkRules } from '../walker/rules.ts';
 import { type WalkResult, walk } from '../walker/walk.ts';
@@ -19,12 +20,12 @@ const ADDRESSES = { node: NODE_ADDRESS, outside: OUTSIDE_ADDRESS, dns: DNS_ADDRE
 export class WalkedWorld implements BehaviourWorld {
   readonly #memory = new MemoryTable();
   readonly #family: IpFamily;
-  readonly #rules: FamilyTable;
+  readonly #rules: FamilyTable<EntrySlots>;
   #table: ServiceTable;
 
   constructor(family: IpFamily) {
     this.#family = family;
-    this.#rules = new FamilyTable(this.#memory, family);
+    this.#rules = new FamilyTable(this.#memory, family, LAYOUT);
     this.#table = buildTable([], [], this.#own(FACTS));
   }
 
@@ -40,7 +41,7 @@ export class WalkedWorld implements BehaviourWorld {
   }
 
   async attempt(from: Client, to: Place): Promise<ReadonlySet<Outcome>> {
-    const rules = walkRules(this.listing, INTERVAL_SETS);
+    const rules = walkRules(this.listing, LAYOUT.shape.sets);
     const outcomes = new Set<Outcome>();
     const { node, outside, dns, pods } = this.#own(ADDRESSES);
     const packet = {

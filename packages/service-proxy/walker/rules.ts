@@ -1,5 +1,5 @@
 import { familyOf, type IpAddress, type IpPrefix, parsePrefix, prefixContains } from '#ip';
-import type { NftChain, NftListing } from '../backends/nftables/model.ts';
+import type { NftChain, NftListing, NftSet } from '../backends/nft/model.ts';
 
 /** Rules made ready to be walked: chains by name, hooks in order, elements by key. */
 export interface WalkRules {
@@ -16,8 +16,9 @@ interface RangeElement {
   readonly prefix: IpPrefix;
 }
 
-/** @param intervals names of the sets whose elements end in a prefix */
-export function walkRules(listing: NftListing, intervals: ReadonlySet<string>): WalkRules {
+/** @param sets of the table: those of intervals have elements that end in a prefix */
+export function walkRules(listing: NftListing, sets: readonly NftSet[]): WalkRules {
+  const intervals = new Set(sets.filter(({ kind }) => kind === 'interval').map(({ name }) => name));
   const chains = new Map(listing.chains.map((chain) => [chain.name, chain]));
   const plain = new Map<string, Map<string, string>>();
   const ranges = new Map<string, RangeElement[]>();

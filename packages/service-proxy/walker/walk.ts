@@ -1,8 +1,8 @@
 import type { IpAddress } from '#ip';
 import { familyOf } from '#ip';
 import { PodwayError } from '#runtime';
-import type { NftChain, NftField, NftRule, NftStatement, RejectWith } from '../backends/nftables/model.ts';
-import { ruleText } from '../backends/nftables/text.ts';
+import type { NftChain, NftField, NftRule, NftStatement, RejectWith } from '../backends/nft/model.ts';
+import { ruleText } from '../backends/nft/text.ts';
 import type { WalkRules } from './rules.ts';
 
 /** The first packet of a connection. */

@@ -8,10 +8,11 @@ import { FACTS, service, slice } from '../../behaviour/cluster.ts';
 import { inFamily } from '../../behaviour/in-family.ts';
 import { WalkedWorld } from '../../behaviour/walked-world.ts';
 import { buildTable, diffTables } from '../../table/table.ts';
+import { KernelTable } from '../nft/kernel-table.ts';
+import type { NftListing } from '../nft/model.ts';
 import { NftablesBackend } from './backend.ts';
-import { KernelTable } from './kernel-table.ts';
-import type { NftListing } from './model.ts';
 import { probeNft } from './probe.ts';
+import { SHAPE } from './structure.ts';
 
 const elements = (listing: NftListing) =>
   listing.elements.map(({ set, key, value }) => `${set} ${key} ${value}`).sort();
@@ -50,7 +51,7 @@ describe('NftablesBackend in the kernel', () => {
           );
           await walked.program(state);
           previous = table;
-          const listing = await new KernelTable(netns.nft, family).read();
+          const listing = await new KernelTable(netns.nft, family, SHAPE).read();
           assert.ok(listing !== undefined && listing !== 'foreign', name);
           assert.deepEqual(elements(listing), elements(walked.listing), `${name}: ${state.when ?? ''}`);
           assert.deepEqual(chains(listing), chains(walked.listing), name);
@@ -116,7 +117,7 @@ describe('NftablesBackend in the kernel', () => {
     assert.ok(checks.includes(false));
     await backend.observe();
     await backend.apply(table, []);
-    const listing = await new KernelTable(netns.nft, 'IPv4').read();
+    const listing = await new KernelTable(netns.nft, 'IPv4', SHAPE).read();
     assert.ok(listing !== undefined && listing !== 'foreign');
     assert.equal(listing.chains.find(({ name }) => name === 'prerouting')?.rules.length, 1);
   });
@@ -135,7 +136,7 @@ describe('NftablesBackend in the kernel', () => {
         });
         await backend.apply(buildTable([objects.service], [objects.slice], facts), ['default/web']);
       }
-      const listing = await new KernelTable(netns.nft, family).read();
+      const listing = await new KernelTable(netns.nft, family, SHAPE).read();
       assert.ok(listing !== undefined && listing !== 'foreign');
       const names = listing.chains.map(({ name }) => name);
       assert.ok(names.includes('sticky_ep59') && !names.includes('sticky_ep20'), names.join());

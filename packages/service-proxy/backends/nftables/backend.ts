@@ -1,13 +1,16 @@
-import { familyOf, IP_FAMILIES, type IpFamily, prefixFamily } from '#ip';
+import { IP_FAMILIES } from '#ip';
 import type { NftPort } from '#kernel';
 import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
 import type { FrontendKey } from '../../table/entry.ts';
-import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { FamilyTable } from './family-table.ts';
-import { KernelTable } from './kernel-table.ts';
+import { familiesOf } from '../nft/facts.ts';
+import { FamilyTable } from '../nft/family-table.ts';
+import { KernelTable } from '../nft/kernel-table.ts';
+import { RulesetWatch } from '../nft/ruleset-watch.ts';
+import type { EntrySlots } from './elements.ts';
+import { LAYOUT } from './layout.ts';
+import { observedFrontends } from './observed.ts';
 import { probeNft } from './probe.ts';
-import { RulesetWatch } from './ruleset-watch.ts';
 
 /** After all elements were read, so many Services are spared for as many checks as follow: reading costs a few percent of the time at most. */
 const SERVICES_A_CHECK = 500;
@@ -16,9 +19,9 @@ const SERVICES_A_CHECK = 500;
 export class NftablesBackend implements ProxyBackend {
   readonly name = 'nftables';
   readonly #nft: NftPort;
-  readonly #tables: readonly FamilyTable[];
+  readonly #tables: readonly FamilyTable<EntrySlots>[];
   /** Families that were in use at the last apply. */
-  #used: readonly FamilyTable[] = [];
+  #used: readonly FamilyTable<EntrySlots>[] = [];
   readonly #watch: RulesetWatch;
   /** Someone changed rules, be it in another table, and the elements have not been read since. */
   #unread = false;
@@ -28,7 +31,9 @@ export class NftablesBackend implements ProxyBackend {
   constructor(nft: NftPort) {
     this.#nft = nft;
     this.#watch = new RulesetWatch(nft);
-    this.#tables = IP_FAMILIES.map((family) => new FamilyTable(new KernelTable(this.#watch, family), family));
+    this.#tables = IP_FAMILIES.map(
+      (family) => new FamilyTable(new KernelTable(this.#watch, family, LAYOUT.shape), family, LAYOUT),
+    );
   }
 
   probe(): Promise<readonly string[]> {
@@ -39,7 +44,8 @@ export class NftablesBackend implements ProxyBackend {
     const frontends = new Set<FrontendKey>();
     this.#watch.mark();
     this.#unread = false;
-    for (const table of this.#tables) for (const key of await table.observe()) frontends.add(key);
+    for (const table of this.#tables)
+      for (const key of observedFrontends(await table.observe())) frontends.add(key);
     return { frontends };
   }
 
@@ -80,12 +86,4 @@ export class NftablesBackend implements ProxyBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
-}
-
-/** The families this node takes part in. */
-function familiesOf(facts: NodeFacts): ReadonlySet<IpFamily> {
-  return new Set([
-    ...facts.addresses.map(familyOf),
-    ...[...facts.podCIDRs, ...facts.clusterCIDRs, ...facts.serviceCIDRs].map(prefixFamily),
-  ]);
 }

@@ -3,20 +3,15 @@ import {
   type Frontend,
   type FrontendKey,
   keyOf,
-  type Protocol,
   reachableEndpoints,
   type ServiceEntry,
 } from '../../table/entry.ts';
-import type { NftElement } from './model.ts';
+import type { NftElement } from '../nft/model.ts';
+import { placeText, transport } from '../nft/place.ts';
+import { rangeText } from '../nft/range-text.ts';
+import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 import { assignSlots, endpointText } from './slots.ts';
-import {
-  endpointMap,
-  localEndpointMap,
-  rangeText,
-  SOURCE_NODE_ITSELF,
-  SOURCE_OUTSIDE_NODE,
-  type TransportProtocol,
-} from './structure.ts';
+import { SOURCE_NODE_ITSELF, SOURCE_OUTSIDE_NODE } from './structure.ts';
 import { isSticky, learnChain, targetChain } from './target-chains.ts';
 
 /** Which endpoint is in which slot of one frontend's pools. */
@@ -53,24 +48,8 @@ export function entrySlots(
   return slots;
 }
 
-/** A frontend's key in the maps: `10.96.0.1 . tcp . 80`. */
-export function placeText(frontend: Pick<Frontend, 'address' | 'protocol' | 'port'>): string {
-  return `${frontend.address} . ${transport(frontend.protocol)} . ${frontend.port}`;
-}
-
-export function transport(protocol: Protocol): TransportProtocol {
-  switch (protocol) {
-    case 'TCP':
-      return 'tcp';
-    case 'UDP':
-      return 'udp';
-    case 'SCTP':
-      return 'sctp';
-  }
-}
-
 /**
- * Every element of one Service, in one family. Those of {@link SHARED_SETS} may be asked for by several Services.
+ * Every element of one Service, in one family. Those of the shared sets may be asked for by several Services.
  */
 export function entryElements(
   entry: ServiceEntry,
@@ -114,9 +93,6 @@ export function entryElements(
   for (const pair of hairpins) add('hairpins', pair);
   return elements;
 }
-
-/** Sets whose elements can belong to more than one Service. */
-export const SHARED_SETS: ReadonlySet<string> = new Set(['cluster_ips', 'hairpins']);
 
 /** Cluster IPs need no element of their own: a rule sends all of them to `source_outside_cluster`. */
 function sourceChain(frontend: Frontend): string | undefined {

@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { CASES } from '../../behaviour/cases.ts';
 import { FACTS, service, slice } from '../../behaviour/cluster.ts';
 import { buildTable, diffTables } from '../../table/table.ts';
-import { FamilyTable } from './family-table.ts';
-import { MemoryTable } from './memory-table.ts';
-import type { NftOperation } from './operation.ts';
+import { FamilyTable } from '../nft/family-table.ts';
+import { MemoryTable } from '../nft/memory-table.ts';
+import type { NftOperation } from '../nft/operation.ts';
+import { LAYOUT } from './layout.ts';
 
 const STATES = CASES.flatMap(({ states }) =>
   states.map((state) => buildTable(state.services, state.slices, { ...FACTS, ...state.facts })),
@@ -39,7 +40,7 @@ class Counting extends MemoryTable {
 /** What a table that has seen nothing else holds, slots aside: which endpoint is in which slot depends on the past. */
 async function fresh(table: typeof EMPTY): Promise<readonly string[]> {
   const memory = new Counting();
-  await new FamilyTable(memory, 'IPv4').apply(table, []);
+  await new FamilyTable(memory, 'IPv4', LAYOUT).apply(table, []);
   return withoutSlots(memory.contents());
 }
 
@@ -54,7 +55,7 @@ describe('FamilyTable', () => {
     await fc.assert(
       fc.asyncProperty(someStates, async (states) => {
         const memory = new Counting();
-        const family = new FamilyTable(memory, 'IPv4');
+        const family = new FamilyTable(memory, 'IPv4', LAYOUT);
         let previous = EMPTY;
         for (const state of states) {
           await family.apply(
@@ -65,7 +66,7 @@ describe('FamilyTable', () => {
           assert.deepEqual(withoutSlots(memory.contents()), await fresh(state));
           assert.equal(await family.matches(), true);
         }
-        assert.equal(await new FamilyTable(memory, 'IPv4').apply(previous, []), 0);
+        assert.equal(await new FamilyTable(memory, 'IPv4', LAYOUT).apply(previous, []), 0);
       }),
       { numRuns: 100 },
     );
@@ -75,8 +76,8 @@ describe('FamilyTable', () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...STATES), fc.constantFrom(...STATES), async (before, after) => {
         const memory = new Counting();
-        await new FamilyTable(memory, 'IPv4').apply(before, []);
-        await new FamilyTable(memory, 'IPv4').apply(after, []);
+        await new FamilyTable(memory, 'IPv4', LAYOUT).apply(before, []);
+        await new FamilyTable(memory, 'IPv4', LAYOUT).apply(after, []);
         assert.deepEqual(withoutSlots(memory.contents()), await fresh(after));
       }),
       { numRuns: 100 },
@@ -87,7 +88,7 @@ describe('FamilyTable', () => {
     await fc.assert(
       fc.asyncProperty(someStates, fc.nat(60), async (states, failAt) => {
         const memory = new Counting();
-        const family = new FamilyTable(memory, 'IPv4');
+        const family = new FamilyTable(memory, 'IPv4', LAYOUT);
         let previous = EMPTY;
         for (const state of states) {
           memory.failAt = memory.operations.length + failAt;
@@ -103,7 +104,7 @@ describe('FamilyTable', () => {
 
   test('one endpoint more is one element, one verdict and nothing of other Services', async () => {
     const memory = new Counting();
-    const family = new FamilyTable(memory, 'IPv4');
+    const family = new FamilyTable(memory, 'IPv4', LAYOUT);
     const other = service({ clusterIPs: ['10.96.0.7'] }, { metadata: { name: 'other' } });
     await family.apply(buildTable([service(), other], [slice(['c'])], FACTS), []);
     memory.operations.length = 0;
@@ -127,13 +128,13 @@ describe('FamilyTable', () => {
       { do: 'add set', set: { name: 'old', key: ['address'], data: undefined, kind: 'plain' } },
     ]);
     const table = buildTable([service()], [slice(['b'])], FACTS);
-    await new FamilyTable(memory, 'IPv4').apply(table, []);
+    await new FamilyTable(memory, 'IPv4', LAYOUT).apply(table, []);
     assert.deepEqual(withoutSlots(memory.contents()), await fresh(table));
   });
 
   test('spotCheck: puts back what is missing, and tells when the table is gone or other data is there', async () => {
     const memory = new Counting();
-    const family = new FamilyTable(memory, 'IPv4');
+    const family = new FamilyTable(memory, 'IPv4', LAYOUT);
     const table = buildTable([service()], [slice(['b'])], FACTS);
     await family.apply(table, []);
     const endpoint = { set: 'tcp_endpoints', key: '10.96.0.100 . 80 . 0', value: '10.244.1.11 . 8080' };
@@ -154,7 +155,7 @@ describe('FamilyTable', () => {
 
   test('chains that nothing goes to any more are removed when there are many, those in use stay', async () => {
     const memory = new Counting();
-    const family = new FamilyTable(memory, 'IPv4');
+    const family = new FamilyTable(memory, 'IPv4', LAYOUT);
     const withPods = (count: number, seconds: number) => {
       const affinity = {
         sessionAffinity: 'ClientIP',
@@ -170,6 +171,6 @@ describe('FamilyTable', () => {
     for (const name of ['sticky_ep59', 'ep59', 'learn_59', 'ep1']) assert.ok(names.includes(name), name);
     assert.ok(!names.includes('sticky_ep20') && !names.includes('ep20') && !names.includes('learn_20'));
     assert.equal(await family.matches(), true);
-    assert.equal(await new FamilyTable(memory, 'IPv4').apply(withPods(59, 59), []), 0);
+    assert.equal(await new FamilyTable(memory, 'IPv4', LAYOUT).apply(withPods(59, 59), []), 0);
   });
 });

@@ -1,19 +1,13 @@
-import type { IpAddress } from '#ip';
-import { type Frontend, type FrontendKey, frontendKey, type Protocol } from '../../table/entry.ts';
-import { transport } from './elements.ts';
-import { endpointMap, localEndpointMap } from './structure.ts';
-
-/** What a listing holds: set -> key -> value. */
-export type ObservedElements = Map<string, Map<string, string>>;
+import type { Frontend, FrontendKey } from '../../table/entry.ts';
+import type { ObservedElements } from '../nft/observed-elements.ts';
+import { placeKey, transport } from '../nft/place.ts';
+import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 
 /** The places that are answered, be it with a "no". */
 export function observedFrontends(observed: ObservedElements): ReadonlySet<FrontendKey> {
   const found = new Set<FrontendKey>();
   for (const set of ['services', 'refused'])
-    for (const key of observed.get(set)?.keys() ?? []) {
-      const [address, protocol, port] = key.split(' . ');
-      found.add(frontendKey(address as IpAddress, (protocol ?? '').toUpperCase() as Protocol, Number(port)));
-    }
+    for (const place of observed.get(set)?.keys() ?? []) found.add(placeKey(place));
   return found;
 }
 

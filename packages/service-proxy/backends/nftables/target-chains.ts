@@ -1,12 +1,8 @@
 import type { Frontend } from '../../table/entry.ts';
-import type { NftChain, NftField, NftStatement } from './model.ts';
-import {
-  DESTINATION,
-  endpointMap,
-  localEndpointMap,
-  PROTOCOLS,
-  type TransportProtocol,
-} from './structure.ts';
+import type { NftChain, NftField, NftStatement } from '../nft/model.ts';
+import { PROTOCOLS, type TransportProtocol } from '../nft/place.ts';
+import { DESTINATION } from '../nft/rules.ts';
+import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 
 /**
  * Chains that Services go to. They depend on numbers of endpoints only, so that Services share them, and a name says

@@ -1,19 +1,18 @@
+import type { TableShape } from './layout.ts';
 import type { NftChain, NftListing } from './model.ts';
-import { fixedChains, SETS } from './structure.ts';
-import { isTargetChain, targetChainBody } from './target-chains.ts';
 import { ruleText } from './text.ts';
 
 /** Whether the sets and rules are the ones that this version writes. */
-export function isOurs(listing: NftListing): boolean {
+export function isOurs(listing: NftListing, { sets, chains, targets }: TableShape): boolean {
   const names = new Set(listing.sets);
-  if (names.size !== SETS.length || SETS.some((set) => !names.has(set.name))) return false;
+  if (names.size !== sets.length || sets.some((set) => !names.has(set.name))) return false;
   const found = new Map(listing.chains.map((chain) => [chain.name, chain]));
-  for (const chain of fixedChains()) {
+  for (const chain of chains) {
     if (!sameChain(chain, found.get(chain.name))) return false;
     found.delete(chain.name);
   }
   for (const [name, chain] of found)
-    if (!isTargetChain(name) || !sameChain(targetChainBody(name).chain, chain)) return false;
+    if (!targets.is(name) || !sameChain(targets.body(name).chain, chain)) return false;
   return true;
 }
 

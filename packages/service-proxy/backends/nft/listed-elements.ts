@@ -11,7 +11,8 @@ import {
 import type { NftElement as KernelElement, NftVerdict } from '#kernel';
 import type { NftElement, NftSet, NftType } from './model.ts';
 import { UnknownNftError } from './parse.ts';
-import { PROTOCOL_NUMBERS, rangeText } from './structure.ts';
+import { PROTOCOL_NUMBERS } from './place.ts';
+import { rangeText } from './range-text.ts';
 
 /** Elements decoded before other work gets its turn: a few milliseconds. */
 const SLICE = 5_000;

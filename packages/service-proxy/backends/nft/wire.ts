@@ -1,21 +1,23 @@
 import { endianness } from 'node:os';
 import { type IpAddress, type IpFamily, ipToBytes } from '#ip';
 import type { NftElementChange, NftVerdict } from '#kernel';
-import type { NftElement, NftType } from './model.ts';
-import { PROTOCOL_NUMBERS, SETS, TABLE } from './structure.ts';
+import type { NftElement, NftSet, NftType } from './model.ts';
+import { PROTOCOL_NUMBERS } from './place.ts';
 import { tableFamily } from './text.ts';
 
-const BY_NAME = new Map(SETS.map((set) => [set.name, set]));
-
-/** The element in the kernel port's form: bytes instead of text. */
-export function elementChange(op: 'add' | 'delete', element: NftElement, family: IpFamily): NftElementChange {
-  const set = BY_NAME.get(element.set);
-  if (set === undefined) throw new Error(`no set ${element.set} in table ${TABLE}`);
+/** The element of `set` in the kernel port's form: bytes instead of text. */
+export function elementChange(
+  op: 'add' | 'delete',
+  element: NftElement,
+  set: NftSet,
+  family: IpFamily,
+  table: string,
+): NftElementChange {
   const change = {
     op,
     family: tableFamily(family),
-    table: TABLE,
-    set: element.set,
+    table,
+    set: set.name,
     key: parts(element.key, set.key),
   };
   if (set.data === undefined) return change;

@@ -1,6 +1,5 @@
 import type { IpFamily } from '#ip';
 import type { NftChain, NftElement, NftField, NftRule, NftSet, NftStatement, NftType } from './model.ts';
-import { TABLE } from './structure.ts';
 
 /** nft's name of the family's table: `ip` or `ip6`. */
 export function tableFamily(family: IpFamily): 'ip' | 'ip6' {
@@ -10,7 +9,7 @@ export function tableFamily(family: IpFamily): 'ip' | 'ip6' {
 /** Entries an affinity map holds before the oldest must go: bounds kernel memory at about 20 MB. */
 const AFFINITY_SIZE = 131_072;
 
-export function setText(set: NftSet, family: IpFamily): string {
+export function setText(set: NftSet, family: IpFamily, table: string): string {
   const kind = set.data === undefined ? 'set' : 'map';
   const flags =
     set.kind === 'interval'
@@ -18,7 +17,7 @@ export function setText(set: NftSet, family: IpFamily): string {
       : set.kind === 'learned'
         ? ` flags dynamic, timeout; timeout 3h; size ${AFFINITY_SIZE};`
         : '';
-  return `add ${kind} ${tableFamily(family)} ${TABLE} ${set.name} { ${typesText(set, family)};${flags} }`;
+  return `add ${kind} ${tableFamily(family)} ${table} ${set.name} { ${typesText(set, family)};${flags} }`;
 }
 
 function typesText(set: NftSet, family: IpFamily): string {
@@ -45,18 +44,18 @@ function typeName(type: NftType, family: IpFamily): string {
   }
 }
 
-export function chainText(chain: NftChain, family: IpFamily): string {
+export function chainText(chain: NftChain, family: IpFamily, table: string): string {
   const { hook } = chain;
   const body =
     hook === undefined
       ? ''
       : ` { type ${hook.type} hook ${hook.at} priority ${hook.priority}; policy accept; }`;
-  return `add chain ${tableFamily(family)} ${TABLE} ${chain.name}${body}`;
+  return `add chain ${tableFamily(family)} ${table} ${chain.name}${body}`;
 }
 
-export function ruleTexts(chain: NftChain, family: IpFamily): readonly string[] {
+export function ruleTexts(chain: NftChain, family: IpFamily, table: string): readonly string[] {
   return chain.rules.map(
-    (rule) => `add rule ${tableFamily(family)} ${TABLE} ${chain.name} ${ruleText(rule, family)}`,
+    (rule) => `add rule ${tableFamily(family)} ${table} ${chain.name} ${ruleText(rule, family)}`,
   );
 }
 
@@ -125,7 +124,12 @@ function fieldText(field: Exclude<NftField, 'dport'>, family: IpFamily): string 
   }
 }
 
-export function elementText(op: 'add' | 'delete', element: NftElement, family: IpFamily): string {
+export function elementText(
+  op: 'add' | 'delete',
+  element: NftElement,
+  family: IpFamily,
+  table: string,
+): string {
   const value = op === 'add' && element.value !== '' ? ` : ${element.value}` : '';
-  return `${op} element ${tableFamily(family)} ${TABLE} ${element.set} { ${element.key}${value} }`;
+  return `${op} element ${tableFamily(family)} ${table} ${element.set} { ${element.key}${value} }`;
 }

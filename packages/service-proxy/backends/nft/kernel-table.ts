@@ -1,27 +1,33 @@
 import type { IpFamily } from '#ip';
+import type { TableShape } from './layout.ts';
 import { listedElements } from './listed-elements.ts';
-import type { NftElement, NftListing } from './model.ts';
+import type { NftElement, NftListing, NftSet } from './model.ts';
 import type { NftOperation, NftTable } from './operation.ts';
 import { parseListing, UnknownNftError } from './parse.ts';
 import { isRaw, rawRule } from './raw-rules.ts';
 import type { TableNft } from './ruleset-watch.ts';
-import { INTERVAL_SETS, SETS, TABLE } from './structure.ts';
 import { chainText, elementText, ruleTexts, setText, tableFamily } from './text.ts';
 import { elementChange } from './wire.ts';
 
 /** Elements in one kernel transaction at most: what fits the send buffer of a process without privileges. */
 const BATCH = 4_000;
+
+/** A mechanism's table in the kernel. */
 export class KernelTable implements NftTable {
   readonly #nft: TableNft;
   readonly #family: IpFamily;
+  readonly #name: string;
+  readonly #sets: ReadonlyMap<string, NftSet>;
 
-  constructor(nft: TableNft, family: IpFamily) {
+  constructor(nft: TableNft, family: IpFamily, { name, sets }: Pick<TableShape, 'name' | 'sets'>) {
     this.#nft = nft;
     this.#family = family;
+    this.#name = name;
+    this.#sets = new Map(sets.map((set) => [set.name, set]));
   }
 
   async readRules(): Promise<NftListing | undefined | 'foreign'> {
-    const objects = await this.#nft.listRules(tableFamily(this.#family), TABLE);
+    const objects = await this.#nft.listRules(tableFamily(this.#family), this.#name);
     return objects === undefined ? undefined : unlessForeign(() => parseListing(objects));
   }
 
@@ -30,9 +36,9 @@ export class KernelTable implements NftTable {
     if (rules === undefined || rules === 'foreign') return rules;
     return await unlessForeign(async () => {
       const elements: NftElement[] = [];
-      for (const set of SETS) {
+      for (const set of this.#sets.values()) {
         if (set.kind === 'learned' || !rules.sets.includes(set.name)) continue;
-        const listed = await this.#nft.listElements(tableFamily(this.#family), TABLE, set.name);
+        const listed = await this.#nft.listElements(tableFamily(this.#family), this.#name, set.name);
         for (const element of await listedElements(set, listed, this.#family)) elements.push(element);
       }
       return { ...rules, elements };
@@ -43,8 +49,12 @@ export class KernelTable implements NftTable {
     let i = 0;
     while (i < operations.length) {
       const start = i;
-      const direct = isDirect(operations[i]);
-      while (i < operations.length && isDirect(operations[i]) === direct && (!direct || i - start < BATCH))
+      const direct = this.#isDirect(operations[i]);
+      while (
+        i < operations.length &&
+        this.#isDirect(operations[i]) === direct &&
+        (!direct || i - start < BATCH)
+      )
         i++;
       const run = operations.slice(start, i);
       if (direct) await this.#nft.elements(run.flatMap((operation) => this.#change(operation)));
@@ -58,22 +68,38 @@ export class KernelTable implements NftTable {
     for (const operation of operations) {
       if (operation.do !== 'add chain' || !isRaw(operation.chain)) continue;
       const rules = operation.chain.rules.map((rule) => rawRule(rule, this.#family));
-      await this.#nft.addRules(tableFamily(this.#family), TABLE, operation.chain.name, rules);
+      await this.#nft.addRules(tableFamily(this.#family), this.#name, operation.chain.name, rules);
     }
   }
 
   async remove(): Promise<void> {
     // Made first, so that nothing there is no error; one transaction, so nobody sees it made.
-    const table = `table ${tableFamily(this.#family)} ${TABLE}`;
+    const table = `table ${tableFamily(this.#family)} ${this.#name}`;
     await this.#nft.run(`add ${table}\ndelete ${table}\n`);
+  }
+
+  /** Whether it is an element in bytes; ranges go by script: they are few, and have several forms on the wire. */
+  #isDirect(operation: NftOperation | undefined): boolean {
+    return (
+      operation !== undefined &&
+      (operation.do === 'add element' || operation.do === 'delete element') &&
+      this.#setOf(operation).kind !== 'interval'
+    );
+  }
+
+  #setOf({ element }: { readonly element: NftElement }): NftSet {
+    const set = this.#sets.get(element.set);
+    if (set === undefined) throw new Error(`no set ${element.set} in table ${this.#name}`);
+    return set;
   }
 
   #change(operation: NftOperation) {
     switch (operation.do) {
       case 'add element':
-        return [elementChange('add', operation.element, this.#family)];
-      case 'delete element':
-        return [elementChange('delete', operation.element, this.#family)];
+      case 'delete element': {
+        const op = operation.do === 'add element' ? 'add' : 'delete';
+        return [elementChange(op, operation.element, this.#setOf(operation), this.#family, this.#name)];
+      }
       default:
         return [];
     }
@@ -81,35 +107,27 @@ export class KernelTable implements NftTable {
 
   #lines(operation: NftOperation): readonly string[] {
     const family = this.#family;
+    const name = this.#name;
     switch (operation.do) {
       case 'add table':
-        return [`add table ${tableFamily(family)} ${TABLE}`];
+        return [`add table ${tableFamily(family)} ${this.#name}`];
       case 'add set':
-        return [setText(operation.set, family)];
+        return [setText(operation.set, family, name)];
       case 'add chain':
         return [
-          chainText(operation.chain, family),
-          ...(isRaw(operation.chain) ? [] : ruleTexts(operation.chain, family)),
+          chainText(operation.chain, family, name),
+          ...(isRaw(operation.chain) ? [] : ruleTexts(operation.chain, family, name)),
         ];
       case 'delete chain': {
-        const chain = `chain ${tableFamily(family)} ${TABLE} ${operation.name}`;
+        const chain = `chain ${tableFamily(family)} ${this.#name} ${operation.name}`;
         return [`flush ${chain}`, `delete ${chain}`];
       }
       case 'add element':
-        return [elementText('add', operation.element, family)];
+        return [elementText('add', operation.element, family, name)];
       case 'delete element':
-        return [elementText('delete', operation.element, family)];
+        return [elementText('delete', operation.element, family, name)];
     }
   }
-}
-
-/** Whether it is an element in bytes; ranges go by script: they are few, and have several forms on the wire. */
-function isDirect(operation: NftOperation | undefined): boolean {
-  return (
-    operation !== undefined &&
-    (operation.do === 'add element' || operation.do === 'delete element') &&
-    !INTERVAL_SETS.has(operation.element.set)
-  );
 }
 
 async function unlessForeign<T>(read: () => T | Promise<T>): Promise<T | 'foreign'> {

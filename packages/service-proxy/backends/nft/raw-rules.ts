@@ -1,7 +1,7 @@
 import { addressBits, type IpFamily } from '#ip';
 import type { NftExpression, NftRawField, NftRawRule } from '#kernel';
 import type { NftChain, NftField, NftRule, NftStatement } from './model.ts';
-import { PROTOCOL_NUMBERS, TABLE } from './structure.ts';
+import { PROTOCOL_NUMBERS } from './place.ts';
 
 /**
  * Whether a chain's rules are sent as expressions: nft 1.0.6 aborts the whole process on a rule that learns from more than one IPv6
@@ -45,7 +45,7 @@ function expressions(statement: NftStatement, family: IpFamily): readonly NftExp
     case 'return':
       return [{ do: 'verdict', verdict: statement.do }];
   }
-  throw new Error(`table ${TABLE}: no raw form of ${JSON.stringify(statement)}`);
+  throw new Error(`no raw form of ${JSON.stringify(statement)}`);
 }
 
 /** Loads fields into registers one after the other, each rounded up to 4 bytes. */
@@ -84,6 +84,6 @@ function rawField(field: NftField, family: IpFamily): NftRawField {
     case 'ct original dport':
       return 'original dport';
     default:
-      throw new Error(`table ${TABLE}: no raw form of the field ${JSON.stringify(field)}`);
+      throw new Error(`no raw form of the field ${JSON.stringify(field)}`);
   }
 }

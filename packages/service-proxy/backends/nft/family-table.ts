@@ -1,78 +1,78 @@
 import type { IpFamily } from '#ip';
-import { type FrontendKey, keyOf, type ServiceEntry } from '../../table/entry.ts';
+import type { ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { ChainUses, chainOf } from './chain-uses.ts';
-import { type EntrySlots, entryElements, entrySlots, SHARED_SETS } from './elements.ts';
+import { ChainUses } from './chain-uses.ts';
+import { FACT_SETS, SENTINEL } from './facts.ts';
 import { isOurs } from './is-ours.ts';
+import type { TableLayout } from './layout.ts';
 import type { NftElement, NftListing } from './model.ts';
-import { type ObservedElements, observedFrontends, observedSlots } from './observed.ts';
+import type { ObservedElements } from './observed-elements.ts';
 import type { NftOperation, NftTable } from './operation.ts';
-import { FACT_SETS, factElements, fixedChains, SENTINEL, SETS } from './structure.ts';
-import { isTargetChain, targetChainBody } from './target-chains.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 4_000;
-/** Chains made with the table, so that the usual scalings of a Service change elements only. */
-const READY_MADE_CHAINS = Array.from({ length: 16 }, (_, i) => `ep${i + 1}`);
 /** So many chains may be there without use, as a Service that scales to and fro would have them come and go; more are removed. */
 const UNUSED_CHAINS = 64;
 /** Elements that one spot check looks at. */
 const SAMPLE = 128;
 
-interface Programmed {
+interface Programmed<Placed> {
   readonly entry: ServiceEntry;
-  readonly slots: EntrySlots;
+  readonly placed: Placed;
 }
 
 /**
  * The table of one address family: what it holds, remembered from what was committed, and the shortest way to what it should
  * hold.
  */
-export class FamilyTable {
+export class FamilyTable<Placed> {
   readonly family: IpFamily;
   readonly #table: NftTable;
+  readonly #layout: TableLayout<Placed>;
   /** What {@link observe} found, used up by the next {@link apply}. */
   #observed: ObservedElements | undefined;
   /** Whether what is remembered below is what the kernel holds. */
   #known = false;
   #exists = false;
   #chains = new Set<string>();
-  #uses = new ChainUses();
+  #uses: ChainUses;
   #facts: readonly NftElement[] = [];
-  #programmed = new Map<string, Programmed>();
-  /** How many Services ask for an element of the {@link SHARED_SETS}; key: `SET KEY`. */
+  #programmed = new Map<string, Programmed<Placed>>();
+  /** How many Services ask for an element of the layout's shared sets; key: `SET KEY`. */
   #shared = new Map<string, number>();
   /** Where {@link spotCheck} goes on. */
-  #sampled: MapIterator<Programmed> | undefined;
+  #sampled: MapIterator<Programmed<Placed>> | undefined;
 
-  constructor(table: NftTable, family: IpFamily) {
+  constructor(table: NftTable, family: IpFamily, layout: TableLayout<Placed>) {
     this.#table = table;
     this.family = family;
+    this.#layout = layout;
+    this.#uses = new ChainUses(layout.shape.targets);
   }
 
   /** Reads the table as it is in the kernel and forgets what was known of it. */
-  async observe(): Promise<ReadonlySet<FrontendKey>> {
+  async observe(): Promise<ObservedElements> {
     this.#known = false;
     this.#sampled = undefined;
     this.#programmed = new Map();
     this.#shared = new Map();
-    this.#uses = new ChainUses();
+    this.#uses = new ChainUses(this.#layout.shape.targets);
     let listing = await this.#table.read();
-    if (listing === 'foreign' || (listing !== undefined && !isOurs(listing))) {
+    if (listing === 'foreign' || (listing !== undefined && !isOurs(listing, this.#layout.shape))) {
       await this.#table.remove();
       listing = undefined;
     }
     this.#exists = listing !== undefined;
     this.#chains = new Set(listing?.chains.map(({ name }) => name));
-    const observed: ObservedElements = new Map(SETS.map(({ name }) => [name, new Map<string, string>()]));
+    const observed = new Map(this.#layout.shape.sets.map(({ name }) => [name, new Map<string, string>()]));
     for (const { set, key, value } of listing?.elements ?? []) observed.get(set)?.set(key, value);
-    this.#facts = FACT_SETS.flatMap((set) =>
+    this.#facts = FACT_SETS.flatMap(({ name: set }) =>
       [...(observed.get(set)?.keys() ?? [])].map((key) => ({ set, key, value: '' })),
     );
-    for (const set of FACT_SETS) observed.delete(set);
+    for (const { name } of FACT_SETS) observed.delete(name);
     this.#observed = observed;
-    return observedFrontends(observed);
+    return observed;
   }
 
   /** @returns how many changes were written */
@@ -122,8 +122,8 @@ export class FamilyTable {
     const holds = (element: NftElement) => found.get(idOf(element)) === element.value;
     const wanted = new Set(this.#facts.map(idOf));
     if (!this.#facts.every(holds)) return false;
-    for (const { entry, slots } of this.#programmed.values())
-      for (const element of entryElements(entry, slots, this.family)) {
+    for (const { entry, placed } of this.#programmed.values())
+      for (const element of this.#layout.elements(entry, placed, this.family)) {
         if (!holds(element)) return false;
         wanted.add(idOf(element));
       }
@@ -134,7 +134,7 @@ export class FamilyTable {
     return (
       listing !== undefined &&
       listing !== 'foreign' &&
-      isOurs(listing) &&
+      isOurs(listing, this.#layout.shape) &&
       listing.chains.length === this.#chains.size
     );
   }
@@ -153,14 +153,15 @@ export class FamilyTable {
   async #applyFacts(facts: NodeFacts): Promise<number> {
     const operations: NftOperation[] = [];
     if (!this.#exists) {
-      operations.push({ do: 'add table' }, ...SETS.map((set) => ({ do: 'add set', set }) as const));
-      for (const chain of fixedChains()) {
+      const { sets, chains, targets } = this.#layout.shape;
+      operations.push({ do: 'add table' }, ...sets.map((set) => ({ do: 'add set', set }) as const));
+      for (const chain of chains) {
         operations.push({ do: 'add chain', chain });
         this.#chains.add(chain.name);
       }
-      operations.push(...this.#missingChains(READY_MADE_CHAINS));
+      operations.push(...this.#missingChains(targets.readyMade));
     }
-    const wanted = [SENTINEL, ...factElements(facts, this.family)];
+    const wanted = [SENTINEL, ...this.#layout.facts(facts, this.family)];
     const has = (list: readonly NftElement[], { set, key }: NftElement) =>
       list.some((other) => other.set === set && other.key === key);
     for (const element of this.#facts)
@@ -178,9 +179,9 @@ export class FamilyTable {
     let difference = new Difference();
     let written = 0;
     for (const [service, entry] of table.services) {
-      const slots = entrySlots(entry, this.family, (frontend) => observedSlots(observed, frontend));
-      for (const element of entryElements(entry, slots, this.family)) {
-        if (SHARED_SETS.has(element.set) && this.#count(element, 1) > 1) continue;
+      const placed = this.#layout.place(entry, this.family, { observed });
+      for (const element of this.#layout.elements(entry, placed, this.family)) {
+        if (this.#layout.sharedSets.has(element.set) && this.#count(element, 1) > 1) continue;
         this.#uses.add(element.value, 1);
         const found = observed.get(element.set);
         const value = found?.get(element.key);
@@ -189,7 +190,7 @@ export class FamilyTable {
         if (value !== undefined) difference.deletes.push({ ...element, value });
         difference.adds.push(element);
       }
-      this.#programmed.set(service, { entry, slots });
+      this.#programmed.set(service, { entry, placed });
       if (difference.size < FLUSH_AT) continue;
       written += await this.#commit(difference);
       difference = new Difference();
@@ -215,19 +216,19 @@ export class FamilyTable {
       if (previous?.entry === entry) continue;
       const before = new Map<string, NftElement>();
       if (previous !== undefined)
-        for (const element of entryElements(previous.entry, previous.slots, this.family)) {
-          if (SHARED_SETS.has(element.set)) share(element, -1);
+        for (const element of this.#layout.elements(previous.entry, previous.placed, this.family)) {
+          if (this.#layout.sharedSets.has(element.set)) share(element, -1);
           else before.set(idOf(element), element);
         }
       if (entry === undefined) this.#programmed.delete(service);
       else {
-        const slots = entrySlots(entry, this.family, (frontend) => previous?.slots.get(keyOf(frontend)));
-        for (const element of entryElements(entry, slots, this.family)) {
-          if (SHARED_SETS.has(element.set)) share(element, 1);
+        const placed = this.#layout.place(entry, this.family, previous);
+        for (const element of this.#layout.elements(entry, placed, this.family)) {
+          if (this.#layout.sharedSets.has(element.set)) share(element, 1);
           else if (before.get(idOf(element))?.value === element.value) before.delete(idOf(element));
           else difference.adds.push(element);
         }
-        this.#programmed.set(service, { entry, slots });
+        this.#programmed.set(service, { entry, placed });
       }
       difference.deletes.push(...before.values());
     }
@@ -244,7 +245,7 @@ export class FamilyTable {
 
   async #removeUnusedChains(): Promise<number> {
     if (this.#chains.size <= UNUSED_CHAINS) return 0;
-    const unused = this.#uses.unused(this.#chains).filter((name) => !READY_MADE_CHAINS.includes(name));
+    const unused = this.#uses.unused(this.#chains);
     if (unused.length <= UNUSED_CHAINS) return 0;
     await this.#write(unused.map((name) => ({ do: 'delete chain', name })));
     for (const name of unused) this.#chains.delete(name);
@@ -256,9 +257,9 @@ export class FamilyTable {
     const sample: NftElement[] = [SENTINEL];
     for (let rounds = 0; rounds < 2 && sample.length < SAMPLE; rounds++) {
       this.#sampled ??= this.#programmed.values();
-      for (const { entry, slots } of this.#sampled) {
+      for (const { entry, placed } of this.#sampled) {
         sample.push(
-          ...entryElements(entry, slots, this.family).filter(({ set }) => set !== 'allowed_sources'),
+          ...this.#layout.elements(entry, placed, this.family).filter(({ set }) => set !== 'allowed_sources'),
         );
         if (sample.length >= SAMPLE) return sample;
       }
@@ -276,7 +277,7 @@ export class FamilyTable {
 
   /** Chains before what goes to them, and allowed sources, which are changed as one, before what asks for them. */
   async #commit({ adds, deletes }: Difference): Promise<number> {
-    const chains = adds.flatMap(({ value }) => chainOf(value) ?? []);
+    const chains = adds.flatMap(({ value }) => this.#uses.chainOf(value) ?? []);
     // Elements of one set together: they share a message.
     const bySet = (a: NftElement, b: NftElement) => (a.set < b.set ? -1 : a.set > b.set ? 1 : 0);
     const early = ({ set }: NftElement) => set === 'allowed_sources';
@@ -298,9 +299,9 @@ export class FamilyTable {
   #missingChains(names: Iterable<string>): readonly NftOperation[] {
     const operations: NftOperation[] = [];
     const make = (name: string) => {
-      if (this.#chains.has(name) || !isTargetChain(name)) return;
+      if (this.#chains.has(name)) return;
       this.#chains.add(name);
-      const { chain, needs } = targetChainBody(name);
+      const { chain, needs } = this.#layout.shape.targets.body(name);
       needs.forEach(make);
       operations.push({ do: 'add chain', chain });
     };

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fixedChains } from './structure.ts';
+import { SHAPE } from '../nftables/structure.ts';
 import { ruleTexts } from './text.ts';
 
 test('ruleTexts: the hooks of both families', () => {
-  const prerouting = fixedChains().filter(
-    ({ name }) => name === 'prerouting' || name === 'refuse_unanswered',
-  );
+  const prerouting = SHAPE.chains.filter(({ name }) => name === 'prerouting' || name === 'refuse_unanswered');
   assert.deepEqual(
-    prerouting.flatMap((chain) => ruleTexts(chain, 'IPv6')),
+    prerouting.flatMap((chain) => ruleTexts(chain, 'IPv6', SHAPE.name)),
     [
       'add rule ip6 podway refuse_unanswered ct status dnat return',
       'add rule ip6 podway refuse_unanswered ip6 daddr . meta l4proto . th dport @refused goto refuse',

@@ -1,0 +1,2 @@
+/** What a table's listing holds: set -> key -> value. */
+export type ObservedElements = ReadonlyMap<string, Map<string, string>>;

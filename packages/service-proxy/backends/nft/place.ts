@@ -1,0 +1,32 @@
+import type { IpAddress } from '#ip';
+import { type Frontend, type FrontendKey, frontendKey, type Protocol } from '../../table/entry.ts';
+
+export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
+export type TransportProtocol = (typeof PROTOCOLS)[number];
+/** IANA. */
+export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** Types of the parts of a frontend's key. */
+export const PLACE = ['address', 'protocol', 'port'] as const;
+
+/** A frontend's key in the maps: `10.96.0.1 . tcp . 80`. */
+export function placeText(frontend: Pick<Frontend, 'address' | 'protocol' | 'port'>): string {
+  return `${frontend.address} . ${transport(frontend.protocol)} . ${frontend.port}`;
+}
+
+/** What {@link placeText} was made of. */
+export function placeKey(place: string): FrontendKey {
+  const [address, protocol, port] = place.split(' . ');
+  return frontendKey(address as IpAddress, (protocol ?? '').toUpperCase() as Protocol, Number(port));
+}
+
+export function transport(protocol: Protocol): TransportProtocol {
+  switch (protocol) {
+    case 'TCP':
+      return 'tcp';
+    case 'UDP':
+      return 'udp';
+    case 'SCTP':
+      return 'sctp';
+  }
+}
