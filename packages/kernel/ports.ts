@@ -1,4 +1,5 @@
 import type { IpAddress, IpFamily, IpPrefix, MacAddress } from '#ip';
+import type { IpvsPort } from './ipvs-port.ts';
 
 /**
  * What Podway asks of the Linux network stack, in the words of its callers. Two adapters: `linux/` (rtnetlink and
@@ -29,6 +30,7 @@ export interface NetworkNamespace extends Disposable {
   readonly sysctl: SysctlPort;
   readonly nft: NftPort;
   readonly conntrack: ConntrackPort;
+  readonly ipvs: IpvsPort;
   readonly shaping: ShapingPort;
   /** The namespace's identity: inode of its nsfs file, equal for two handles on one namespace. */
   readonly inode: number;

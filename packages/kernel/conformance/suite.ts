@@ -3,6 +3,7 @@ import type { Kernel } from '../ports.ts';
 import { addressesConformance } from './addresses.ts';
 import { conntrackConformance } from './conntrack.ts';
 import { Fixture } from './fixture.ts';
+import { ipvsConformance } from './ipvs.ts';
 import { linksConformance } from './links.ts';
 import { monitorConformance } from './monitor.ts';
 import { namespacesConformance } from './namespaces.ts';
@@ -25,6 +26,7 @@ export function kernelConformance(name: string, kernel: Kernel): void {
     sysctlConformance(given);
     nftConformance(given);
     conntrackConformance(given);
+    ipvsConformance(given);
     monitorConformance(given);
   });
 }

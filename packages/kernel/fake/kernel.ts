@@ -3,7 +3,7 @@ import type { Kernel } from '../ports.ts';
 import { FakeNamespace } from './namespace.ts';
 import { NamespaceState } from './state.ts';
 
-/** {@link Kernel} whose namespaces let tests look inside and put conntrack entries in. */
+/** {@link Kernel} whose namespaces let tests look inside and put conntrack entries and IPVS connections in. */
 export interface FakeKernel extends Kernel {
   currentNetns(): FakeNamespace;
   openNetns(path: string): FakeNamespace;

@@ -2,6 +2,7 @@ import { KernelError } from '../errors.ts';
 import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.ts';
 import { FakeAddresses } from './addresses.ts';
 import { FakeConntrack } from './conntrack.ts';
+import { FakeIpvs } from './ipvs.ts';
 import { FakeLinks } from './links.ts';
 import { FakeFdb, FakeNeighbours } from './neighbours.ts';
 import { FakeNft } from './nft.ts';
@@ -22,6 +23,7 @@ export class FakeNamespace implements NetworkNamespace {
   readonly sysctl: FakeSysctl;
   readonly nft: FakeNft;
   readonly conntrack: FakeConntrack;
+  readonly ipvs: FakeIpvs;
   #open = true;
 
   constructor(state: NamespaceState) {
@@ -36,6 +38,7 @@ export class FakeNamespace implements NetworkNamespace {
     this.sysctl = new FakeSysctl(state);
     this.nft = new FakeNft(state);
     this.conntrack = new FakeConntrack(state);
+    this.ipvs = new FakeIpvs(state);
   }
 
   get inode(): number {

@@ -1,6 +1,7 @@
 import type { IpAddress, MacAddress } from '#ip';
 import { parseMac } from '#ip';
 import { KernelError } from '../errors.ts';
+import type { IpvsConnection, IpvsDestination, IpvsService } from '../ipvs-port.ts';
 import type {
   ConntrackEntry,
   FdbEntry,
@@ -42,6 +43,12 @@ export interface FakeNftTable {
   readonly chains: Set<string>;
 }
 
+export interface FakeIpvsService {
+  readonly service: IpvsService;
+  /** By address and port. */
+  readonly destinations: Map<string, IpvsDestination>;
+}
+
 /** What Linux keeps for one network namespace, as far as the fake models it. */
 export class NamespaceState {
   readonly inode: number;
@@ -57,6 +64,10 @@ export class NamespaceState {
   readonly nftTables = new Map<string, FakeNftTable>();
   readonly nftScripts: string[] = [];
   readonly conntrack: ConntrackEntry[] = [];
+  ipvsAvailable = true;
+  /** By protocol, address and port. */
+  readonly ipvsServices = new Map<string, FakeIpvsService>();
+  readonly ipvsConnections: IpvsConnection[] = [];
   readonly listeners = new Set<{
     readonly kinds: readonly NetworkEventKind[];
     readonly listener: (event: NetworkEvent) => void;

@@ -4,11 +4,12 @@ import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.
 import { LinuxAddresses } from './addresses.ts';
 import { LinuxConntrack } from './conntrack.ts';
 import { LinuxFdb } from './fdb.ts';
+import { LinuxIpvs } from './ipvs.ts';
 import { LinkNames } from './link-names.ts';
 import { LinuxLinks } from './links.ts';
 import { monitorNetns } from './monitor.ts';
 import { LinuxNeighbours } from './neighbours.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
+import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 import { LinuxNft } from './nft.ts';
 import { LinuxRoutes } from './routes.ts';
 import { LinuxShaping } from './shaping.ts';
@@ -28,6 +29,7 @@ export class LinuxNamespace implements NetworkNamespace {
   readonly sysctl: LinuxSysctl;
   readonly nft: LinuxNft;
   readonly conntrack: LinuxConntrack;
+  readonly ipvs: LinuxIpvs;
   #rtnetlink: NetlinkSocket | undefined;
   #open = true;
 
@@ -48,6 +50,7 @@ export class LinuxNamespace implements NetworkNamespace {
     const nfnetlink = () => this.run(() => new NetlinkSocket(NETLINK_NETFILTER));
     this.nft = new LinuxNft(fd, inside, nfnetlink);
     this.conntrack = new LinuxConntrack(nfnetlink);
+    this.ipvs = new LinuxIpvs(() => this.run(() => new NetlinkSocket(NETLINK_GENERIC)), inside);
   }
 
   run<T>(section: () => T): T {
@@ -65,6 +68,7 @@ export class LinuxNamespace implements NetworkNamespace {
     this.#rtnetlink?.[Symbol.dispose]();
     this.nft[Symbol.dispose]();
     this.conntrack[Symbol.dispose]();
+    this.ipvs[Symbol.dispose]();
     closeSync(this.fd);
   }
 

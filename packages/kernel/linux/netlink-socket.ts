@@ -17,6 +17,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+export const NETLINK_GENERIC = 16;
 
 const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
@@ -46,6 +47,8 @@ const DUMP_ATTEMPTS = 10;
 /** Parts of a dump (up to 32 KiB each) read before other work gets its turn. */
 const PARTS_A_TURN = 8;
 const RECEIVE_TIMEOUT_SECONDS = 10;
+/** Requests sent at once, so that the answers fit the socket (net.core.rmem_default) even if every one fails. */
+const REQUESTS_A_BATCH = 128;
 
 export interface NetlinkRequest {
   readonly type: number;
@@ -54,6 +57,11 @@ export interface NetlinkRequest {
   /** For the error: a verb and a noun, and which. */
   readonly operation: string;
   readonly object: string;
+}
+
+export interface NetlinkRefusal<R extends NetlinkRequest> {
+  readonly request: R;
+  readonly error: KernelError;
 }
 
 // Calls are synchronous and decode before they return, so one pair of buffers serves every socket of the thread. The
@@ -102,6 +110,17 @@ export class NetlinkSocket implements Disposable {
   /** Sends one request and waits for its acknowledgement. @throws KernelError */
   execute(request: NetlinkRequest): void {
     this.query(request, () => undefined);
+  }
+
+  /**
+   * Makes many requests, in order, some hundred a system call; the kernel goes on after one that fails.
+   * @returns what it refused, in order
+   */
+  executeAll<R extends NetlinkRequest>(requests: readonly R[]): readonly NetlinkRefusal<R>[] {
+    const refusals: NetlinkRefusal<R>[] = [];
+    for (let start = 0; start < requests.length; start += REQUESTS_A_BATCH)
+      refusals.push(...this.#executeBatch(requests.slice(start, start + REQUESTS_A_BATCH)));
+    return refusals;
   }
 
   /** Sends one request; the kernel's work is done on a thread of the pool. Answers come before this resolves. */
@@ -209,6 +228,35 @@ export class NetlinkSocket implements Disposable {
     return sequence;
   }
 
+  /** Only the last request asks for an acknowledgement; the kernel reports errors unasked. */
+  #executeBatch<R extends NetlinkRequest>(requests: readonly R[]): readonly NetlinkRefusal<R>[] {
+    const bySequence = new Map<number, R>();
+    writer.reset();
+    for (const [i, request] of requests.entries()) {
+      const sequence = this.nextSequence();
+      bySequence.set(sequence, request);
+      const acknowledged = i === requests.length - 1 ? NLM_F_ACK : 0;
+      writer.message(
+        request.type,
+        NLM_F_REQUEST | acknowledged | (request.flags ?? 0),
+        sequence,
+        request.body,
+      );
+    }
+    const last = this.#sequence;
+    const { operation, object } = requests[0] ?? { operation: 'send', object: 'nothing' };
+    this.sendRaw(writer.bytes(), operation, object);
+    const refusals: NetlinkRefusal<R>[] = [];
+    for (;;)
+      for (const { type, flags, payload, sequence } of this.receive(operation, object) ?? []) {
+        const request = bySequence.get(sequence);
+        if (type !== NLMSG_ERROR || request === undefined) continue;
+        const error = refusal(parseError(payload, flags), request);
+        if (error !== undefined) refusals.push({ request, error });
+        if (sequence === last) return refusals;
+      }
+  }
+
   #collect<T>(request: NetlinkRequest, sequence: number, decode: Decode<T>): Answer<T> {
     const answer: Answer<T> = { values: [], interrupted: false, complete: false };
     while (!answer.complete) this.#receivePart(request, sequence, decode, answer);
@@ -232,6 +280,14 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
-function throwIfFailed({ errno, detail }: Acknowledgement, { operation, object }: NetlinkRequest): void {
-  if (errno !== 0) throw new KernelError({ errno: errnoName(errno), operation, object, detail });
+function throwIfFailed(answer: Acknowledgement, request: NetlinkRequest): void {
+  const error = refusal(answer, request);
+  if (error !== undefined) throw error;
+}
+
+function refusal(
+  { errno, detail }: Acknowledgement,
+  { operation, object }: NetlinkRequest,
+): KernelError | undefined {
+  return errno === 0 ? undefined : new KernelError({ errno: errnoName(errno), operation, object, detail });
 }

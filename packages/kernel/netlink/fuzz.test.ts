@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { parseIp } from '#ip';
 import { PodwayError, seededRandom } from '#runtime';
 import { parseDone, parseError } from './acknowledgement.ts';
 import { decodeAddress } from './address.ts';
 import { decodeConntrack } from './conntrack.ts';
 import { decodeEvent } from './event.ts';
+import { decodeFamily } from './generic.ts';
+import { decodeIpvsDestination, decodeIpvsService } from './ipvs.ts';
 import { decodeLink } from './link.ts';
 import { decodeFdbEntry, decodeNeighbour } from './neighbour.ts';
 import { decodeElements } from './nft-elements.ts';
@@ -15,10 +18,11 @@ import { decodeQdisc, decodeRedirect } from './traffic-control.ts';
 
 const CASES = 100_000;
 
+const testdata = (name: string) => readFileSync(`${import.meta.dirname}/testdata/${name}.hex`, 'utf8');
+
 /** Real messages to damage: noise alone hardly gets past the first length. */
 const SEEDS = [
-  readFileSync(`${import.meta.dirname}/testdata/link-veth-bridge-port.hex`, 'utf8'),
-  readFileSync(`${import.meta.dirname}/testdata/link-vxlan.hex`, 'utf8'),
+  ...['link-veth-bridge-port', 'link-vxlan', 'ipvs-service-v6', 'ipvs-destination-v4'].map(testdata),
   '0218800002000000080001000a000001080002000a00000108000300627230000800080080000000',
   '02180000fe5d00010000000008000f00fe000000080001000af401000c00080008000200780500000800040002000000',
   '020000000200000080000001080001000a0000020a00020002000000000c0000',
@@ -37,6 +41,9 @@ const DECODERS: readonly ((bytes: Buffer) => unknown)[] = [
   decodeQdisc,
   decodeElements,
   decodeRedirect,
+  decodeFamily,
+  decodeIpvsService,
+  (bytes) => decodeIpvsDestination(bytes, { address: parseIp('10.96.0.1'), port: 80, protocol: 'TCP' }),
   (bytes) => parseError(bytes, 0x200),
   (bytes) => parseDone(bytes, 0x200),
   parseMessages,

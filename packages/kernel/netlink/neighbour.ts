@@ -13,6 +13,7 @@ const NDMSG = 12;
 const AF_BRIDGE = 7;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_VLAN = 5;
 const NDA_IFINDEX = 8;
 const NTF_SELF = 2;
 const NTF_MASTER = 4;
@@ -41,11 +42,14 @@ function neighbourState(bits: number): Neighbour['state'] {
   return 'other';
 }
 
-/** @throws NetlinkFormatError; undefined for an entry without a MAC address */
+/**
+ * undefined for an entry without a MAC address, and for an entry of a VLAN: a kernel that filters VLANs keeps one of those beside each
+ * entry of a bridge port. @throws NetlinkFormatError
+ */
 export function decodeFdbEntry(payload: Buffer): RawFdbEntry | undefined {
   const attributes = new Attributes(afterHeader(payload, NDMSG, 'an FDB entry'));
   const mac = attributes.bytes(NDA_LLADDR);
-  if (payload.readUInt8(0) !== AF_BRIDGE || mac?.length !== 6) return undefined;
+  if (payload.readUInt8(0) !== AF_BRIDGE || mac?.length !== 6 || attributes.has(NDA_VLAN)) return undefined;
   const destination = attributes.bytes(NDA_DST);
   return {
     linkIndex: payload.readInt32LE(4),

@@ -69,6 +69,9 @@ export class Attributes {
   u8(type: number): number | undefined {
     return this.#sized(type, 1)?.readUInt8(0);
   }
+  u16(type: number): number | undefined {
+    return this.#sized(type, 2)?.readUInt16LE(0);
+  }
   u16be(type: number): number | undefined {
     return this.#sized(type, 2)?.readUInt16BE(0);
   }

@@ -77,6 +77,12 @@ export class NetlinkWriter {
     this.#pad();
     return this;
   }
+  attrU16(type: number, value: number): this {
+    this.#attrHeader(type, 2);
+    this.u16(value);
+    this.#pad();
+    return this;
+  }
   attrU16be(type: number, value: number): this {
     this.#attrHeader(type, 2);
     this.u16be(value);

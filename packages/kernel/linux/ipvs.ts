@@ -1,0 +1,174 @@
+import { closeSync, openSync, readFile } from 'node:fs';
+import { promisify } from 'node:util';
+import { isKernelError, KernelError } from '../errors.ts';
+import { checkIpvsChange } from '../ipvs-check.ts';
+import { parseIpvsConnections } from '../ipvs-connections.ts';
+import type {
+  IpvsChange,
+  IpvsConnection,
+  IpvsConnectionFilter,
+  IpvsDestination,
+  IpvsDestinationKey,
+  IpvsDestinationSpec,
+  IpvsPort,
+  IpvsService,
+  IpvsServiceKey,
+} from '../ipvs-port.ts';
+import { describeIpvsChange, describeIpvsService } from '../ipvs-text.ts';
+import { decodeFamily, encodeFamilyRequest, GENL_ID_CTRL } from '../netlink/generic.ts';
+import {
+  decodeIpvsDestination,
+  decodeIpvsService,
+  encodeIpvsChange,
+  encodeIpvsDestinationDump,
+  encodeIpvsFlush,
+  encodeIpvsServiceDump,
+  IPVS_GENL_NAME,
+} from '../netlink/ipvs.ts';
+import type { NetlinkRequest, NetlinkSocket } from './netlink-socket.ts';
+import { wrapFileErrors } from './netns-files.ts';
+
+interface ChangeRequest extends NetlinkRequest {
+  readonly change: IpvsChange;
+}
+
+/** IPVS by generic netlink. */
+export class LinuxIpvs implements IpvsPort {
+  readonly #open: () => NetlinkSocket;
+  readonly #inside: <T>(section: () => T) => T;
+  #socket: NetlinkSocket | undefined;
+  #family: number | undefined;
+
+  /** @param open makes a generic netlink socket in the namespace */
+  constructor(open: () => NetlinkSocket, inside: <T>(section: () => T) => T) {
+    this.#open = open;
+    this.#inside = inside;
+  }
+
+  available(): boolean {
+    try {
+      this.listServices();
+      return true;
+    } catch (error) {
+      if (isKernelError(error, 'EOPNOTSUPP', 'EPERM')) return false;
+      throw error;
+    }
+  }
+
+  listServices(): readonly IpvsService[] {
+    const operation = 'list';
+    const object = 'IPVS services';
+    const type = this.#type(operation, object);
+    return this.#netlink().dump({ type, body: encodeIpvsServiceDump, operation, object }, ({ payload }) =>
+      decodeIpvsService(payload),
+    );
+  }
+
+  listDestinations(service: IpvsServiceKey): readonly IpvsDestination[] {
+    const operation = 'list IPVS destinations of';
+    const object = describeIpvsService(service);
+    const type = this.#type(operation, object);
+    return this.#netlink().dump(
+      { type, body: (writer) => encodeIpvsDestinationDump(writer, service), operation, object },
+      ({ payload }) => decodeIpvsDestination(payload, service),
+    );
+  }
+
+  addService(service: IpvsService): void {
+    this.change([{ op: 'add-service', service }]);
+  }
+
+  setService(service: IpvsService): void {
+    this.change([{ op: 'set-service', service }]);
+  }
+
+  deleteService(service: IpvsServiceKey): void {
+    this.change([{ op: 'delete-service', service }]);
+  }
+
+  addDestination(service: IpvsServiceKey, destination: IpvsDestinationSpec): void {
+    this.change([{ op: 'add-destination', service, destination }]);
+  }
+
+  setDestination(service: IpvsServiceKey, destination: IpvsDestinationSpec): void {
+    this.change([{ op: 'set-destination', service, destination }]);
+  }
+
+  deleteDestination(service: IpvsServiceKey, destination: IpvsDestinationKey): void {
+    this.change([{ op: 'delete-destination', service, destination }]);
+  }
+
+  change(changes: readonly IpvsChange[]): void {
+    for (const change of changes) checkIpvsChange(change);
+    const [first] = changes;
+    if (first === undefined) return;
+    const { operation, object } = describeIpvsChange(first);
+    const type = this.#type(operation, object);
+    const requests = changes.map(
+      (change): ChangeRequest => ({
+        type,
+        body: (writer) => encodeIpvsChange(writer, change),
+        ...describeIpvsChange(change),
+        change,
+      }),
+    );
+    for (const { request, error } of this.#netlink().executeAll(requests))
+      if (!isNothingToDelete(request.change, error)) throw error;
+  }
+
+  flush(): void {
+    const operation = 'delete all';
+    const object = 'IPVS services';
+    const type = this.#type(operation, object);
+    this.#netlink().execute({ type, body: encodeIpvsFlush, operation, object });
+  }
+
+  async connections(filter?: IpvsConnectionFilter): Promise<readonly IpvsConnection[]> {
+    const operation = 'list';
+    const object = 'IPVS connections';
+    this.#type(operation, object);
+    // An open file goes on showing the namespace it was opened in.
+    const fd = this.#inside(() =>
+      wrapFileErrors(operation, object, () => openSync('/proc/thread-self/net/ip_vs_conn', 'r')),
+    );
+    try {
+      return parseIpvsConnections(await promisify(readFile)(fd, 'utf8'), filter);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.[Symbol.dispose]();
+  }
+
+  #netlink(): NetlinkSocket {
+    this.#socket ??= this.#open();
+    return this.#socket;
+  }
+
+  /** The number of the kernel's IPVS family. @throws KernelError `EOPNOTSUPP` when it has none */
+  #type(operation: string, object: string): number {
+    if (this.#family !== undefined) return this.#family;
+    try {
+      const [family] = this.#netlink().query(
+        {
+          type: GENL_ID_CTRL,
+          body: (writer) => encodeFamilyRequest(writer, IPVS_GENL_NAME),
+          operation: 'find netlink family',
+          object: IPVS_GENL_NAME,
+        },
+        ({ payload }) => decodeFamily(payload),
+      );
+      this.#family = family;
+    } catch (error) {
+      if (!isKernelError(error, 'ENOENT')) throw error;
+    }
+    if (this.#family !== undefined) return this.#family;
+    throw new KernelError({ errno: 'EOPNOTSUPP', operation, object, detail: 'this kernel has no ip_vs' });
+  }
+}
+
+function isNothingToDelete({ op }: IpvsChange, error: KernelError): boolean {
+  return (op === 'delete-service' || op === 'delete-destination') && isKernelError(error, 'ESRCH', 'ENOENT');
+}
