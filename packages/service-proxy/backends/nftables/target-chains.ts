@@ -91,11 +91,17 @@ export function targetChainBody(name: TargetChainName): {
 /** nft takes a port for `dnat` only where a match has said that the packet has ports. */
 const TRANSPORT: NftStatement = { do: 'match', field: 'l4proto', values: PROTOCOLS };
 
+/**
+ * A packet that was sent here with the old count may find that the last slots have just gone: a change is one transaction, but the
+ * kernel looks up each map as it is at that moment. The first slot is there as long as there is an endpoint.
+ */
 function balance(count: number, map: (protocol: TransportProtocol) => string): NftChain['rules'] {
-  return PROTOCOLS.map((protocol) => [
-    { do: 'match', field: 'l4proto', values: [protocol] },
-    { do: 'dnat', key: ['daddr', 'dport', { random: count }], map: map(protocol) },
-  ]);
+  const draw = (slots: number) =>
+    PROTOCOLS.map((protocol): NftChain['rules'][number] => [
+      { do: 'match', field: 'l4proto', values: [protocol] },
+      { do: 'dnat', key: ['daddr', 'dport', { random: slots }], map: map(protocol) },
+    ]);
+  return count === 1 ? draw(1) : [...draw(count), ...draw(1)];
 }
 
 /**
