@@ -25,7 +25,7 @@ const SANDBOX = [
 ];
 
 /** A run that hangs (a handle left open, say) is ended, and fails. Milliseconds. */
-const JOB_LIMIT_MS = 10 * 60_000;
+const JOB_LIMIT_MS = 20 * 60_000;
 
 interface Job {
   readonly name: string;

@@ -7,13 +7,21 @@ import { CHAOS_CLIENT, type ChaosRequest, parseRequests } from './support/chaos-
 import { EndpointHistory } from './support/endpoint-history.ts';
 import { eventually } from './support/eventually.ts';
 import { startLab, type TestLab } from './support/lab.ts';
+import { STALL_WATCH, Stalls } from './support/stalls.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
+import { TIMED_LINES } from './support/timed-lines.ts';
 
-/** A minute in every run; ten, for what takes long to show, when told to. */
-const SECONDS = Number(process.env['PODWAY_CHAOS_SECONDS'] ?? 60);
+/** Two minutes in every run; ten, for what takes long to show, when told to. */
+const SECONDS = Number(process.env['PODWAY_CHAOS_SECONDS'] ?? 120);
 const SEED = Number(process.env['PODWAY_CHAOS_SEED'] ?? 1);
-/** So long after the API server has acknowledged a change, connections go by it: 100 on a machine with nothing else to do, which a build machine is not. */
-const GRACE_MS = Number(process.env['PODWAY_CHAOS_GRACE_MS'] ?? 1_000);
+/**
+ * So long after the API server has acknowledged a change, connections go by it. Time that other work of the machine takes from the API
+ * server or the agent is not counted ({@link Stalls}).
+ */
+const GRACE_MS = Number(process.env['PODWAY_CHAOS_GRACE_MS'] ?? 100);
+/** What is told of the time before and after a request that went wrong. */
+const AROUND_MS = 2_000;
+const TIMEOUT = { timeout: (SECONDS + 180) * 1000 };
 const SERVICE_NAMES = ['one', 'two', 'three', 'four', 'five'];
 const POD_NAMES = ['a', 'b', 'c', 'd'];
 const AGENT = '^[^ ]*node .*podway[^ ]* agent --node-name node1 ';
@@ -22,11 +30,18 @@ const API_SERVER = '^[^ ]*node .*podway[^ ]* apiserver ';
 const CUT_WATCHES =
   'table inet chaos { chain cut { type filter hook output priority 0; tcp dport 6443 reject with tcp reset; }; }';
 
-suite('Services while everything changes', () => {
+/** While the agent, the API server or what is between them is away, nothing is due. */
+interface Disturbance {
+  readonly what: string;
+  readonly begun: number;
+  /** The agent was seen to have heard of everything. */
+  over: number;
+}
+
+suite('Services while everything changes', TIMEOUT, () => {
   const random = seededRandom(SEED);
   const histories = new Map<string, EndpointHistory>();
-  /** Acknowledged by the API server while the agent could not hear of it. */
-  const unheard: ((until: number) => void)[] = [];
+  const disturbances: Disturbance[] = [];
   let lab: TestLab;
   let ns: TestNamespace;
   let client: KubeClient;
@@ -51,8 +66,9 @@ suite('Services while everything changes', () => {
       const history = new EndpointHistory();
       histories.set(address, history);
       history.change([], 0);
-      history.change(POD_NAMES, 0)(Date.now() + 5_000);
+      const acknowledge = history.change(POD_NAMES, 0);
       await client.create(ENDPOINT_SLICES, slice(name, POD_NAMES));
+      acknowledge(Date.now());
     }
     markerAddress = clusterIp(await client.create(SERVICES, service('marker')));
     await client.create(ENDPOINT_SLICES, slice('marker', ['a']));
@@ -101,29 +117,27 @@ suite('Services while everything changes', () => {
   };
   const somePods = () => POD_NAMES.filter(() => random.next() < 0.6);
 
-  /** Makes a change of what may answer; `heard`: the agent follows at once. */
-  async function change(name: string, pods: readonly string[], heard: boolean, make: () => Promise<unknown>) {
-    const history = histories.get(addresses.get(name) ?? '');
-    const acknowledge = history?.change(pods, Date.now()) ?? (() => {});
+  /** Makes a change of what may answer. */
+  async function change(name: string, pods: readonly string[], make: () => Promise<unknown>) {
+    const acknowledge = histories.get(addresses.get(name) ?? '')?.change(pods, Date.now());
     await eventually(make);
-    if (heard) acknowledge(Date.now() + GRACE_MS);
-    else unheard.push(acknowledge);
+    acknowledge?.(Date.now());
   }
 
-  const moveEndpoints = async (heard = true) => {
+  const moveEndpoints = async () => {
     const name = pick(SERVICE_NAMES);
     const pods = somePods();
     present.set(name, pods);
-    await change(name, pods, heard, () => client.update(ENDPOINT_SLICES, slice(name, pods)));
+    await change(name, pods, () => client.update(ENDPOINT_SLICES, slice(name, pods)));
   };
 
-  const replaceService = async (heard = true) => {
+  const replaceService = async () => {
     const name = pick(SERVICE_NAMES);
     const key = { namespace: ns.name, name };
-    await change(name, [], heard, () => client.delete(SERVICES, key).catch(unless(isNotFound)));
+    await change(name, [], () => client.delete(SERVICES, key).catch(unless(isNotFound)));
     await new Promise((resolve) => setTimeout(resolve, 50));
     const again = service(name, addresses.get(name));
-    await change(name, present.get(name) ?? [], heard, () =>
+    await change(name, present.get(name) ?? [], () =>
       client.create(SERVICES, again).catch(unless(isAlreadyExists)),
     );
   };
@@ -141,7 +155,6 @@ suite('Services while everything changes', () => {
       const answers = await ns.ask('client', `${markerAddress}:${port}`, 3);
       assert.deepEqual(answers, [pod, pod, pod]);
     }, 30_000);
-    for (const acknowledge of unheard.splice(0)) acknowledge(Date.now());
   };
 
   const pidOf = async (pattern: string) => (await lab.exec('router', 'pgrep', '-f', pattern)).trim();
@@ -154,56 +167,115 @@ suite('Services while everything changes', () => {
       assert.ok(now !== '' && now !== pid);
     });
   };
-  const unheardChanges = async () => {
-    await moveEndpoints(false);
-    await replaceService(false);
-    await moveEndpoints(false);
+  const changes = async () => {
+    await moveEndpoints();
+    await replaceService();
+    await moveEndpoints();
   };
 
-  const disturbances: readonly (() => Promise<void>)[] = [
-    () => kill(AGENT, unheardChanges),
-    () => kill(API_SERVER, unheardChanges),
-    async () => {
+  const kinds: Readonly<Record<string, () => Promise<void>>> = {
+    'agent killed': () => kill(AGENT, changes),
+    'API server killed': () => kill(API_SERVER, changes),
+    'watches cut': async () => {
       await lab.exec('node1', 'nft', CUT_WATCHES);
-      await unheardChanges();
+      await changes();
       await lab.exec('node1', 'nft', 'delete', 'table', 'inet', 'chaos');
     },
-  ];
+  };
+  const disturb = async () => {
+    const [what, make] = pick(Object.entries(kinds));
+    const disturbance = { what, begun: Date.now(), over: Number.POSITIVE_INFINITY };
+    disturbances.push(disturbance);
+    await make();
+    await hearAll();
+    disturbance.over = Date.now();
+  };
 
-  test(`${SECONDS} s: no request reaches a dead endpoint, none is refused while one is ready`, async () => {
-    const targets = [...addresses.values()];
-    const command = [process.execPath, '-e', CHAOS_CLIENT, String(SECONDS), '60', '80', '8081', ...targets];
-    const timeoutMs = (SECONDS + 60) * 1000;
-    const asking = ['client', 'node1'].map((place) =>
-      place === 'node1'
-        ? lab.runIn(place, command, { timeoutMs })
-        : lab.runInPod(`${ns.name}/${place}`, command, { timeoutMs }),
-    );
-    const end = Date.now() + SECONDS * 1000;
-    const counts = { changes: 0, disturbances: 0 };
-    for (; Date.now() < end; counts.changes++) {
-      const kind = random.next();
-      if (kind < 0.03) {
-        counts.disturbances++;
-        await pick(disturbances)();
-        await hearAll();
-      } else if (kind < 0.1) await replaceService();
-      else await moveEndpoints();
-      await new Promise((resolve) => setTimeout(resolve, random.next() * 150));
-    }
-    const requests: ChaosRequest[] = (await Promise.all(asking)).flatMap(({ stdout }) =>
-      parseRequests(stdout),
-    );
-    const problems = requests.flatMap((request) => {
-      const problem = histories.get(request.target)?.problem(request);
-      return problem === undefined ? [] : [`${request.protocol} ${request.begun}: ${problem}`];
+  /** By when a change must be in force that was acknowledged then. */
+  function due(acknowledged: number, stalls: Stalls): number {
+    const until = stalls.after(acknowledged, GRACE_MS);
+    const disturbed = disturbances.find(({ begun, over }) => begun <= until && acknowledged <= over);
+    return Math.max(until, disturbed?.over ?? 0);
+  }
+
+  /** What there is to know about the time around a request that went wrong. */
+  async function explain(request: ChaosRequest, stalls: Stalls, kernelChanges: string): Promise<string> {
+    const [from, to] = [request.begun - AROUND_MS, request.ended + AROUND_MS];
+    const at = (time: number) => `${Math.round(time - request.begun)} ms`;
+    const history = histories.get(request.target);
+    const near = disturbances.filter(({ begun, over }) => begun <= to && over >= from);
+    const logs = await Promise.all(['node1', 'apiserver'].map((name) => lab.lab('logs', name)));
+    const inTime = (line: string) => {
+      const time = Date.parse(/\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(line)?.[0] ?? '');
+      return time >= from && time <= to;
+    };
+    const ofTarget = kernelChanges.split('\n').flatMap((line) => {
+      const [time = '', ...text] = line.split(' ');
+      const isNear = Number(time) >= from && Number(time) <= to;
+      return isNear && text.includes(request.target) ? [`${at(Number(time))}: ${text.join(' ')}`] : [];
     });
-    console.log(
-      `${requests.length} requests, ${counts.changes} changes, ${counts.disturbances} disturbances`,
-    );
-    assert.ok(requests.length > SECONDS * 5, `${requests.length} requests`);
-    assert.deepEqual(problems, []);
-  });
+    return [
+      `times count from the request's begin, ${new Date(request.begun).toISOString()}; it ended after ${at(request.ended)}`,
+      ...(history?.print(from, to, request.begun, (acknowledged) => due(acknowledged, stalls)) ?? []),
+      ...near.map(({ what, begun, over }) => `${what} from ${at(begun)} to ${at(over)}`),
+      ...ofTarget.map((line) => `kernel ${line}`),
+      ...logs.flatMap((log) => log.split('\n').filter(inTime)),
+    ].join('\n    ');
+  }
+
+  test(
+    `${SECONDS} s: no request reaches a dead endpoint, none is refused while one is ready`,
+    TIMEOUT,
+    async () => {
+      const targets = [...addresses.values()];
+      const script = (text: string, ...args: readonly string[]) => [process.execPath, '-e', text, ...args];
+      const command = script(CHAOS_CLIENT, String(SECONDS), '60', '80', '8081', ...targets);
+      const options = { timeoutMs: (SECONDS + 120) * 1000 };
+      const asking = [
+        lab.runIn('node1', command, options),
+        lab.runInPod(`${ns.name}/client`, command, options),
+      ];
+      const watching = lab.runIn(
+        'router',
+        script(STALL_WATCH, String(SECONDS + 5), AGENT, API_SERVER),
+        options,
+      );
+      const listening = lab.runIn(
+        'node1',
+        script(TIMED_LINES, String(SECONDS + 5), 'nft', 'monitor', 'elements'),
+        options,
+      );
+      const end = Date.now() + SECONDS * 1000;
+      let changes = 0;
+      for (; Date.now() < end; changes++) {
+        const kind = random.next();
+        if (kind < 0.03) await disturb();
+        else if (kind < 0.1) await replaceService();
+        else await moveEndpoints();
+        await new Promise((resolve) => setTimeout(resolve, random.next() * 150));
+      }
+      const requests = (await Promise.all(asking)).flatMap(({ stdout }) => parseRequests(stdout));
+      const stalls = Stalls.parse((await watching).stdout);
+      const kernelChanges = (await listening).stdout;
+      const wrong = requests.flatMap((request) => {
+        const problem = histories.get(request.target)?.problem(request, (time) => due(time, stalls));
+        return problem === undefined ? [] : [{ request, problem }];
+      });
+      console.log(
+        `${requests.length} requests, ${changes} changes, ${disturbances.length} disturbances; ` +
+          `the machine kept them waiting for ${(stalls.totalMs / 1000).toFixed(1)} s`,
+      );
+      for (const { request, problem } of wrong.slice(0, 5))
+        console.log(
+          `${request.protocol} ${request.target}: ${problem}\n    ${await explain(request, stalls, kernelChanges)}`,
+        );
+      assert.ok(requests.length > SECONDS * 5, `${requests.length} requests`);
+      assert.deepEqual(
+        wrong.map(({ request, problem }) => `${request.protocol} ${request.begun}: ${problem}`),
+        [],
+      );
+    },
+  );
 
   test('what is in the kernel at the end is what should be: a restart finds nothing to write', async () => {
     await hearAll();

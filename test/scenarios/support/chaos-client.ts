@@ -4,7 +4,7 @@ export interface ChaosRequest {
   readonly protocol: 'tcp' | 'udp';
   readonly begun: number;
   readonly ended: number;
-  /** The name of the Pod that answered, or why none did: `refused`, `silence`, or an error. */
+  /** The name of the Pod that answered, or why none did: `refused`, `reset` (after it had been accepted), `silence`, or an error. */
   readonly outcome: string;
 }
 
@@ -17,7 +17,7 @@ export const CHAOS_CLIENT = `
   const dgram = require('node:dgram');
   const [seconds, pause, tcp, udp, ...addresses] = process.argv.slice(1);
   const end = Date.now() + Number(seconds) * 1000;
-  const word = (error) => error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET' ? 'refused' : error.code ?? error.message;
+  const word = (error) => ({ ECONNREFUSED: 'refused', ECONNRESET: 'reset' })[error.code] ?? error.code ?? error.message;
   const byTcp = (host) => new Promise((resolve) => {
     const request = http.get({ host, port: tcp, path: '/hostname', agent: false, timeout: 2000 }, (response) => {
       let body = '';
