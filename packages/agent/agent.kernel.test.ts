@@ -48,6 +48,7 @@ function optionsOf(dir: string, name: string) {
     ...['--cluster-dns', '10.96.0.10', '--run-dir', own, '--state-dir', `${own}/state`],
     ...['--cni-conf-dir', `${own}/net.d`, '--cni-bin-dir', `${own}/bin`],
     ...['--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'],
+    ...['--nodeport-addresses', '172.30.0.0/16,127.0.0.0/8'],
   ]);
   assert.ok(command.kind === 'run');
   return command.options;
@@ -136,14 +137,15 @@ describe('agents of two nodes', () => {
     );
   });
 
-  test('startAgent: Pods reach a Service, the one that is its endpoint too', async () => {
+  test('startAgent: Pods reach a Service, the one that is its endpoint too, and nodes its port on loopback', async () => {
     await client.create(SERVICES, {
       metadata: { name: 'web', namespace: 'default' },
       spec: {
         clusterIP: '10.96.0.50',
         clusterIPs: ['10.96.0.50'],
+        type: 'NodePort',
         ipFamilies: ['IPv4'],
-        ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }],
+        ports: [{ port: 80, targetPort: 8080, nodePort: 30_050, protocol: 'TCP' }],
       },
     });
     await client.create(ENDPOINT_SLICES, {
@@ -157,6 +159,7 @@ describe('agents of two nodes', () => {
     });
     try {
       for (const pod of ['a', 'b']) await eventually(() => inside(pod, 'nc', '-zw1', '10.96.0.50', '80'));
+      for (const node of NAMES) await eventually(() => inside(node, 'nc', '-zw1', '127.0.0.1', '30050'));
     } finally {
       server.kill('SIGKILL');
     }

@@ -1,3 +1,4 @@
+import { LoopbackRouting } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
 import { PodwayError } from '#runtime';
@@ -13,6 +14,7 @@ import {
   type ServiceProxy,
   type SyncReport,
 } from '#service-proxy';
+import { keepLoopbackNodePorts } from './loopback-node-ports.ts';
 import type { AgentOptions } from './options.ts';
 
 /** This machine cannot carry Services in the way that was asked for. */
@@ -50,6 +52,7 @@ export async function startServices(
   const missing = await backend.probe();
   if (missing.length > 0)
     throw new MechanismUnavailableError(mechanism, missing, await usableMechanisms(deps));
+  keepLoopbackNodePorts(options.nodePortAddresses, deps, stack);
   const healthChecks = stack.use(new HealthCheckServers(logger.with({ part: 'health-checks' }), isHealthy));
   return stack.use(
     createServiceProxy(
@@ -102,4 +105,5 @@ export async function removeServices(deps: MechanismDeps): Promise<void> {
     await using backend = createBackend(name, deps);
     await backend.cleanup();
   }
+  await new LoopbackRouting(deps.netns).remove();
 }

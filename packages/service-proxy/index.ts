@@ -11,7 +11,12 @@ export type { Pending } from './pending-changes.ts';
 export { createServiceProxy, type ServiceProxy } from './proxy.ts';
 export { type SyncReport, TRIGGER_TIME_ANNOTATION } from './sync-report.ts';
 export { frontendKey } from './table/entry.ts';
-export { type NodePortAddressOption, nodePortAddresses, parseNodePortAddressOption } from './table/facts.ts';
+export {
+  type NodePortAddressOption,
+  nodePortAddresses,
+  parseNodePortAddressOption,
+  selectsLoopback,
+} from './table/facts.ts';
 export { buildTable, printTable } from './table/table.ts';
 export { observedRules } from './walker/observed.ts';
 export { walk } from './walker/walk.ts';

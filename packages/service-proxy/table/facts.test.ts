@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseIp } from '#ip';
-import { nodePortAddresses, parseNodePortAddressOption } from './facts.ts';
+import { IP_FAMILIES, parseIp } from '#ip';
+import { nodePortAddresses, parseNodePortAddressOption, selectsLoopback } from './facts.ts';
 
 const ips = (...texts: string[]) => texts.map(parseIp);
 const PRIMARY = ips('172.30.0.11', 'fd00::b', '172.30.0.99');
@@ -12,6 +12,8 @@ describe('nodePortAddresses', () => {
     ['primary', ['172.30.0.11', 'fd00::b']],
     ['all', ['172.30.0.11', '192.168.7.1', 'fd00::b']],
     ['127.0.0.0/8', ['127.0.0.1']],
+    ['localhost', ['127.0.0.1']],
+    ['::/0', ['fd00::b']],
     ['192.168.0.0/16, fd00::/8', ['192.168.7.1', 'fd00::b']],
     ['10.0.0.0/8', []],
   ];
@@ -26,4 +28,21 @@ describe('nodePortAddresses', () => {
       /node-port-addresses: invalid value "everything"/,
     );
   });
+
+  for (const [option, ...families] of [
+    ['primary'],
+    ['all'],
+    ['172.30.0.0/16'],
+    ['localhost', 'IPv4', 'IPv6'],
+    ['127.0.0.53/32', 'IPv4'],
+    ['0.0.0.0/0', 'IPv4'],
+    ['::1/128', 'IPv6'],
+  ] as const)
+    test(`selectsLoopback: ${option} of ${families.join(' and ') || 'no family'}`, () => {
+      const parsed = parseNodePortAddressOption(option);
+      assert.deepEqual(
+        IP_FAMILIES.filter((family) => selectsLoopback(parsed, family)),
+        families,
+      );
+    });
 });

@@ -1,4 +1,13 @@
-import { familyOf, type IpAddress, type IpPrefix, parsePrefix, prefixContains, prefixFamily } from '#ip';
+import {
+  familyOf,
+  type IpAddress,
+  type IpFamily,
+  type IpPrefix,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+  prefixFamily,
+} from '#ip';
 import { InvalidInputError } from '#runtime';
 
 /** What a node must know of itself and of the cluster to decide where a Service's packets go. */
@@ -21,7 +30,10 @@ export interface NodeFacts {
   readonly localAddresses: readonly IpAddress[];
 }
 
-const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
+const LOOPBACK: Readonly<Record<IpFamily, IpPrefix>> = {
+  IPv4: parsePrefix('127.0.0.0/8'),
+  IPv6: parsePrefix('::1/128'),
+};
 
 /** `primary`: the Node's own address of each family; `all`: every address but loopback; or prefixes that select addresses (`localhost`: those of loopback). */
 export type NodePortAddressOption = 'primary' | 'all' | readonly IpPrefix[];
@@ -32,7 +44,7 @@ export type NodePortAddressOption = 'primary' | 'all' | readonly IpPrefix[];
  */
 export function parseNodePortAddressOption(option: string): NodePortAddressOption {
   if (option === 'primary' || option === 'all') return option;
-  if (option === 'localhost') return LOOPBACK;
+  if (option === 'localhost') return Object.values(LOOPBACK);
   return option.split(',').map((text) => {
     try {
       return parsePrefix(text.trim());
@@ -46,8 +58,13 @@ export function parseNodePortAddressOption(option: string): NodePortAddressOptio
   });
 }
 
+/** Whether the option selects loopback addresses of the family. */
+export function selectsLoopback(option: NodePortAddressOption, family: IpFamily): boolean {
+  return typeof option !== 'string' && option.some((prefix) => prefixesOverlap(prefix, LOOPBACK[family]));
+}
+
 /**
- * The addresses that answer on NodePorts.
+ * The addresses that answer on NodePorts; never ::1, from which Linux lets no packet leave by another link.
  * @param primary the Node object's addresses, first of each family first
  * @param host every address of the node's links, loopback included
  */
@@ -62,9 +79,9 @@ export function nodePortAddresses(
     );
   const selected = (address: IpAddress) =>
     option === 'all'
-      ? !LOOPBACK.some((prefix) => prefixContains(prefix, address))
+      ? !prefixContains(LOOPBACK[familyOf(address)], address)
       : option.some(
           (prefix) => prefixFamily(prefix) === familyOf(address) && prefixContains(prefix, address),
         );
-  return [...new Set(host.filter(selected))];
+  return [...new Set(host.filter((address) => selected(address) && !prefixContains(LOOPBACK.IPv6, address)))];
 }
