@@ -3,7 +3,6 @@ import type { Kernel } from '../ports.ts';
 import { addressesConformance } from './addresses.ts';
 import { conntrackConformance } from './conntrack.ts';
 import { Fixture } from './fixture.ts';
-import { ipvsConformance } from './ipvs.ts';
 import { linksConformance } from './links.ts';
 import { monitorConformance } from './monitor.ts';
 import { namespacesConformance } from './namespaces.ts';
@@ -13,7 +12,7 @@ import { routesConformance } from './routes.ts';
 import { shapingConformance } from './shaping.ts';
 import { sysctlConformance } from './sysctl.ts';
 
-/** What every adapter of the kernel ports does, and refuses. Runs on Linux and on the fake. */
+/** What every adapter of the kernel ports does, and refuses. Runs on Linux and on the fake; for IPVS see {@link ipvsConformance}. */
 export function kernelConformance(name: string, kernel: Kernel): void {
   describe(`${name}: conformance`, () => {
     const given = new Fixture(kernel);
@@ -26,7 +25,6 @@ export function kernelConformance(name: string, kernel: Kernel): void {
     sysctlConformance(given);
     nftConformance(given);
     conntrackConformance(given);
-    ipvsConformance(given);
     monitorConformance(given);
   });
 }
