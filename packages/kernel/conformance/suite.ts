@@ -3,6 +3,8 @@ import type { Kernel } from '../ports.ts';
 import { addressesConformance } from './addresses.ts';
 import { conntrackConformance } from './conntrack.ts';
 import { Fixture } from './fixture.ts';
+import { iptablesConformance } from './iptables.ts';
+import { ipvsConformance } from './ipvs.ts';
 import { linksConformance } from './links.ts';
 import { monitorConformance } from './monitor.ts';
 import { namespacesConformance } from './namespaces.ts';
@@ -12,7 +14,7 @@ import { routesConformance } from './routes.ts';
 import { shapingConformance } from './shaping.ts';
 import { sysctlConformance } from './sysctl.ts';
 
-/** What every adapter of the kernel ports does, and refuses. Runs on Linux and on the fake; for IPVS see {@link ipvsConformance}. */
+/** What every adapter of the kernel ports does, and refuses. Runs on Linux and on the fake. */
 export function kernelConformance(name: string, kernel: Kernel): void {
   describe(`${name}: conformance`, () => {
     const given = new Fixture(kernel);
@@ -24,7 +26,9 @@ export function kernelConformance(name: string, kernel: Kernel): void {
     shapingConformance(given);
     sysctlConformance(given);
     nftConformance(given);
+    iptablesConformance(given);
     conntrackConformance(given);
+    ipvsConformance(given);
     monitorConformance(given);
   });
 }

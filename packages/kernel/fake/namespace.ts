@@ -2,6 +2,7 @@ import { KernelError } from '../errors.ts';
 import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.ts';
 import { FakeAddresses } from './addresses.ts';
 import { FakeConntrack } from './conntrack.ts';
+import { FakeIptables } from './iptables.ts';
 import { FakeIpvs } from './ipvs.ts';
 import { FakeLinks } from './links.ts';
 import { FakeFdb, FakeNeighbours } from './neighbours.ts';
@@ -22,6 +23,7 @@ export class FakeNamespace implements NetworkNamespace {
   readonly shaping: FakeShaping;
   readonly sysctl: FakeSysctl;
   readonly nft: FakeNft;
+  readonly iptables: FakeIptables;
   readonly conntrack: FakeConntrack;
   readonly ipvs: FakeIpvs;
   #open = true;
@@ -37,6 +39,7 @@ export class FakeNamespace implements NetworkNamespace {
     this.shaping = new FakeShaping(state);
     this.sysctl = new FakeSysctl(state);
     this.nft = new FakeNft(state);
+    this.iptables = new FakeIptables(state);
     this.conntrack = new FakeConntrack(state);
     this.ipvs = new FakeIpvs(state);
   }

@@ -63,6 +63,8 @@ export class NamespaceState {
   readonly sysctls = new Map<string, string>();
   readonly nftTables = new Map<string, FakeNftTable>();
   readonly nftScripts: string[] = [];
+  /** Rules of each chain of `VARIANT FAMILY TABLE`. */
+  readonly iptables = new Map<string, ReadonlyMap<string, readonly string[]>>();
   readonly conntrack: ConntrackEntry[] = [];
   ipvsAvailable = true;
   /** By protocol, address and port. */

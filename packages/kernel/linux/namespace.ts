@@ -4,6 +4,7 @@ import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.
 import { LinuxAddresses } from './addresses.ts';
 import { LinuxConntrack } from './conntrack.ts';
 import { LinuxFdb } from './fdb.ts';
+import { LinuxIptables } from './iptables.ts';
 import { LinuxIpvs } from './ipvs.ts';
 import { LinkNames } from './link-names.ts';
 import { LinuxLinks } from './links.ts';
@@ -28,6 +29,7 @@ export class LinuxNamespace implements NetworkNamespace {
   readonly shaping: LinuxShaping;
   readonly sysctl: LinuxSysctl;
   readonly nft: LinuxNft;
+  readonly iptables: LinuxIptables;
   readonly conntrack: LinuxConntrack;
   readonly ipvs: LinuxIpvs;
   #rtnetlink: NetlinkSocket | undefined;
@@ -49,6 +51,7 @@ export class LinuxNamespace implements NetworkNamespace {
     this.sysctl = new LinuxSysctl(inside);
     const nfnetlink = () => this.run(() => new NetlinkSocket(NETLINK_NETFILTER));
     this.nft = new LinuxNft(fd, inside, nfnetlink);
+    this.iptables = new LinuxIptables(this.nft, inside);
     this.conntrack = new LinuxConntrack(nfnetlink);
     this.ipvs = new LinuxIpvs(() => this.run(() => new NetlinkSocket(NETLINK_GENERIC)), inside);
   }

@@ -1,4 +1,0 @@
-import { ipvsConformance } from '../conformance/ipvs.ts';
-import { linuxKernel } from './kernel.ts';
-
-ipvsConformance('Linux kernel', linuxKernel());
