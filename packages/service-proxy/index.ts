@@ -1,5 +1,9 @@
 export type { ProxyBackend } from './backend.ts';
 export {
+  VARIANT_CHOICES as IPTABLES_VARIANT_CHOICES,
+  type VariantChoice as IptablesVariantChoice,
+} from './backends/iptables/variant.ts';
+export {
   createBackend,
   type MechanismDeps,
   otherMechanisms,

@@ -1,10 +1,15 @@
 import type { NetworkNamespace } from '#kernel';
 import type { Clock, Logger } from '#runtime';
 import type { ProxyBackend } from '../backend.ts';
+import { IptablesBackend } from './iptables/backend.ts';
+import type { VariantChoice } from './iptables/variant.ts';
 import { NftablesBackend } from './nftables/backend.ts';
 
 /** The ways to carry Services, the one to choose without a reason for another first. */
-export const PROXY_MECHANISMS = ['nftables'] as const;
+export const PROXY_MECHANISMS = [
+  'nftables',
+  'iptables', //
+] as const;
 export type ProxyMechanism = (typeof PROXY_MECHANISMS)[number];
 
 export interface MechanismDeps {
@@ -12,13 +17,18 @@ export interface MechanismDeps {
   readonly netns: NetworkNamespace;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Which of the two kernel interfaces iptables uses [auto]. */
+  readonly iptablesVariant?: VariantChoice;
 }
 
 /** A backend of its own for each call: nothing is read, written or started yet. */
-export function createBackend(mechanism: ProxyMechanism, { netns }: MechanismDeps): ProxyBackend {
+export function createBackend(mechanism: ProxyMechanism, deps: MechanismDeps): ProxyBackend {
+  const { netns } = deps;
   switch (mechanism) {
     case 'nftables':
       return new NftablesBackend(netns.nft);
+    case 'iptables':
+      return new IptablesBackend(netns.iptables, netns.nft, deps.iptablesVariant);
   }
 }
 

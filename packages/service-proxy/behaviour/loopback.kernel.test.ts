@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { parseIp } from '#ip';
 import { LoopbackRouting, linuxKernel } from '#kernel';
+import type { ProxyMechanism } from '../backends/mechanisms.ts';
 import { type BehaviourState, type BehaviourWorld, client, place, udp } from './case.ts';
 import { NODE_ADDRESS, NODE_PORT, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
 import { testedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
-import { WalkedWorld } from './walked-world.ts';
+import { WalkedIptables, WalkedWorld } from './walked-world.ts';
 
 const AT_LOOPBACK = place(parseIp('127.0.0.1'), NODE_PORT);
 const fromNode = client('node');
@@ -58,13 +59,15 @@ describe('NodePorts on 127.0.0.1', () => {
     await lab[Symbol.asyncDispose]();
   });
 
-  const nftables = testedMechanism('nftables');
+  const inNamespaces = (name: ProxyMechanism) => () => new NamespaceWorld(lab, testedMechanism(name).create);
   const worlds: Readonly<Record<string, () => BehaviourWorld & Partial<AsyncDisposable>>> = {
-    'by the walker': () => new WalkedWorld('IPv4'),
-    'in namespaces': () => new NamespaceWorld(lab, nftables.create),
+    'nftables, by the walker': () => new WalkedWorld('IPv4'),
+    'nftables, in namespaces': inNamespaces('nftables'),
+    'iptables, by the walker': () => new WalkedIptables('IPv4'),
+    'iptables, in namespaces': inNamespaces('iptables'),
   };
   for (const [name, open] of Object.entries(worlds))
-    test(`nftables, ${name}: the node's own processes reach every endpoint`, async () => {
+    test(`${name}: the node's own processes reach every endpoint`, async () => {
       const world = open();
       for (const state of STATES) {
         await world.program(state);

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import koffi from 'koffi';
 import { type IpAddress, ipFromBytes, ipToBytes } from '#ip';
 import { linuxKernel, type NetworkNamespace } from '#kernel';
+import type { ProxyMechanism } from '../backends/mechanisms.ts';
 import { CLUSTER_IP, PODS, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
 import { testedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
@@ -15,7 +16,10 @@ const ANSWER_MS = 300;
 const CLIENT_PORT = 4_000;
 
 /** Works where the kernel has no SCTP sockets: packets are made and read by hand. */
-describe('SCTP, by raw packets', () => {
+for (const mechanism of ['nftables', 'iptables'] as const)
+  describe(`SCTP, by raw packets, ${mechanism}`, () => describeSctp(mechanism));
+
+function describeSctp(mechanism: ProxyMechanism): void {
   const kernel = linuxKernel();
   const libc = koffi.load(null);
   const socket = libc.func('int socket(int, int, int)');
@@ -28,7 +32,7 @@ describe('SCTP, by raw packets', () => {
   before(async () => {
     lab = new NamespaceLab(kernel);
     await lab.serve(); // so that neighbours know each other
-    world = new NamespaceWorld(lab, testedMechanism('nftables').create);
+    world = new NamespaceWorld(lab, testedMechanism(mechanism).create);
   });
   after(async () => {
     await world[Symbol.asyncDispose]();
@@ -85,7 +89,7 @@ describe('SCTP, by raw packets', () => {
     assert.equal(await receive(client), ECONNREFUSED);
     close(client);
   });
-});
+}
 
 /** An INIT chunk (RFC 9260, section 3.3.2) with its checksum. */
 function initiation(source: number, destination: number): Buffer {

@@ -1,4 +1,6 @@
 import type { IpAddress, IpFamily } from '#ip';
+import { DesiredChains } from '../backends/iptables/desired.ts';
+import type { ChainId, IptRule } from '../backends/iptables/model.ts';
 import { FamilyTable } from '../backends/nft/family-table.ts';
 import { MemoryTable } from '../backends/nft/memory-table.ts';
 import type { NftListing } from '../backends/nft/model.ts';
@@ -6,7 +8,8 @@ import type { EntrySlots } from '../backends/nftables/elements.ts';
 import { LAYOUT } from '../backends/nftables/layout.ts';
 import { buildTable, diffTables, type ServiceTable } from '../table/table.ts';
 import { walkRules } from '../walker/rules.ts';
-import { type WalkResult, walk } from '../walker/walk.ts';
+import { type WalkHost, type WalkPacket, type WalkResult, walk } from '../walker/walk.ts';
+import { walkIptables } from '../walker/walk-iptables.ts';
 import type { BehaviourState, BehaviourWorld, Client, Outcome, Place } from './case.ts';
 import { DNS_ADDRESS, FACTS, NODE_ADDRESS, OUTSIDE_ADDRESS, PODS } from './cluster.ts';
 import { inFamily } from './in-family.ts';
@@ -16,32 +19,29 @@ const DRAWS = 12;
 
 const ADDRESSES = { node: NODE_ADDRESS, outside: OUTSIDE_ADDRESS, dns: DNS_ADDRESS, pods: PODS };
 
-/** The nftables backend over a table in memory, and a packet walker in place of the kernel. */
-export class WalkedWorld implements BehaviourWorld {
-  readonly #memory = new MemoryTable();
-  readonly #family: IpFamily;
-  readonly #rules: FamilyTable<EntrySlots>;
+/** The rules of a mechanism in memory, and a packet walker in place of the kernel. */
+abstract class WalkedRules implements BehaviourWorld {
+  readonly family: IpFamily;
   #table: ServiceTable;
 
   constructor(family: IpFamily) {
-    this.#family = family;
-    this.#rules = new FamilyTable(this.#memory, family, LAYOUT);
+    this.family = family;
     this.#table = buildTable([], [], this.#own(FACTS));
   }
 
-  get listing(): NftListing {
-    return this.#memory.listing();
-  }
+  protected abstract apply(table: ServiceTable, changed: readonly string[]): Promise<void>;
+  /** Ready to be asked for many packets. */
+  protected abstract walker(): (packet: WalkPacket, host: WalkHost) => WalkResult;
 
   async program(state: BehaviourState): Promise<void> {
     const previous = this.#table;
     this.#table = buildTable(state.services, state.slices, { ...this.#own(FACTS), ...state.facts });
     const changed = diffTables(previous, this.#table).map(({ service }) => service);
-    await this.#rules.apply(this.#table, changed);
+    await this.apply(this.#table, changed);
   }
 
   async attempt(from: Client, to: Place): Promise<ReadonlySet<Outcome>> {
-    const rules = walkRules(this.listing, LAYOUT.shape.sets);
+    const walkPacket = this.walker();
     const outcomes = new Set<Outcome>();
     const { node, outside, dns, pods } = this.#own(ADDRESSES);
     const packet = {
@@ -56,13 +56,48 @@ export class WalkedWorld implements BehaviourWorld {
         isLocal: (address: IpAddress) => address === node || address === dns || address.startsWith('127.'),
         random: (n: number) => draw % n,
       };
-      outcomes.add(outcomeOf(walk(packet, rules, host), from, to, pods));
+      outcomes.add(outcomeOf(walkPacket(packet, host), from, to, pods));
     }
     return outcomes;
   }
 
   #own<T>(value: T): T {
-    return inFamily(this.#family, value);
+    return inFamily(this.family, value);
+  }
+}
+
+export class WalkedWorld extends WalkedRules {
+  readonly #memory = new MemoryTable();
+  readonly #rules: FamilyTable<EntrySlots> = new FamilyTable(this.#memory, this.family, LAYOUT);
+
+  get listing(): NftListing {
+    return this.#memory.listing();
+  }
+
+  protected override async apply(table: ServiceTable, changed: readonly string[]): Promise<void> {
+    await this.#rules.apply(table, changed);
+  }
+
+  protected override walker() {
+    const rules = walkRules(this.listing, LAYOUT.shape.sets);
+    return (packet: WalkPacket, host: WalkHost) => walk(packet, rules, host);
+  }
+}
+
+export class WalkedIptables extends WalkedRules {
+  readonly #desired = new DesiredChains(this.family);
+  readonly #chains = new Map<ChainId, readonly IptRule[]>();
+  #first = true;
+
+  protected override async apply(table: ServiceTable, changed: readonly string[]): Promise<void> {
+    for (const [id, rules] of this.#desired.update(table, this.#first ? 'all' : changed))
+      if (rules === undefined) this.#chains.delete(id);
+      else this.#chains.set(id, rules);
+    this.#first = false;
+  }
+
+  protected override walker() {
+    return (packet: WalkPacket, host: WalkHost) => walkIptables(packet, this.#chains, host);
   }
 }
 

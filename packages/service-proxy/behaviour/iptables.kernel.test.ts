@@ -1,0 +1,17 @@
+import { describe } from 'node:test';
+import { linuxKernel } from '#kernel';
+import { IptablesBackend } from '../backends/iptables/backend.ts';
+import { describeMechanism, type TestedMechanism } from './mechanism.ts';
+
+const installed = linuxKernel().currentNetns().iptables.variants();
+
+for (const variant of ['nft', 'legacy'] as const)
+  describe(`iptables-${variant}`, {
+    skip: !installed.includes(variant) && `iptables-${variant}-restore is not installed`,
+  }, () => {
+    const mechanism: TestedMechanism = {
+      name: `iptables-${variant}`,
+      create: (netns) => new IptablesBackend(netns.iptables, netns.nft, variant),
+    };
+    describeMechanism(mechanism);
+  });

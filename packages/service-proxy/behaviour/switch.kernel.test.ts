@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { bindIn, connectIn, linuxKernel } from '#kernel';
+import type { EndpointSlice, Node, Service } from '#kube-api';
+import { MemoryInformer } from '#kube-client';
+import { silentLogger, systemClock } from '#runtime';
+import type { ProxyBackend } from '../backend.ts';
+import { createBackend, PROXY_MECHANISMS, type ProxyMechanism } from '../backends/mechanisms.ts';
+import { createServiceProxy, type ServiceProxy } from '../proxy.ts';
+import { AT_CLUSTER_IP, AT_NODE_PORT, type Client, type Place, place } from './case.ts';
+import { CLUSTER_IP, FACTS, NODE_ADDRESS, NODE_PORT, PODS, SERVICE_PORT, service, slice } from './cluster.ts';
+import { NamespaceLab } from './namespace-lab.ts';
+
+const ECHO_PORT = 7_000;
+const ECHO_NODE_PORT = 30_007;
+const ECHO_TARGET = 9_007;
+/** Connections go on for so long after the switch, milliseconds. */
+const AFTER_MS = 300;
+
+const kernel = linuxKernel();
+const lacking = new Map<ProxyMechanism, string>();
+for (const name of PROXY_MECHANISMS) {
+  await using backend = create(name, kernel.currentNetns());
+  const missing = await backend.probe();
+  if (missing.length > 0) lacking.set(name, `${name}: ${missing.join('; ')}`);
+}
+
+function create(name: ProxyMechanism, netns: ReturnType<typeof kernel.currentNetns>): ProxyBackend {
+  return createBackend(name, { netns, clock: systemClock, logger: silentLogger });
+}
+
+/** An agent's restart with another `--proxy`, while clients connect all the time and one connection of each kind stays open. */
+describe('a switch of mechanisms under traffic', () => {
+  const web = service({
+    type: 'NodePort',
+    ports: [
+      { name: 'main', port: SERVICE_PORT, protocol: 'TCP', nodePort: NODE_PORT },
+      { name: 'echo', port: ECHO_PORT, protocol: 'TCP', nodePort: ECHO_NODE_PORT },
+    ],
+  });
+  const slices = [
+    slice(['b', 'c']),
+    slice(['c'], { name: 'web-2', ports: [{ name: 'echo', port: ECHO_TARGET, protocol: 'TCP' }] }),
+  ];
+  const node: Node = {
+    metadata: { name: 'node1' },
+    spec: { podCIDRs: ['10.244.1.0/24'] },
+    status: { addresses: [{ type: 'InternalIP', address: NODE_ADDRESS }] },
+  };
+  let lab: NamespaceLab;
+  const echo = createServer((socket) => void socket.on('error', () => {}).pipe(socket));
+  before(async () => {
+    lab = new NamespaceLab(kernel);
+    await lab.serve();
+    using netns = kernel.openNetns('/run/netns/behaviour-c');
+    echo.listen({ fd: bindIn(netns, { protocol: 'tcp', address: PODS.c, port: ECHO_TARGET }) });
+    await once(echo, 'listening');
+  });
+  after(async () => {
+    echo.close();
+    await lab[Symbol.asyncDispose]();
+  });
+
+  /** As the agent runs it. */
+  function serve(mechanism: ProxyMechanism): { readonly proxy: ServiceProxy; end(): Promise<void> } {
+    const stack = new AsyncDisposableStack();
+    const backend = stack.use(create(mechanism, lab.node));
+    const predecessors = PROXY_MECHANISMS.filter((other) => other !== mechanism).map((other) =>
+      stack.use(create(other, lab.node)),
+    );
+    const proxy = stack.use(
+      createServiceProxy(
+        {
+          services: new MemoryInformer<Service>([web]),
+          endpointSlices: new MemoryInformer<EndpointSlice>(slices),
+          nodes: new MemoryInformer<Node>([node]),
+          ...{ backend, predecessors },
+          conntrack: lab.node.conntrack,
+          logger: silentLogger,
+        },
+        {
+          nodeName: 'node1',
+          clusterCIDRs: FACTS.clusterCIDRs,
+          serviceCIDRs: FACTS.serviceCIDRs,
+          localAddresses: FACTS.localAddresses,
+          checkMs: 50,
+        },
+      ),
+    );
+    return { proxy, end: () => stack.disposeAsync() };
+  }
+
+  async function open(from: Client, to: Place): Promise<Socket> {
+    using netns = kernel.openNetns(`/run/netns/behaviour-${from}`);
+    return await connectIn(netns, to.address, to.port);
+  }
+  async function isAlive(socket: Socket): Promise<boolean> {
+    const answer = once(socket, 'data', { signal: AbortSignal.timeout(1_000) });
+    socket.write('still there?');
+    return await answer.then(
+      ([data]) => String(data) === 'still there?',
+      () => false,
+    );
+  }
+  /** Connects one after the other until told to end. @returns what went wrong, and how many did not */
+  function keepConnecting(from: Client, to: Place, wanted: readonly string[]) {
+    let going = true;
+    const wrong: string[] = [];
+    let right = 0;
+    const done = (async () => {
+      while (going) {
+        const outcome = await lab.attempt(from, to);
+        if (wanted.includes(outcome)) right++;
+        else wrong.push(`${from} -> ${to.address}:${to.port}: ${outcome}`);
+      }
+    })();
+    return async () => {
+      going = false;
+      await done;
+      return { wrong, right };
+    };
+  }
+
+  for (const from of PROXY_MECHANISMS)
+    for (const to of PROXY_MECHANISMS.filter((other) => other !== from))
+      test(`${from} to ${to}: no new connection fails, established ones go on, nothing of ${from} is left`, {
+        skip: lacking.get(from) ?? lacking.get(to) ?? false,
+      }, async () => {
+        const first = serve(from);
+        await first.proxy.settled();
+        const opened = [
+          await open('a', place(CLUSTER_IP, ECHO_PORT)),
+          await open('outside', place(NODE_ADDRESS, ECHO_NODE_PORT)),
+        ];
+        for (const socket of opened) assert.ok(await isAlive(socket), 'before the switch');
+        const ends = [
+          keepConnecting('a', AT_CLUSTER_IP, ['b kept', 'c kept']),
+          keepConnecting('node', AT_CLUSTER_IP, ['b', 'c']),
+          keepConnecting('outside', AT_NODE_PORT, ['b replaced', 'c replaced']),
+        ];
+        await first.end();
+        const second = serve(to);
+        try {
+          await second.proxy.settled();
+          await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
+          for (const socket of opened) assert.ok(await isAlive(socket), 'after the switch');
+          for (const end of ends) {
+            const { wrong, right } = await end();
+            assert.deepEqual(wrong, []);
+            assert.ok(right > 10, `${right} connections`);
+          }
+          await using old = create(from, lab.node);
+          assert.deepEqual([...(await old.observe()).frontends], []);
+        } finally {
+          for (const end of ends) await end();
+          for (const socket of opened) socket.destroy();
+          await second.end();
+          await using backend = create(to, lab.node);
+          await backend.cleanup();
+        }
+      });
+});
