@@ -17,7 +17,8 @@ export async function cleanUpNode(
   // No new Pods first.
   removeConflist(options.cniConfDir);
   removeExecutable(options.cniBinDir);
-  await removeServices({ netns, clock: systemClock, logger });
+  const { iptablesVariant } = options;
+  await removeServices({ netns, clock: systemClock, logger, iptablesVariant });
   await new HostPorts(netns).remove();
   await createPodNetwork(options, netns, logger).remove();
   new DataPath(kernel, netns).remove();

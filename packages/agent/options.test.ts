@@ -10,7 +10,7 @@ const REQUIRED = [
 
 describe('parseAgentOptions', () => {
   test('--probe needs no other flag', () => {
-    assert.deepEqual(parseAgentOptions(['--probe']), { kind: 'probe' });
+    assert.deepEqual(parseAgentOptions(['--probe']), { kind: 'probe', iptablesVariant: 'auto' });
   });
 
   test('the required flags are enough; the others have the defaults of a real node', () => {
@@ -33,6 +33,7 @@ describe('parseAgentOptions', () => {
       cniBinDir: '/opt/cni/bin',
       podNetwork: 'host-gw',
       proxy: 'nftables',
+      iptablesVariant: 'auto',
       nodePortAddresses: 'primary',
       masquerade: true,
       health: { address: '0.0.0.0', port: 10256 },

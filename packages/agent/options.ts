@@ -4,6 +4,8 @@ import type { PodRecords } from '#dns';
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
 import {
+  IPTABLES_VARIANT_CHOICES,
+  type IptablesVariantChoice,
   type NodePortAddressOption,
   PROXY_MECHANISMS,
   type ProxyMechanism,
@@ -39,6 +41,7 @@ export interface AgentOptions {
   readonly cniBinDir: string;
   readonly podNetwork: 'host-gw';
   readonly proxy: ProxyMechanism | 'none';
+  readonly iptablesVariant: IptablesVariantChoice;
   /** Addresses of the node that answer on NodePorts. */
   readonly nodePortAddresses: NodePortAddressOption;
   readonly masquerade: boolean;
@@ -49,7 +52,8 @@ export interface AgentOptions {
 
 export type AgentCommand =
   | { readonly kind: 'run' | 'cleanup'; readonly options: AgentOptions }
-  | { readonly kind: 'help' | 'probe' };
+  | { readonly kind: 'probe'; readonly iptablesVariant: IptablesVariantChoice }
+  | { readonly kind: 'help' };
 
 const FLAGS = {
   'node-name': { type: 'string' },
@@ -68,6 +72,7 @@ const FLAGS = {
   'cni-bin-dir': { type: 'string', default: '/opt/cni/bin' },
   'pod-network': { type: 'string', default: 'host-gw' },
   proxy: { type: 'string', default: 'nftables' },
+  'iptables-variant': { type: 'string', default: 'auto' },
   'nodeport-addresses': { type: 'string', default: 'primary' },
   masquerade: { type: 'boolean', default: true },
   'health-address': { type: 'string', default: '0.0.0.0:10256' },
@@ -96,6 +101,8 @@ How
   --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
   --proxy ${[...PROXY_MECHANISMS, 'none'].join('|')}
                           what carries Services; none: somebody else. A restart with another one switches while traffic goes on
+  --iptables-variant ${IPTABLES_VARIANT_CHOICES.join('|')}
+                          which of its two kernel interfaces --proxy iptables uses; auto: the one that is in use here
   --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas
   --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
   --dns-upstreams LIST    who is asked for names outside the cluster: 192.0.2.53, tls://192.0.2.53#NAME, or /etc/resolv.conf
@@ -130,7 +137,8 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     );
   }
   if (values.help) return { kind: 'help' };
-  if (values.probe) return { kind: 'probe' };
+  const iptablesVariant = oneOf('--iptables-variant', values['iptables-variant'], IPTABLES_VARIANT_CHOICES);
+  if (values.probe) return { kind: 'probe', iptablesVariant };
   const required = (flag: 'node-name' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns'): string => {
     const value = values[flag];
     if (value === undefined || value === '')
@@ -164,6 +172,7 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
     podNetwork: oneOf('--pod-network', values['pod-network'], ['host-gw']),
     proxy: oneOf('--proxy', values.proxy, [...PROXY_MECHANISMS, 'none']),
+    iptablesVariant,
     nodePortAddresses: reading('--nodeport-addresses', values['nodeport-addresses'], () =>
       parseNodePortAddressOption(values['nodeport-addresses']),
     ),

@@ -20,7 +20,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
         process.stdout.write(AGENT_HELP);
         return 0;
       case 'probe':
-        process.stdout.write(await describeMechanisms());
+        process.stdout.write(await describeMechanisms(command));
         return 0;
       case 'cleanup':
         await cleanUpNode(command.options, {
@@ -39,9 +39,15 @@ export async function runAgent(args: readonly string[]): Promise<number> {
 }
 
 /** A line for each mechanism; what one lacks is indented below it. */
-async function describeMechanisms(): Promise<string> {
+async function describeMechanisms({
+  iptablesVariant,
+}: Pick<AgentOptions, 'iptablesVariant'>): Promise<string> {
   using netns = linuxKernel().currentNetns();
-  const found = await probeMechanisms({ netns, clock: systemClock, logger: streamLogger('warn') });
+  const found = await probeMechanisms({
+    ...{ netns, iptablesVariant },
+    clock: systemClock,
+    logger: streamLogger('warn'),
+  });
   return [...found]
     .flatMap(([name, missing]) => [
       `${name.padEnd(10)}  ${missing.length === 0 ? 'yes' : 'no'}`,

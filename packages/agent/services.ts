@@ -47,11 +47,12 @@ export async function startServices(
   stack: AsyncDisposableStack,
 ): Promise<ServiceProxy> {
   const { netns, clock, logger, isHealthy, ...watched } = deps;
-  const create = (name: ProxyMechanism) => stack.use(createBackend(name, deps));
+  const machine = { netns, clock, logger, iptablesVariant: options.iptablesVariant };
+  const create = (name: ProxyMechanism) => stack.use(createBackend(name, machine));
   const backend = create(mechanism);
   const missing = await backend.probe();
   if (missing.length > 0)
-    throw new MechanismUnavailableError(mechanism, missing, await usableMechanisms(deps));
+    throw new MechanismUnavailableError(mechanism, missing, await usableMechanisms(machine));
   keepLoopbackNodePorts(options.nodePortAddresses, deps, stack);
   const healthChecks = stack.use(new HealthCheckServers(logger.with({ part: 'health-checks' }), isHealthy));
   return stack.use(
