@@ -1,4 +1,4 @@
-/** A node:test reporter: one JSON line a test (not a suite), for `tools/test.ts` to count and to list skips from. */
+/** A node:test reporter: one JSON line a test, or a suite skipped as a whole, for `tools/test.ts` to count and to list skips from. */
 import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import type { TestResult } from './test.ts';
@@ -9,8 +9,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   for await (const event of source) {
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
     const { name, file, skip, todo, details } = event.data;
-    if (details.type === 'suite') continue;
     const skipped = skip !== undefined || todo !== undefined;
+    if (details.type === 'suite' && !skipped) continue;
     const result: TestResult = {
       file: file === undefined ? '' : relative(process.cwd(), file),
       name,

@@ -1,19 +1,23 @@
 /**
- * Runs the tests, in three tiers by file name:
+ * Runs the tests, in four tiers by file name:
  *   pure       packages/**\/*.test.ts          no privileges, seconds
  *   kernel     packages/**\/*.kernel.test.ts   real Linux networking, each file in namespaces of its own
  *   scenarios  test/scenarios/*.test.ts        whole labs
+ *   ipvs       **\/*.ipvs.test.ts              what needs ip_vs: on this kernel, or in a virtual machine (test/vm)
  *
- *   node tools/test.ts [--help] [pure|kernel|scenarios …] [FILE …]
+ *   node tools/test.ts [--help] [--results=FILE] [pure|kernel|scenarios|ipvs …] [FILE …]
  *
  * Every skipped test is listed with its reason at the end; the last line counts everything.
  */
 import { spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { linuxKernel } from '#kernel';
+import { errorMessage } from '#runtime';
+import { vmFiles } from '../test/vm/files.ts';
 
-const TIERS = ['pure', 'kernel', 'scenarios'] as const;
+const TIERS = ['pure', 'kernel', 'scenarios', 'ipvs'] as const;
 type Tier = (typeof TIERS)[number];
 
 /** A test file's own network, mount and PID namespaces with a private /run: nothing it makes can outlive it or reach the host. */
@@ -27,11 +31,14 @@ const SANDBOX = [
 /** A run that hangs (a handle left open, say) is ended, and fails. Milliseconds. */
 const JOB_LIMIT_MS = 20 * 60_000;
 
+/** Whether this is a run inside the virtual machine, which is slow. */
+const inVm = process.env['PODWAY_TEST_VM'] !== undefined;
+const TEST_TIMEOUT_MS = (inVm ? 3 : 1) * 180_000;
+
 interface Job {
   readonly name: string;
-  readonly command: readonly string[];
-  readonly files: readonly string[];
-  readonly concurrency: number;
+  /** Runs tests and writes a line a test to the file. */
+  readonly command: (report: string) => readonly string[];
 }
 
 export interface TestResult {
@@ -44,6 +51,7 @@ export interface TestResult {
 const root = resolve(import.meta.dirname, '..');
 
 function tierOf(file: string): Tier {
+  if (file.endsWith('.ipvs.test.ts')) return 'ipvs';
   if (file.startsWith('test/scenarios/')) return 'scenarios';
   return file.endsWith('.kernel.test.ts') ? 'kernel' : 'pure';
 }
@@ -53,30 +61,66 @@ function jobsFor(files: readonly string[]): readonly Job[] {
   const pure = inTier('pure');
   return [
     ...(pure.length > 0
-      ? [{ name: 'pure', command: [], files: pure, concurrency: availableParallelism() }]
+      ? [{ name: 'pure', command: (report: string) => nodeTest(report, pure, availableParallelism()) }]
       : []),
-    ...inTier('kernel').map((file) => ({ name: file, command: SANDBOX, files: [file], concurrency: 1 })),
-    ...inTier('scenarios').map((file) => ({ name: file, command: [], files: [file], concurrency: 1 })),
+    ...inTier('kernel').map(inSandbox),
+    ...inTier('scenarios').map(onHost),
   ];
 }
 
-/** Runs one `node --test` and resolves with its results; a run that dies without any is itself a failure. */
-async function runJob(job: Job, scratch: string): Promise<readonly TestResult[]> {
-  const report = join(scratch, `${job.name.replaceAll('/', '_')}.jsonl`);
-  const args = [
-    ...job.command,
+const onHost = (file: string): Job => ({ name: file, command: (report) => nodeTest(report, [file]) });
+const inSandbox = (file: string): Job => ({
+  name: file,
+  command: (report) => [...SANDBOX, ...nodeTest(report, [file])],
+});
+
+function nodeTest(report: string, files: readonly string[], concurrency = 1): readonly string[] {
+  return [
     process.execPath,
     '--disable-warning=ExperimentalWarning',
     '--test',
-    `--test-concurrency=${job.concurrency}`,
-    '--test-timeout=180000',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
     `--test-reporter=${process.stdout.isTTY ? 'spec' : join(root, 'tools/quiet-reporter.ts')}`,
     '--test-reporter-destination=stdout',
     `--test-reporter=${join(root, 'tools/result-reporter.ts')}`,
     `--test-reporter-destination=${report}`,
-    ...job.files,
+    ...files,
   ];
-  const [command = '', ...rest] = args;
+}
+
+/**
+ * The tests that need ip_vs: on this kernel when it has that, else all in one boot of the virtual machine, by this program
+ * again. A machine that cannot be set up skips them.
+ */
+async function ipvsJobs(files: readonly string[]): Promise<readonly Job[] | { readonly skip: string }> {
+  if (files.length === 0) return [];
+  if (hasIpvs()) return files.map((file) => (file.startsWith('test/scenarios/') ? onHost : inSandbox)(file));
+  if (inVm) return { skip: "the virtual machine's kernel has no ip_vs" };
+  try {
+    await vmFiles();
+  } catch (error) {
+    return {
+      skip: `this kernel has no ip_vs for us, and no virtual machine could be set up: ${errorMessage(error)}`,
+    };
+  }
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
+  const command = (report: string) => [
+    ...[...node, join(root, 'test/vm/run.ts'), '--'],
+    ...[...node, join(root, 'tools/test.ts'), `--results=${report}`, ...files],
+  ];
+  return [{ name: 'ipvs, in a virtual machine', command }];
+}
+
+function hasIpvs(): boolean {
+  using netns = linuxKernel().currentNetns();
+  return netns.ipvs.available();
+}
+
+/** Runs a job and resolves with its results; a run that dies without any is itself a failure. */
+async function runJob(job: Job, scratch: string): Promise<readonly TestResult[]> {
+  const report = join(scratch, `${job.name.replaceAll('/', '_')}.jsonl`);
+  const [command = '', ...rest] = job.command(report);
   const started = performance.now();
   // A process group of its own, so that the whole run can be ended.
   const child = spawn(command, rest, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
@@ -119,19 +163,24 @@ function readResults(report: string): readonly TestResult[] {
   }
 }
 
+const RESULTS = '--results=';
+
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(
-      'usage: podway test [pure|kernel|scenarios …] [FILE …]\n\n' +
+      'usage: podway test [pure|kernel|scenarios|ipvs …] [FILE …]\n\n' +
         '  pure       rules, codecs and plans; no privileges, seconds\n' +
         '  kernel     real Linux networking, each file in namespaces of its own\n' +
-        '  scenarios  whole labs, from the outside\n\n' +
+        '  scenarios  whole labs, from the outside\n' +
+        '  ipvs       what needs ip_vs: on this kernel if it has that, else in a virtual machine\n\n' +
         'Without arguments every tier runs. Skipped tests are listed with their reasons.\n',
     );
     return 0;
   }
-  const tiers = args.filter((arg): arg is Tier => (TIERS as readonly string[]).includes(arg));
-  const named = args.filter((arg) => !(TIERS as readonly string[]).includes(arg));
+  const resultsFile = args.find((arg) => arg.startsWith(RESULTS))?.slice(RESULTS.length);
+  const words = args.filter((arg) => !arg.startsWith(RESULTS));
+  const tiers = words.filter((arg): arg is Tier => (TIERS as readonly string[]).includes(arg));
+  const named = words.filter((arg) => !(TIERS as readonly string[]).includes(arg));
   const all = globSync(['packages/**/*.test.ts', 'test/scenarios/**/*.test.ts', 'tools/*.test.ts'], {
     cwd: root,
   }).sort();
@@ -141,13 +190,34 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write('no test file matches\n');
     return 1;
   }
-  const scratch = mkdtempSync(join(tmpdir(), 'podway-test-'));
   const results: TestResult[] = [];
+  for await (const some of runAll(files)) {
+    results.push(...some);
+    if (resultsFile !== undefined)
+      appendFileSync(resultsFile, some.map((result) => `${JSON.stringify(result)}\n`).join(''));
+  }
+  if (resultsFile === undefined) printSummary(results);
+  return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
+}
+
+/** The results of one job after the other. */
+async function* runAll(files: readonly string[]): AsyncGenerator<readonly TestResult[]> {
+  const scratch = mkdtempSync(join(tmpdir(), 'podway-test-'));
   try {
-    for (const job of jobsFor(files)) results.push(...(await runJob(job, scratch)));
+    for (const job of jobsFor(files)) yield await runJob(job, scratch);
+    const ipvsFiles = files.filter((file) => tierOf(file) === 'ipvs');
+    const ipvs = await ipvsJobs(ipvsFiles);
+    if ('skip' in ipvs)
+      yield ipvsFiles.map((file) => ({
+        ...{ file, name: 'every test', outcome: 'skipped', reason: ipvs.skip },
+      }));
+    else for (const job of ipvs) yield await runJob(job, scratch);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function printSummary(results: readonly TestResult[]): void {
   const of = (outcome: TestResult['outcome']) => results.filter((result) => result.outcome === outcome);
   for (const [title, list] of [
     ['Skipped', of('skipped')],
@@ -161,7 +231,6 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(
     `\n${of('passed').length} passed, ${of('failed').length} failed, ${of('skipped').length} skipped\n`,
   );
-  return of('failed').length === 0 ? 0 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -3,14 +3,12 @@ import { beforeEach, describe, test } from 'node:test';
 import { parseIp as ip } from '#ip';
 import type { IpvsChange, IpvsDestinationSpec, IpvsService } from '../ipvs-port.ts';
 import type { Kernel } from '../ports.ts';
-import { type Fixture, refuses } from './fixture.ts';
+import { Fixture, refuses } from './fixture.ts';
 
-export function ipvsConformance(given: Fixture): void {
-  const skip = hasIpvs(given.kernel)
-    ? false
-    : 'this kernel has no ip_vs, or does not let this process use it';
-
-  describe('ipvs', { skip }, () => {
+/** What every adapter of IPVS does, and refuses; apart from the rest, as not every kernel has ip_vs. */
+export function ipvsConformance(name: string, kernel: Kernel): void {
+  describe(`${name}: IPVS conformance`, () => {
+    const given = new Fixture(kernel);
     const web: IpvsService = {
       ...{
         address: ip('10.96.0.1'),
@@ -186,11 +184,6 @@ export function ipvsConformance(given: Fixture): void {
       assert.deepEqual([services(), other.ipvs.listServices()], [[], [web]]);
     });
   });
-}
-
-function hasIpvs(kernel: Kernel): boolean {
-  using netns = kernel.currentNetns();
-  return netns.ipvs.available();
 }
 
 function text(value: object): string {

@@ -4,7 +4,6 @@ import { addressesConformance } from './addresses.ts';
 import { conntrackConformance } from './conntrack.ts';
 import { Fixture } from './fixture.ts';
 import { iptablesConformance } from './iptables.ts';
-import { ipvsConformance } from './ipvs.ts';
 import { linksConformance } from './links.ts';
 import { monitorConformance } from './monitor.ts';
 import { namespacesConformance } from './namespaces.ts';
@@ -14,7 +13,7 @@ import { routesConformance } from './routes.ts';
 import { shapingConformance } from './shaping.ts';
 import { sysctlConformance } from './sysctl.ts';
 
-/** What every adapter of the kernel ports does, and refuses. Runs on Linux and on the fake. */
+/** What every adapter of the kernel ports does, and refuses. Runs on Linux and on the fake; for IPVS see {@link ipvsConformance}. */
 export function kernelConformance(name: string, kernel: Kernel): void {
   describe(`${name}: conformance`, () => {
     const given = new Fixture(kernel);
@@ -28,7 +27,6 @@ export function kernelConformance(name: string, kernel: Kernel): void {
     nftConformance(given);
     iptablesConformance(given);
     conntrackConformance(given);
-    ipvsConformance(given);
     monitorConformance(given);
   });
 }
