@@ -105,6 +105,64 @@ test('glibc: 300 endpoints come whole, over TCP', async () => {
   assert.equal(new Set(text.split('\n').flatMap((line) => line.split(' ')[0] || [])).size, 300);
 });
 
+/** getaddrinfo of the C library it is linked with: addresses, one a line, else the error's text and status 1. */
+const LOOKUP_C = `
+  #include <arpa/inet.h>
+  #include <netdb.h>
+  #include <stdio.h>
+  #include <string.h>
+  int main(int argc, char **argv) {
+    struct addrinfo hints, *list = 0, *each;
+    char text[64];
+    memset(&hints, 0, sizeof hints);
+    hints.ai_socktype = SOCK_STREAM;
+    int error = getaddrinfo(argv[1], 0, &hints, &list);
+    if (error) return puts(gai_strerror(error)), 1;
+    for (each = list; each; each = each->ai_next) {
+      void *address = each->ai_family == AF_INET
+        ? (void *)&((struct sockaddr_in *)each->ai_addr)->sin_addr
+        : (void *)&((struct sockaddr_in6 *)each->ai_addr)->sin6_addr;
+      puts(inet_ntop(each->ai_family, address, text, sizeof text));
+    }
+    return 0;
+  }
+`;
+
+/** A static program with musl's resolver, Alpine's, made by the small compiler; undefined where one of the two is missing. */
+async function muslLookup(): Promise<string | undefined> {
+  const library = '/usr/lib/x86_64-linux-musl';
+  const program = join(directory, 'lookup');
+  writeFileSync(`${program}.c`, LOOKUP_C);
+  const made = await output('tcc', [
+    ...['-static', '-nostdlib', '-nostdinc', '-I/usr/include/x86_64-linux-musl', '-o', program],
+    ...[`${library}/crt1.o`, `${library}/crti.o`, `${program}.c`, `${library}/libc.a`, `${library}/crtn.o`],
+  ]);
+  return made?.status === 0 ? program : undefined;
+}
+
+test('musl: search list, both families at once, a long answer, and what is not', async (t) => {
+  const program = await muslLookup();
+  if (program === undefined) return t.skip('tcc or musl-dev is not installed');
+  const lookup = async (name: string) => {
+    const found = await output(program, [name]);
+    return found?.status === 0 ? found.text.trim().split('\n').sort() : found?.text.trim();
+  };
+  for (const name of ['web', 'web.shop', 'web.shop.svc', 'web.shop.svc.cluster.local'])
+    assert.deepEqual(await lookup(name), ['10.96.0.80'], name);
+  assert.deepEqual(await lookup('kubernetes.default'), ['10.96.0.1', 'fd00:96::1']);
+  assert.deepEqual(await lookup('out'), ['10.96.0.1', 'fd00:96::1']);
+  // Of its 48 addresses' room it fills what one UDP answer, or since 1.2.4 one over TCP, brings: all right ones, and many.
+  const many = await lookup('pets');
+  assert.ok(Array.isArray(many) && many.length > 25, `${many}`);
+  assert.ok(many.every((address) => address.startsWith('10.244.')));
+  // Neither a denied name nor one without addresses is "Try again". musl tells them apart since 1.2.4.
+  assert.equal(await lookup('nothing.example.com'), 'Name does not resolve');
+  assert.match(
+    String(await lookup('shop.svc.cluster.local.')),
+    /^Name (does not resolve|has no usable address)$/,
+  );
+});
+
 test('dig: flags, sections, status, EDNS and TCP', async (t) => {
   const name = 'kubernetes.default.svc.cluster.local';
   const answer = await output('dig', [name, 'A']);
