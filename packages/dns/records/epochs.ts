@@ -17,8 +17,11 @@ const SLOTS = 4096;
  */
 export class Epochs {
   readonly slots: Uint32Array = new Uint32Array(SLOTS);
+  /** Epochs that have ended, of all slots: while this stands still, what was current is. */
+  ended = 0;
 
   bump(tag: string): void {
+    this.ended++;
     const slot = hash(tag) % SLOTS;
     this.slots[slot] = (this.slots[slot] ?? 0) + 1;
   }

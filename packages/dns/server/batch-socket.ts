@@ -1,5 +1,6 @@
 import type Koffi from 'koffi';
 import { familyOf, type IpAddress } from '#ip';
+import type { Clock } from '#runtime';
 import {
   AF_INET,
   AF_INET6,
@@ -15,16 +16,18 @@ import {
 
 /** Messages taken from or given to the kernel in one call. */
 const BATCH = 64;
-/** No query is longer; what is longer is cut by the kernel and dropped. */
-const RECEIVE_OCTETS = 2048;
-const SEND_OCTETS = 2048;
+/** No query is longer (what is cut by the kernel is dropped), and no reply over UDP. */
+const MESSAGE_OCTETS = 2048;
+/** A power of two apart, the first octets of all messages would compete for the same few lines of the processor's cache. */
+const BUFFER_STRIDE = MESSAGE_OCTETS + 64;
+const NAME_STRIDE = 32;
 
 // Layouts of Linux on 64-bit machines: struct mmsghdr is struct msghdr (56) and msg_len; struct iovec is 16.
 const MMSGHDR = 64;
 const IOVEC = 16;
-const MSG_NAMELEN = 8;
-const MSG_FLAGS = 48;
-const MSG_LEN = 56;
+const HEADER_WORDS = MMSGHDR / 4;
+const FLAGS_WORD = 48 / 4;
+const LENGTH_WORD = 56 / 4;
 
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK_CLOEXEC = 0x80800;
@@ -37,8 +40,17 @@ const IPV6_V6ONLY = 26;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 
-/** Given a packet (the first `length` octets) and who sent it, writes the reply to `out` and returns its length; 0: no reply now. */
-export type PacketHandler = (packet: Buffer, length: number, from: SocketAddress, out: Buffer) => number;
+/**
+ * Given a packet (the first `length` octets), who sent it and the monotonic time, writes the reply to `out` and returns
+ * its length; 0: no reply now.
+ */
+export type PacketHandler = (
+  packet: Buffer,
+  length: number,
+  from: SocketAddress,
+  out: Buffer,
+  now: number,
+) => number;
 
 /** A socket address as the kernel gave it: valid during the call that it is given to, or after {@link SocketAddress.keep}. */
 export class SocketAddress {
@@ -58,37 +70,38 @@ export class SocketAddress {
   }
 }
 
-/** `count` message headers, each with a buffer and a name of its own, laid out once and used for every call. */
+/** Message headers, each with a buffer of its own and a place in `names`, laid out once and used for every call. */
 class MessageBatch {
   readonly headers = Buffer.alloc(BATCH * MMSGHDR);
+  /** The headers again. */
+  readonly words = new Uint32Array(this.headers.buffer, this.headers.byteOffset, this.headers.length / 4);
   readonly buffers: readonly Buffer[];
-  readonly names: readonly Buffer[];
   /** Kept alive: the headers point into it. */
-  readonly #vectors = Buffer.alloc(BATCH * IOVEC);
+  readonly #vectors = new Uint32Array((BATCH * IOVEC) / 4);
 
-  constructor(koffi: typeof Koffi, octets: number) {
-    const data = Buffer.alloc(BATCH * octets);
-    const names = Buffer.alloc(BATCH * SOCKADDR_OCTETS);
-    this.buffers = Array.from({ length: BATCH }, (_, i) => data.subarray(i * octets, (i + 1) * octets));
-    this.names = Array.from({ length: BATCH }, (_, i) =>
-      names.subarray(i * SOCKADDR_OCTETS, (i + 1) * SOCKADDR_OCTETS),
+  constructor(koffi: typeof Koffi, names: Buffer, nameLength: number) {
+    const data = Buffer.alloc(BATCH * BUFFER_STRIDE);
+    this.buffers = Array.from({ length: BATCH }, (_, i) =>
+      data.subarray(i * BUFFER_STRIDE, i * BUFFER_STRIDE + MESSAGE_OCTETS),
     );
+    const vectors = new BigUint64Array(this.#vectors.buffer);
     const dataAt = koffi.address(data);
     const namesAt = koffi.address(names);
     const vectorsAt = koffi.address(this.#vectors);
     for (let i = 0; i < BATCH; i++) {
-      this.#vectors.writeBigUInt64LE(dataAt + BigInt(i * octets), i * IOVEC);
-      this.#vectors.writeBigUInt64LE(BigInt(octets), i * IOVEC + 8);
+      vectors[i * 2] = dataAt + BigInt(i * BUFFER_STRIDE);
+      vectors[i * 2 + 1] = BigInt(MESSAGE_OCTETS);
       const header = i * MMSGHDR;
-      this.headers.writeBigUInt64LE(namesAt + BigInt(i * SOCKADDR_OCTETS), header);
-      this.headers.writeUInt32LE(SOCKADDR_OCTETS, header + MSG_NAMELEN);
+      this.headers.writeBigUInt64LE(namesAt + BigInt(i * NAME_STRIDE), header);
+      // What the kernel writes here when it receives is what it found: every name on one socket is of one length.
+      this.headers.writeUInt32LE(nameLength, header + 8);
       this.headers.writeBigUInt64LE(vectorsAt + BigInt(i * IOVEC), header + 16);
       this.headers.writeBigUInt64LE(1n, header + 24);
     }
   }
 
   setLength(i: number, octets: number): void {
-    this.#vectors.writeUInt32LE(octets, i * IOVEC + 8);
+    this.#vectors[i * 4 + 2] = octets;
   }
 }
 
@@ -105,8 +118,9 @@ export class BatchSocket implements Disposable {
   readonly #received: MessageBatch;
   readonly #sent: MessageBatch;
   readonly #late: MessageBatch;
+  readonly #lateNames = Buffer.alloc(BATCH * NAME_STRIDE);
   readonly #from: readonly SocketAddress[];
-  readonly #nameLength: number;
+  readonly #clock: Clock;
   #closed = false;
   /** Replies the kernel did not take. */
   unsent = 0;
@@ -120,6 +134,7 @@ export class BatchSocket implements Disposable {
       readonly address: IpAddress;
       readonly port: number;
       readonly bufferOctets: number;
+      readonly clock: Clock;
       readonly fd?: number | undefined;
     },
     handler: PacketHandler,
@@ -127,17 +142,22 @@ export class BatchSocket implements Disposable {
     const { koffi, calls } = socketCalls();
     this.#calls = calls;
     this.#handler = handler;
+    this.#clock = options.clock;
     const name = writeSocketAddress(options.address, options.port);
-    this.#nameLength = name.length;
     this.#fd = options.fd === undefined ? bind(calls, options.address, options.port) : duplicate(options.fd);
     setBuffer(calls, this.#fd, SO_RCVBUFFORCE, SO_RCVBUF, options.bufferOctets);
     setBuffer(calls, this.#fd, SO_SNDBUFFORCE, SO_SNDBUF, options.bufferOctets);
     calls.getsockname(this.#fd, name, int(name.length));
     this.port = readSocketAddress(name).port;
-    this.#received = new MessageBatch(koffi, RECEIVE_OCTETS);
-    this.#sent = new MessageBatch(koffi, SEND_OCTETS);
-    this.#late = new MessageBatch(koffi, SEND_OCTETS);
-    this.#from = this.#received.names.map((bytes) => new SocketAddress(bytes));
+    // A reply goes to where its packet came from: what was received and what is sent share their names.
+    const names = Buffer.alloc(BATCH * NAME_STRIDE);
+    this.#received = new MessageBatch(koffi, names, name.length);
+    this.#sent = new MessageBatch(koffi, names, name.length);
+    this.#late = new MessageBatch(koffi, this.#lateNames, name.length);
+    this.#from = Array.from(
+      { length: BATCH },
+      (_, i) => new SocketAddress(names.subarray(i * NAME_STRIDE, i * NAME_STRIDE + SOCKADDR_OCTETS)),
+    );
     this.#poll = koffi.node.poll(this.#fd, { readable: true }, () => this.#onReadable());
   }
 
@@ -152,58 +172,55 @@ export class BatchSocket implements Disposable {
   send(reply: Uint8Array, to: SocketAddress): void {
     // The descriptor may be another file's by now.
     if (this.#closed) return;
-    this.#fill(this.#late, 0, to);
+    this.#lateNames.set(to.bytes);
     this.#late.buffers[0]?.set(reply);
     this.#late.setLength(0, reply.length);
     if (this.#calls.sendmmsg(this.#fd, this.#late.headers, 1, MSG_DONTWAIT) !== 1) this.unsent++;
   }
 
   #onReadable(): void {
-    const { headers, buffers } = this.#received;
     // A bounded number of batches, so that one busy socket does not keep the loop from all else.
     for (let round = 0; round < 4; round++) {
-      const count = this.#calls.recvmmsg(this.#fd, headers, BATCH, MSG_DONTWAIT, null);
+      const count = this.#calls.recvmmsg(this.#fd, this.#received.headers, BATCH, MSG_DONTWAIT, null);
       // An error on the socket ends the event loop's polling, and reading takes the error away: poll again.
       if (round === 0 && count <= 0) this.#poll.start({ readable: true }, () => this.#onReadable());
-      let replies = 0;
+      const now = this.#clock.monotonic();
+      // Replies that stand together go out together: nearly always all of them.
+      let first = 0;
       for (let i = 0; i < count; i++) {
-        const header = i * MMSGHDR;
-        const from = this.#from[i];
-        const packet = buffers[i];
-        const out = this.#sent.buffers[replies];
-        if (from === undefined || packet === undefined || out === undefined) break;
-        const length = headers.readUInt32LE(header + MSG_LEN);
-        headers.writeUInt32LE(SOCKADDR_OCTETS, header + MSG_NAMELEN);
-        if ((headers.readUInt32LE(header + MSG_FLAGS) & MSG_TRUNC) !== 0) continue;
-        const octets = this.#handler(packet, length, from, out);
-        if (octets === 0) continue;
-        this.#fill(this.#sent, replies, from);
-        this.#sent.setLength(replies, octets);
-        replies++;
+        const octets = this.#handle(i, now);
+        if (octets > 0) {
+          this.#sent.setLength(i, octets);
+          continue;
+        }
+        this.#flush(first, i);
+        first = i + 1;
       }
-      if (replies > 0) this.#flush(replies);
+      this.#flush(first, count);
       if (count < BATCH) return;
     }
   }
 
-  #fill(batch: MessageBatch, i: number, to: SocketAddress): void {
-    const name = batch.names[i];
-    for (let at = 0; name !== undefined && at < this.#nameLength; at++) name[at] = to.bytes[at] ?? 0;
-    batch.headers.writeUInt32LE(this.#nameLength, i * MMSGHDR + MSG_NAMELEN);
+  /** The length of the reply to a packet of the batch; 0: none. */
+  #handle(i: number, now: number): number {
+    const { words, buffers } = this.#received;
+    const from = this.#from[i];
+    const packet = buffers[i];
+    const out = this.#sent.buffers[i];
+    if (from === undefined || packet === undefined || out === undefined) return 0;
+    const header = i * HEADER_WORDS;
+    if (((words[header + FLAGS_WORD] ?? 0) & MSG_TRUNC) !== 0) return 0;
+    return this.#handler(packet, words[header + LENGTH_WORD] ?? 0, from, out, now);
   }
 
-  #flush(replies: number): void {
-    let sent = 0;
-    while (sent < replies) {
-      const taken = this.#calls.sendmmsg(
-        this.#fd,
-        sent === 0 ? this.#sent.headers : this.#sent.headers.subarray(sent * MMSGHDR),
-        replies - sent,
-        MSG_DONTWAIT,
-      );
+  #flush(first: number, end: number): void {
+    const { headers } = this.#sent;
+    for (let at = first; at < end; ) {
+      const rest = at === 0 ? headers : headers.subarray(at * MMSGHDR);
+      const taken = this.#calls.sendmmsg(this.#fd, rest, end - at, MSG_DONTWAIT);
       // What the kernel refuses (a full buffer, an unreachable client) is lost, as UDP may be: pass over it.
       if (taken <= 0) this.unsent++;
-      sent += Math.max(1, taken);
+      at += Math.max(1, taken);
     }
   }
 }

@@ -182,7 +182,7 @@ async function listenOnBoth(
       (socket) => socket.transport === transport && socket.address === ip && socket.port === port,
     );
   for (let tries = 1; ; tries++) {
-    const udp = new UdpListener({ address, port }, responder, find('udp'));
+    const udp = new UdpListener({ address, port }, responder, clock, find('udp'));
     try {
       const listen = { address, port: udp.port };
       return { udp, tcp: await TcpListener.open(listen, responder, clock, { inherited: find('tcp') }) };

@@ -19,22 +19,31 @@ const WRITER_OCTETS = TAIL_OCTETS + 0xffff;
  * it was asked, the flags the client chose and the OPT record differ from one to the next.
  */
 export interface PreparedAnswer {
+  /**
+   * The question in lower case and all that follows it, in one piece: at 10,000 names memory that is fetched for one
+   * query is no longer in the processor's cache at the next, so the path of every packet follows few references. Owner
+   * names point into the question, so they show the case it was asked in.
+   */
+  readonly octets: Uint8Array;
+  readonly questionOctets: number;
   readonly rcode: number;
   readonly authoritative: boolean;
   readonly answerCount: number;
   readonly authorityCount: number;
   readonly additionalCount: number;
-  /** All that follows the question. Owner names point into the question, so they show the case it was asked in. */
-  readonly tail: Uint8Array;
-  /** Where each answer record ends, in `tail`. */
-  readonly answerEnds: Uint32Array;
-  /** Where the additional records begin, in `tail`: without those an answer is still whole (RFC 2181 section 9). */
+  /** Where the additional records begin, behind the question: without those an answer is still whole (RFC 2181 section 9). */
   readonly additionalStart: number;
-  /** Where the TTLs stand that count down, in `tail`: those of answers with a lifetime. */
-  readonly ttlOffsets: Uint32Array;
   /** Answers may be given in any order: all of one length, with one owner. */
   readonly rotates: boolean;
+  /** It has a lifetime, in which its TTLs count down. */
+  readonly ages: boolean;
+  /** {@link Epochs.ended} when the stamp was last found current. */
+  currentAt: number;
   readonly stamp: Stamp;
+  /** Where each answer record ends, behind the question. */
+  readonly answerEnds: Uint32Array;
+  /** Where the TTLs stand, behind the question. */
+  readonly ttlOffsets: Uint32Array;
   /** Monotonic milliseconds. */
   readonly preparedAt: number;
   readonly lifetimeMs: number;
@@ -70,16 +79,19 @@ export function prepareAnswer(question: Question, resolution: Resolution, now: n
     resolution.answers.every(({ type, name }) => type === first?.type && name === first.name) &&
     (first?.type === 'A' || first?.type === 'AAAA');
   return {
+    octets: writer.finish().slice(HEADER_OCTETS),
+    questionOctets: start - HEADER_OCTETS,
     rcode: resolution.rcode,
     authoritative: resolution.authoritative,
     answerCount,
     authorityCount,
     additionalCount,
-    tail: writer.finish().subarray(start),
-    answerEnds,
     additionalStart,
-    ttlOffsets: resolution.lifetimeMs === undefined ? new Uint32Array(0) : Uint32Array.from(ttls),
     rotates,
+    ages: resolution.lifetimeMs !== undefined,
+    currentAt: -1,
+    answerEnds,
+    ttlOffsets: Uint32Array.from(resolution.lifetimeMs === undefined ? [] : ttls),
     stamp: resolution.stamp,
     preparedAt: now,
     lifetimeMs: resolution.lifetimeMs ?? Number.POSITIVE_INFINITY,
@@ -111,11 +123,12 @@ export function renderAnswer(
   const { questionEnd } = request;
   const opt = request.edns ? OPT_OCTETS : 0;
   const room = options.limit - questionEnd - opt;
-  const allFits = answer.tail.length <= room;
+  const whole = answer.octets.length - answer.questionOctets;
+  const allFits = whole <= room;
   const fits = allFits || answer.additionalStart <= room;
   const kept = fits ? answer.answerCount : answersThatFit(answer, room);
   const tailLength = allFits
-    ? answer.tail.length
+    ? whole
     : fits
       ? answer.additionalStart
       : (answer.answerEnds[kept - 1] ?? 0);
@@ -129,7 +142,7 @@ export function renderAnswer(
   putUint16(out, 10, (allFits ? answer.additionalCount : 0) + (opt > 0 ? 1 : 0));
   // Where only a part fits, turns are far apart, so that soon every part has been given.
   copyTail(answer, out, questionEnd, tailLength, fits ? options.turn : options.turn * FAR);
-  if (answer.ttlOffsets.length > 0) ageTtls(answer, out, questionEnd, tailLength, options.now);
+  if (answer.ages) ageTtls(answer, out, questionEnd, tailLength, options.now);
   if (opt > 0) writeOpt(out, questionEnd + tailLength, answer.rcode, request.dnssecOk);
   return questionEnd + tailLength + opt;
 }
@@ -140,9 +153,11 @@ function answersThatFit(answer: PreparedAnswer, room: number): number {
   return kept;
 }
 
+/** Copies what follows the question. */
 function copyTail(answer: PreparedAnswer, out: Buffer, at: number, length: number, turn: number): void {
+  const { octets, questionOctets } = answer;
   if (!answer.rotates) {
-    copy(answer.tail, 0, length, out, at);
+    copy(octets, questionOctets, questionOctets + length, out, at);
     return;
   }
   const size = answer.answerEnds[0] ?? 0;
@@ -150,9 +165,9 @@ function copyTail(answer: PreparedAnswer, out: Buffer, at: number, length: numbe
   const first = (turn % answer.answerCount) * size;
   const answers = Math.min(length, all);
   const head = Math.min(answers, all - first);
-  copy(answer.tail, first, first + head, out, at);
-  copy(answer.tail, 0, answers - head, out, at + head);
-  copy(answer.tail, all, length, out, at + all);
+  copy(octets, questionOctets + first, questionOctets + first + head, out, at);
+  copy(octets, questionOctets, questionOctets + answers - head, out, at + head);
+  copy(octets, questionOctets + all, questionOctets + length, out, at + all);
 }
 
 /** A loop is faster than a view and set() for the sizes that most answers have. */

@@ -76,7 +76,7 @@ export class Responder {
   /**
    * Writes the reply to `out`, which has {@link REPLY_OCTETS} for TCP and what UDP_PAYLOAD allows for UDP, and returns
    * its length: 0 when none is sent. A promise of the reply when the answer must come from elsewhere. Never throws,
-   * never rejects; `packet` is not read after the call.
+   * never rejects; `packet` is not read after the call. `now`: monotonic milliseconds.
    */
   respond(
     packet: Uint8Array,
@@ -84,8 +84,8 @@ export class Responder {
     client: Client,
     transport: Transport,
     out: Buffer,
+    now: number,
   ): number | Promise<Uint8Array> {
-    const now = this.#deps.clock.monotonic();
     if (!this.#limiter.admits(client.key, now)) {
       this.counters.limited++;
       return 0;
@@ -135,7 +135,12 @@ export class Responder {
   }
 
   #isFresh(answer: PreparedAnswer, now: number): boolean {
-    return now - answer.preparedAt < answer.lifetimeMs && this.#deps.epochs.isCurrent(answer.stamp);
+    if (answer.ages && now - answer.preparedAt >= answer.lifetimeMs) return false;
+    const { epochs } = this.#deps;
+    if (answer.currentAt === epochs.ended) return true;
+    if (!epochs.isCurrent(answer.stamp)) return false;
+    answer.currentAt = epochs.ended;
+    return true;
   }
 
   #make(
@@ -144,7 +149,7 @@ export class Responder {
     client: string,
     now: number,
   ): PreparedAnswer | Promise<PreparedAnswer> {
-    const { hash, questionEnd } = request;
+    const { hash } = request;
     const name = canonicalName(new MessageReader(packet, HEADER_OCTETS).name());
     const question: Question = { name, typeCode: request.typeCode, class: request.class };
     const audience = this.#deps.resolver.audience(client);
@@ -154,14 +159,14 @@ export class Responder {
     if (!this.#mayWait(client) && !(audience === '' && this.#isAtHand(name)))
       return prepareAnswer(question, failure(), now);
     const made = this.#resolve(question, client);
-    if (!(made instanceof Promise)) return this.#keep(packet, hash, questionEnd, question, made, now);
+    if (!(made instanceof Promise)) return this.#keep(hash, question, made, now);
     const answer = made
       .catch(() => failure())
       .then((resolution) => {
         this.#pending.delete(pendingKey);
         this.#waiting.set(client, (this.#waiting.get(client) ?? 1) - 1);
         if (this.#waiting.get(client) === 0) this.#waiting.delete(client);
-        return this.#keep(packet, hash, questionEnd, question, resolution, this.#deps.clock.monotonic());
+        return this.#keep(hash, question, resolution, this.#deps.clock.monotonic());
       });
     this.#pending.set(pendingKey, answer);
     this.#waiting.set(client, (this.#waiting.get(client) ?? 0) + 1);
@@ -185,14 +190,7 @@ export class Responder {
     return gate.wait().then((open) => (open ? resolver.resolve(question, client) : failure()));
   }
 
-  #keep(
-    packet: Buffer,
-    hash: number,
-    questionEnd: number,
-    question: Question,
-    resolution: Resolution,
-    now: number,
-  ): PreparedAnswer {
+  #keep(hash: number, question: Question, resolution: Resolution, now: number): PreparedAnswer {
     let answer: PreparedAnswer;
     try {
       answer = prepareAnswer(question, resolution, now);
@@ -200,7 +198,7 @@ export class Responder {
       // A name in an object that no message can hold.
       answer = prepareAnswer(question, failure(), now);
     }
-    if (answer.lifetimeMs > 0) this.#answers.set(packet, hash, questionEnd, answer);
+    if (answer.lifetimeMs > 0) this.#answers.set(hash, answer);
     else this.#answers.delete(hash);
     return answer;
   }

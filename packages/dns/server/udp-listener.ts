@@ -1,4 +1,5 @@
 import { parseIp } from '#ip';
+import type { Clock } from '#runtime';
 import { BatchSocket } from './batch-socket.ts';
 import type { InheritedSocket } from './inherited-sockets.ts';
 import type { Responder } from './responder.ts';
@@ -17,16 +18,17 @@ export class UdpListener implements Disposable {
   readonly #socket: BatchSocket;
 
   /** @throws BatchSocketError when the address cannot be bound */
-  constructor(listen: ListenAddress, responder: Responder, inherited?: InheritedSocket) {
+  constructor(listen: ListenAddress, responder: Responder, clock: Clock, inherited?: InheritedSocket) {
     const socket = new BatchSocket(
       {
         address: parseIp(listen.address),
         port: listen.port,
         bufferOctets: BUFFER_OCTETS,
+        clock,
         fd: inherited?.fd,
       },
-      (packet, length, from, out) => {
-        const reply = responder.respond(packet, length, from, 'udp', out);
+      (packet, length, from, out, now) => {
+        const reply = responder.respond(packet, length, from, 'udp', out, now);
         if (typeof reply === 'number') return reply;
         const to = from.keep();
         void reply.then((late) => socket.send(late, to));
