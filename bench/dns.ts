@@ -12,6 +12,9 @@ import { type Benchmark, median, type Row } from './benchmark.ts';
 import { SamplingClient } from './dns/client.ts';
 import {
   ENDPOINTS_EACH,
+  endpointAddress,
+  HEADLESS,
+  headlessName,
   indices,
   OUTSIDE,
   outsideName,
@@ -29,8 +32,10 @@ const SECONDS = 2;
 /** Each server in turn, so many times: the median of its turns counts. */
 const ROUNDS = 3;
 const SAMPLES = 1000;
-const CHANGES = 300;
-const LOADS = ['hits', 'search list', 'forwarded'] as const;
+const CHANGES = 400;
+const LOADS = ['hits', 'search list', 'forwarded', 'hits at one rate'] as const;
+/** Servers that are asked as much as they can answer take many queries at a time, and the faster one fewer: so also at one rate for all. */
+const ONE_RATE = 50_000;
 
 type Load = (typeof LOADS)[number];
 type PeerName = 'podway' | 'unbound' | 'coredns';
@@ -79,13 +84,14 @@ async function measure(directory: string, progress: (text: string) => void) {
 
   const results: Measured[] = [];
   for (const load of LOADS) {
+    const rate = load === 'hits at one rate' ? ONE_RATE : undefined;
     // The first turn fills caches and lets the compiler see the code.
     for (const [, server] of servers) await turn(server, queries[load], 1);
     const turns = new Map<PeerName, Turn[]>();
     for (let round = 0; round < ROUNDS; round++)
       for (const [peer, server] of servers) {
         progress(`${load}: ${peer}, ${round + 1} of ${ROUNDS}`);
-        turns.set(peer, [...(turns.get(peer) ?? []), await turn(server, queries[load], SECONDS)]);
+        turns.set(peer, [...(turns.get(peer) ?? []), await turn(server, queries[load], SECONDS, rate)]);
       }
     for (const [peer, of] of turns) results.push({ peer, load, ...middle(of) });
   }
@@ -111,13 +117,14 @@ async function measure(directory: string, progress: (text: string) => void) {
     2 * SECONDS,
     (find('podway', 'hits')?.queriesPerSecond ?? 0) * 0.8,
   );
-  progress('podway: changes');
-  const changes = await measureChanges(podway);
+  progress('podway: changes under load');
+  const changes = await measureChanges(podway, queries.hits);
   const memory = JSON.parse(await podway.ask('memory')) as ServerMemory;
   const cpu = (each: Turn) => each.cpuMicros;
   const figures = {
     cpuRatioToUnbound: ratio('hits', 'unbound', cpu),
     queriesRatioToUnbound: ratio('hits', 'unbound', (each) => each.queriesPerSecond),
+    cpuRatioToUnboundAtOneRate: ratio('hits at one rate', 'unbound', cpu),
     searchListCpuRatio: ratio('search list', 'unbound', cpu),
     forwardedCpuRatio: ratio('forwarded', 'unbound', cpu),
     cpuRatioToCoredns: ratio('hits', 'coredns', cpu),
@@ -185,23 +192,33 @@ async function waitUnderLoad(server: ServerProcess, file: string, rate: number):
   return round2(waits.toSorted((a, b) => a - b)[Math.floor(SAMPLES * 0.99)] ?? Number.NaN);
 }
 
-/** From before the informer's event until the client has an answer, its way through two processes included; and how many answers were old. */
+/**
+ * From before the informer's event, of Services and endpoints in turn, until the client has an answer, its way through two
+ * processes included, while dnsperf asks for the same names; and how many answers were old.
+ */
 async function measureChanges(
   server: ServerProcess,
+  file: string,
 ): Promise<{ readonly medianMs: number; readonly longestMs: number; readonly wrong: number }> {
   using client = new SamplingClient(server.port);
+  const load = turn(server, file, 3, ONE_RATE);
   const times: number[] = [];
   let wrong = 0;
   for (let i = 0; i < CHANGES; i++) {
-    const index = (i * 37) % SERVICES;
+    const ofEndpoint = i % 2 === 1;
+    const index = ofEndpoint ? i % HEADLESS : (i * 37) % SERVICES;
+    const generation = 1 + Math.floor(i / HEADLESS);
+    const name = ofEndpoint ? headlessName(index) : serviceName(index);
+    const expected = ofEndpoint ? endpointAddress(index, generation) : serviceAddress(index, generation);
     // An answer is prepared already, and must go.
-    await client.ask(serviceName(index));
+    await client.ask(name);
     const start = performance.now();
-    await server.ask(`change ${index} 1`);
-    const { address } = await client.ask(serviceName(index));
+    await server.ask(`${ofEndpoint ? 'endpoint' : 'service'} ${index} ${generation}`);
+    const { address } = await client.ask(name);
     times.push(performance.now() - start);
-    if (address !== serviceAddress(index, 1)) wrong++;
+    if (address !== expected) wrong++;
   }
+  await load;
   return { medianMs: round2(median(times)), longestMs: round2(Math.max(...times)), wrong };
 }
 
@@ -219,11 +236,13 @@ function writeQueries(directory: string): Readonly<Record<Load, string>> {
     writeFileSync(join(directory, file), `${lines.join('\n')}\n`);
     return join(directory, file);
   };
+  const hits = write(
+    'hits',
+    indices(SERVICES, (i) => `${serviceName(i)} A`),
+  );
   return {
-    hits: write(
-      'hits',
-      indices(SERVICES, (i) => `${serviceName(i)} A`),
-    ),
+    hits,
+    'hits at one rate': hits,
     'search list': write(
       'search',
       indices(SERVICES, (i) => `${outsideName(i % OUTSIDE)}.ns${i % 100}.svc.cluster.local A`),

@@ -10,4 +10,8 @@ export const indices = <T>(count: number, make: (i: number) => T): readonly T[] 
 export const serviceName = (i: number) => `svc${i}.ns${i % 100}.svc.cluster.local`;
 /** A change is a new generation, and a new address. */
 export const serviceAddress = (i: number, generation = 0) => `10.${96 + generation}.${i >> 8}.${i & 255}`;
+/** Headless Services of one endpoint each, over and above: what a change of an endpoint is measured by. */
+export const HEADLESS = 100;
+export const headlessName = (i: number) => `pets${i}.ns${i}.svc.cluster.local`;
+export const endpointAddress = (i: number, generation = 0) => `10.250.${generation}.${i}`;
 export const outsideName = (i: number) => `host${i}.example.com`;

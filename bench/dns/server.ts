@@ -5,7 +5,15 @@ import { createInterface } from 'node:readline';
 import { createDnsServer } from '#dns';
 import type { EndpointSlice, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
-import { ENDPOINTS_EACH, indices, PORTS, SERVICES, serviceAddress } from './cluster.ts';
+import {
+  ENDPOINTS_EACH,
+  endpointAddress,
+  HEADLESS,
+  indices,
+  PORTS,
+  SERVICES,
+  serviceAddress,
+} from './cluster.ts';
 
 export interface ServerMemory {
   readonly addedMiB: number;
@@ -13,8 +21,8 @@ export interface ServerMemory {
 }
 
 /**
- * The server's process: answers until it is killed. `change INDEX GENERATION` on its input is an informer's event, and
- * "changed" comes back when its listeners have returned; `memory` reports what the data take.
+ * The server's process: answers until it is killed. `service INDEX GENERATION` and `endpoint INDEX GENERATION` on its input
+ * are informers' events, and "changed" comes back when their listeners have returned; `memory` reports what the data take.
  */
 async function serve(): Promise<void> {
   const services = new MemoryInformer<Service>();
@@ -35,11 +43,16 @@ async function serve(): Promise<void> {
   const idle = resident();
   const load = (generation: number) => list(services, endpointSlices, generation);
   load(0);
+  for (let i = 0; i < HEADLESS; i++) {
+    services.set({ metadata: { namespace: `ns${i}`, name: `pets${i}` }, spec: { clusterIP: 'None' } });
+    endpointSlices.set(headlessSlice(i, 0));
+  }
   const steady = resident();
   for await (const line of createInterface(process.stdin)) {
     const [word, index = '0', generation = '0'] = line.split(' ');
-    if (word === 'change') {
-      services.set(serviceObject(Number(index), Number(generation)));
+    if (word === 'service' || word === 'endpoint') {
+      if (word === 'service') services.set(serviceObject(Number(index), Number(generation)));
+      else endpointSlices.set(headlessSlice(Number(index), Number(generation)));
       process.stdout.write('changed\n');
       continue;
     }
@@ -106,6 +119,19 @@ function sliceObject(i: number, generation: number): EndpointSlice {
         conditions: { ready: true },
       };
     }),
+  };
+}
+
+function headlessSlice(i: number, generation: number): EndpointSlice {
+  return {
+    metadata: {
+      namespace: `ns${i}`,
+      name: `pets${i}-abcde`,
+      labels: { 'kubernetes.io/service-name': `pets${i}` },
+    },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [endpointAddress(i, generation)], conditions: { ready: true } }],
+    ports: [],
   };
 }
 

@@ -22,7 +22,8 @@ export class AnswerTable {
     if (answer === undefined) return undefined;
     const { octets } = answer;
     const nameEnd = request.questionEnd - 4;
-    if (answer.questionOctets !== request.questionEnd - HEADER_OCTETS) return undefined;
+    if (answer.questionOctets !== request.questionEnd - HEADER_OCTETS || answer.variant !== request.variant)
+      return undefined;
     for (let i = HEADER_OCTETS; i < nameEnd; i++)
       if (lower(packet[i] ?? 0) !== octets[i - HEADER_OCTETS]) return undefined;
     for (let i = nameEnd; i < request.questionEnd; i++)

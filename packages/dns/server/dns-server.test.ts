@@ -23,6 +23,7 @@ const TYPES: Readonly<Record<string, number>> = {
   TXT: 16,
   AAAA: 28,
   SRV: 33,
+  HTTPS: 65,
   AXFR: 252,
 };
 
@@ -293,6 +294,55 @@ test('createDnsServer: upstream, stub domain, hosts and cluster each answer for 
   assert.equal((await dns.udp('none.default.svc.cluster.local', 'A')).rcode, 3);
   await dns.udp('A.example', 'A');
   assert.deepEqual([world.asked.length, corp.asked.length], [1, 1]);
+});
+
+test('createDnsServer: DO, CD and AD go to the upstream and back, and each kind of question has its own answer', async () => {
+  const HTTPS = 65;
+  const data = Uint8Array.from([0, 1, 0, 0, 1, 0, 3, 2, 104, 50]);
+  await using upstream = await UpstreamServer.start(({ query }) => {
+    const [{ name, typeCode } = { name: '', typeCode: 0 }] = query.questions;
+    const head = { name, class: 1, ttl: 60 };
+    const signature = {
+      ...head,
+      type: 'unknown' as const,
+      typeCode: 46,
+      data: Uint8Array.of(0, typeCode, 13),
+    };
+    if (name.toLowerCase().startsWith('bogus') && !query.checkingDisabled)
+      return replyTo(query, { rcode: 2 });
+    return replyTo(query, {
+      authenticData: !query.checkingDisabled,
+      answers: [
+        typeCode === HTTPS
+          ? { ...head, type: 'unknown', typeCode: HTTPS, data }
+          : { ...head, type: 'A', address: parseIp('192.0.2.1') },
+        ...(query.edns?.dnssecOk === true ? [signature] : []),
+      ],
+    });
+  });
+  await using dns = await started({ upstreams: [`127.0.0.1:${upstream.port}`] });
+  const edns = { udpPayloadSize: 1232, version: 0, dnssecOk: true, options: [] };
+  const ask = async (name: string, more: Partial<Message> = {}) => {
+    const { rcode, answers, authenticData, checkingDisabled } = await dns.udp(name, 'A', more);
+    return [rcode, answers.length, authenticData, checkingDisabled];
+  };
+  for (let twice = 0; twice < 2; twice++) {
+    assert.deepEqual(await ask('a.example'), [0, 1, false, false]);
+    assert.deepEqual(await ask('a.example', { authenticData: true }), [0, 1, true, false]);
+    assert.deepEqual(await ask('a.example', { edns }), [0, 2, true, false]);
+    assert.deepEqual(await ask('a.example', { edns, checkingDisabled: true }), [0, 2, false, true]);
+    assert.deepEqual(await ask('bogus.example'), [2, 0, false, false]);
+    assert.deepEqual(await ask('bogus.example', { checkingDisabled: true }), [0, 1, false, true]);
+  }
+  assert.equal(upstream.asked.length, 5);
+  // Of a chain that begins here, only a part is proved.
+  dns.services.set(service('default/foo', { type: 'ExternalName', externalName: 'a.example' }));
+  assert.deepEqual(await ask('foo.default.svc.cluster.local', { edns }), [0, 3, false, false]);
+  const { answers } = await dns.udp('a.example', 'HTTPS');
+  assert.deepEqual(
+    answers.map((each) => each.type === 'unknown' && [...each.data]),
+    [[...data]],
+  );
 });
 
 test('createDnsServer: an upstream that forwards to this server is found and left alone', async () => {

@@ -1,7 +1,7 @@
 import type { Stamp } from '../records/epochs.ts';
-import type { Resolution } from '../records/resolution.ts';
+import { type Inquiry, type Resolution, variantOf } from '../records/resolution.ts';
 import { writeQuestion, writeRecord } from '../wire/encode.ts';
-import { META_TYPES, type Question, RCODES, type ResourceRecord } from '../wire/index.ts';
+import { META_TYPES, RCODES, type ResourceRecord } from '../wire/index.ts';
 import { MessageWriter } from '../wire/writer.ts';
 import { HEADER_OCTETS, type RequestReader } from './request-reader.ts';
 
@@ -26,8 +26,11 @@ export interface PreparedAnswer {
    */
   readonly octets: Uint8Array;
   readonly questionOctets: number;
+  /** {@link variantOf} the question. */
+  readonly variant: number;
   readonly rcode: number;
   readonly authoritative: boolean;
+  readonly authenticData: boolean;
   readonly answerCount: number;
   readonly authorityCount: number;
   readonly additionalCount: number;
@@ -50,7 +53,7 @@ export interface PreparedAnswer {
 }
 
 /** `question` must be canonical: the octets are used for every case of it. */
-export function prepareAnswer(question: Question, resolution: Resolution, now: number): PreparedAnswer {
+export function prepareAnswer(question: Inquiry, resolution: Resolution, now: number): PreparedAnswer {
   const writer = new MessageWriter(WRITER_OCTETS);
   writer.bytes(new Uint8Array(HEADER_OCTETS));
   writeQuestion(writer, question);
@@ -81,8 +84,10 @@ export function prepareAnswer(question: Question, resolution: Resolution, now: n
   return {
     octets: writer.finish().slice(HEADER_OCTETS),
     questionOctets: start - HEADER_OCTETS,
+    variant: variantOf(question),
     rcode: resolution.rcode,
     authoritative: resolution.authoritative,
+    authenticData: resolution.authenticData === true,
     answerCount,
     authorityCount,
     additionalCount,
@@ -127,16 +132,15 @@ export function renderAnswer(
   const allFits = whole <= room;
   const fits = allFits || answer.additionalStart <= room;
   const kept = fits ? answer.answerCount : answersThatFit(answer, room);
-  const tailLength = allFits
-    ? whole
-    : fits
-      ? answer.additionalStart
-      : (answer.answerEnds[kept - 1] ?? 0);
+  const tailLength = allFits ? whole : fits ? answer.additionalStart : (answer.answerEnds[kept - 1] ?? 0);
   for (let i = 0; i < questionEnd; i++) out[i] = packet[i] ?? 0;
   // QR, opcode 0, AA, TC, RD as asked.
   out[2] = 0x80 | (answer.authoritative ? 0x04 : 0) | (fits ? 0 : 0x02) | ((packet[2] ?? 0) & 0x01);
+  const asked = packet[3] ?? 0;
+  // AD to those who ask for it with DO or AD (RFC 6840 section 5.8).
+  const authentic = answer.authenticData && (request.dnssecOk || (asked & 0x20) !== 0);
   // RA (where there is no upstream, all there is is here), CD as asked (RFC 4035 section 3.1.6).
-  out[3] = 0x80 | ((packet[3] ?? 0) & 0x10) | (answer.rcode & 0x0f);
+  out[3] = 0x80 | (authentic ? 0x20 : 0) | (asked & 0x10) | (answer.rcode & 0x0f);
   putUint16(out, 6, kept);
   putUint16(out, 8, fits ? answer.authorityCount : 0);
   putUint16(out, 10, (allFits ? answer.additionalCount : 0) + (opt > 0 ? 1 : 0));

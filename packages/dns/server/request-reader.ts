@@ -1,3 +1,4 @@
+import { variantOf } from '../records/resolution.ts';
 import { META_TYPES, OPCODE_QUERY, RCODES } from '../wire/index.ts';
 
 /** Octets of the header, RFC 1035 section 4.1.1. */
@@ -13,13 +14,16 @@ export type Verdict = 'query' | 'refuse' | 'drop';
 export class RequestReader {
   /** Where the question ends; the header's end when there is none to give back. */
   questionEnd = HEADER_OCTETS;
-  /** Of the question, whatever the case of its name: 31 bits. */
+  /** Of the question and its variant, whatever the case of its name: 31 bits. */
   hash = 0;
   typeCode = 0;
   class = 0;
   recursionDesired = false;
   edns = false;
   dnssecOk = false;
+  checkingDisabled = false;
+  /** {@link variantOf} the query. */
+  variant = 0;
   /** What the client can take over UDP: 512 without EDNS, never less. */
   payloadSize = 512;
   /** When refused. */
@@ -38,6 +42,7 @@ export class RequestReader {
     this.dnssecOk = false;
     this.payloadSize = 512;
     this.recursionDesired = (flags & 1) !== 0;
+    this.checkingDisabled = ((packet[3] ?? 0) & 0x10) !== 0;
     if (((flags >> 3) & 0xf) !== OPCODE_QUERY) return this.#refuse(RCODES.NOTIMP);
     if (uint16(packet, 4) !== 1 || uint16(packet, 6) !== 0 || uint16(packet, 8) !== 0)
       return this.#refuse(RCODES.FORMERR);
@@ -56,11 +61,15 @@ export class RequestReader {
     if (at + 4 > length) return this.#refuse(RCODES.FORMERR);
     this.typeCode = uint16(packet, at);
     this.class = uint16(packet, at + 2);
-    this.hash = (Math.imul(hash ^ this.typeCode, 0x01000193) ^ this.class) >>> 1;
     this.questionEnd = at + 4;
-    return uint16(packet, 10) === 0 && this.questionEnd === length
-      ? 'query'
-      : this.#readAdditionals(packet, length);
+    const verdict =
+      uint16(packet, 10) === 0 && this.questionEnd === length
+        ? 'query'
+        : this.#readAdditionals(packet, length);
+    this.variant = variantOf(this);
+    hash = Math.imul(hash ^ this.typeCode, 0x01000193) ^ this.class;
+    this.hash = Math.imul(hash ^ this.variant, 0x01000193) >>> 1;
+    return verdict;
   }
 
   /** At most an OPT and what a client may sign with, which is passed over. */

@@ -1,14 +1,14 @@
 import type { ClusterZone } from '../records/cluster-zone.ts';
 import type { HostEntries } from '../records/host-entries.ts';
-import { type Resolution, record } from '../records/resolution.ts';
+import { type Inquiry, type Resolution, record } from '../records/resolution.ts';
 import type { LoopGuard } from '../upstream/loop-guard.ts';
-import { CLASS_IN, type DnsName, META_TYPES, type Question, RCODES, RECORD_TYPES } from '../wire/index.ts';
+import { CLASS_IN, type DnsName, META_TYPES, RCODES, RECORD_TYPES } from '../wire/index.ts';
 import { failure } from './prepared-answer.ts';
 import type { SearchPath } from './search-path.ts';
 
 /** Answers for names that are not the cluster's. */
 export interface OutsideResolver {
-  resolve(question: Question): Promise<Resolution> | Resolution;
+  resolve(question: Inquiry): Promise<Resolution> | Resolution;
 }
 
 /**
@@ -76,7 +76,7 @@ export class Resolver {
   }
 
   /** `question.name` must be canonical; `client` is the asker's address. Never throws, never rejects. */
-  resolve(question: Question, client: string): Resolution | Promise<Resolution> {
+  resolve(question: Inquiry, client: string): Resolution | Promise<Resolution> {
     if (question.class !== CLASS_IN) return failure(RCODES.REFUSED);
     if (question.typeCode === META_TYPES.AXFR || question.typeCode === META_TYPES.IXFR)
       return failure(RCODES.REFUSED);
@@ -92,14 +92,14 @@ export class Resolver {
   }
 
   /** Walks the rest of a client's search list as its own resolver would: the first name with data wins. */
-  async #search(question: Question, candidates: readonly DnsName[], denial: Resolution): Promise<Resolution> {
+  async #search(question: Inquiry, candidates: readonly DnsName[], denial: Resolution): Promise<Resolution> {
     let last = denial;
     for (const name of candidates) {
       const found = await this.#follow({ ...question, name }, undefined, 0);
       if (found.answers.length > 0 && found.rcode === RCODES.NOERROR) {
         const ttl = Math.min(...found.answers.map((each) => each.ttl));
         const alias = record(question.name, ttl, { type: 'CNAME', target: name });
-        return { ...found, answers: [alias, ...found.answers], lifetimeMs: 0 };
+        return { ...found, authenticData: false, answers: [alias, ...found.answers], lifetimeMs: 0 };
       }
       // That a name exists, or that a server failed, outweighs that others do not exist.
       if (found.rcode !== RCODES.NXDOMAIN && last.rcode === RCODES.NXDOMAIN)
@@ -109,7 +109,7 @@ export class Resolver {
   }
 
   #follow(
-    question: Question,
+    question: Inquiry,
     before: Resolution | undefined,
     depth: number,
   ): Resolution | Promise<Resolution> {
@@ -132,7 +132,7 @@ export class Resolver {
   }
 }
 
-function cnameTarget(resolution: Resolution, question: Question): DnsName | undefined {
+function cnameTarget(resolution: Resolution, question: Inquiry): DnsName | undefined {
   if (question.typeCode === RECORD_TYPES.CNAME || question.typeCode === META_TYPES.ANY) return undefined;
   const [first] = resolution.answers;
   return first?.type === 'CNAME' ? first.target : undefined;
@@ -144,6 +144,7 @@ function join(before: Resolution | undefined, after: Resolution): Resolution {
   return {
     ...after,
     authoritative: before.authoritative,
+    authenticData: false,
     answers: [...before.answers, ...after.answers],
     stamp: [...before.stamp, ...after.stamp],
   };

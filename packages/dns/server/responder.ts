@@ -1,7 +1,7 @@
 import type { Clock, Random } from '#runtime';
 import type { Epochs } from '../records/epochs.ts';
-import type { Resolution } from '../records/resolution.ts';
-import { canonicalName, type DnsName, type Question } from '../wire/index.ts';
+import type { Inquiry, Resolution } from '../records/resolution.ts';
+import { canonicalName, type DnsName } from '../wire/index.ts';
 import { MessageReader } from '../wire/reader.ts';
 import { AnswerTable } from './answer-table.ts';
 import { ClientLimiter, type ClientLimits } from './client-limiter.ts';
@@ -149,11 +149,11 @@ export class Responder {
     client: string,
     now: number,
   ): PreparedAnswer | Promise<PreparedAnswer> {
-    const { hash } = request;
+    const { hash, typeCode, dnssecOk, checkingDisabled } = request;
     const name = canonicalName(new MessageReader(packet, HEADER_OCTETS).name());
-    const question: Question = { name, typeCode: request.typeCode, class: request.class };
+    const question: Inquiry = { name, typeCode, class: request.class, dnssecOk, checkingDisabled };
     const audience = this.#deps.resolver.audience(client);
-    const pendingKey = `${name} ${question.typeCode} ${question.class} ${audience}`;
+    const pendingKey = `${name} ${typeCode} ${question.class} ${request.variant} ${audience}`;
     const pending = this.#pending.get(pendingKey);
     if (pending !== undefined) return pending;
     if (!this.#mayWait(client) && !(audience === '' && this.#isAtHand(name)))
@@ -184,13 +184,13 @@ export class Responder {
     return this.#deps.gate.isOpen && this.#deps.resolver.isClusterName(name);
   }
 
-  #resolve(question: Question, client: string): Resolution | Promise<Resolution> {
+  #resolve(question: Inquiry, client: string): Resolution | Promise<Resolution> {
     const { gate, resolver } = this.#deps;
     if (gate.isOpen || !resolver.isClusterName(question.name)) return resolver.resolve(question, client);
     return gate.wait().then((open) => (open ? resolver.resolve(question, client) : failure()));
   }
 
-  #keep(hash: number, question: Question, resolution: Resolution, now: number): PreparedAnswer {
+  #keep(hash: number, question: Inquiry, resolution: Resolution, now: number): PreparedAnswer {
     let answer: PreparedAnswer;
     try {
       answer = prepareAnswer(question, resolution, now);

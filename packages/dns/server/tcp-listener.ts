@@ -165,7 +165,14 @@ class Connection implements Disposable {
   }
 
   #answer(packet: Buffer): void {
-    const reply = this.#responder.respond(packet, packet.length, this.#client, 'tcp', scratch, this.#clock.monotonic());
+    const reply = this.#responder.respond(
+      packet,
+      packet.length,
+      this.#client,
+      'tcp',
+      scratch,
+      this.#clock.monotonic(),
+    );
     if (reply instanceof Promise) {
       this.#waiting++;
       void reply.then((late) => {

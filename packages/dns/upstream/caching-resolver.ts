@@ -1,7 +1,7 @@
 import type { Clock } from '#runtime';
-import type { Resolution } from '../records/resolution.ts';
+import { type Inquiry, type Resolution, variantOf } from '../records/resolution.ts';
 import type { OutsideResolver } from '../server/resolver.ts';
-import { type Question, RCODES, type ResourceRecord } from '../wire/index.ts';
+import { RCODES, type ResourceRecord } from '../wire/index.ts';
 
 export interface CacheOptions {
   /** Questions whose answers are kept. */
@@ -45,8 +45,8 @@ export class CachingResolver implements OutsideResolver {
     return this.#entries.size;
   }
 
-  resolve(question: Question): Resolution | Promise<Resolution> {
-    const key = `${question.name} ${question.typeCode} ${question.class}`;
+  resolve(question: Inquiry): Resolution | Promise<Resolution> {
+    const key = `${question.name} ${question.typeCode} ${question.class} ${variantOf(question)}`;
     const entry = this.#entries.get(key);
     const age = entry === undefined ? 0 : this.#clock.monotonic() - entry.storedAt;
     if (entry === undefined || age > entry.lifetimeMs + this.#options.staleMs) {
@@ -68,10 +68,11 @@ export class CachingResolver implements OutsideResolver {
     return this.#freshOrStale(key, question, entry);
   }
 
-  #freshOrStale(key: string, question: Question, entry: Entry): Promise<Resolution> {
+  #freshOrStale(key: string, question: Inquiry, entry: Entry): Promise<Resolution> {
     const stale = (): Resolution => {
       this.counters.stale++;
-      return { ...withTtl(entry.resolution, () => STALE_TTL), lifetimeMs: 0 };
+      // Its signatures may have ended with it.
+      return { ...withTtl(entry.resolution, () => STALE_TTL), authenticData: false, lifetimeMs: 0 };
     };
     return new Promise((resolve) => {
       const timer = this.#clock.setTimer(this.#options.staleAfterMs, () => resolve(stale()));
@@ -82,7 +83,7 @@ export class CachingResolver implements OutsideResolver {
     });
   }
 
-  #fetch(key: string, question: Question): Promise<Resolution> {
+  #fetch(key: string, question: Inquiry): Promise<Resolution> {
     const fetching = this.#fetching.get(key);
     if (fetching !== undefined) return fetching;
     const fetched = Promise.resolve(this.#inner.resolve(question)).then((resolution) => {

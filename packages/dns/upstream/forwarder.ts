@@ -1,7 +1,7 @@
 import { type Clock, errorMessage, type Logger, type Random } from '#runtime';
-import type { Resolution } from '../records/resolution.ts';
+import type { Inquiry, Resolution } from '../records/resolution.ts';
 import type { OutsideResolver } from '../server/resolver.ts';
-import { type Message, type Question, RCODES } from '../wire/index.ts';
+import { type Message, RCODES } from '../wire/index.ts';
 import type { UpstreamAddress } from './address.ts';
 import { replyResolution } from './reply-resolution.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
@@ -44,7 +44,7 @@ export class Forwarder implements OutsideResolver, Disposable {
   }
 
   /** Never rejects: when no upstream answers, SERVFAIL, kept a moment (RFC 9520). */
-  async resolve(question: Question): Promise<Resolution> {
+  async resolve(question: Inquiry): Promise<Resolution> {
     const start = this.#clock.monotonic();
     const order = this.#order();
     let last: Message | undefined;

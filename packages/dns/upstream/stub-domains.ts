@@ -1,6 +1,6 @@
-import type { Resolution } from '../records/resolution.ts';
+import type { Inquiry, Resolution } from '../records/resolution.ts';
 import type { OutsideResolver } from '../server/resolver.ts';
-import { canonicalName, type DnsName, isInZone, type Question } from '../wire/index.ts';
+import { canonicalName, type DnsName, isInZone } from '../wire/index.ts';
 
 /** Sends the names of some domains to resolvers of their own; the longest domain that holds the name decides. */
 export class StubDomains implements OutsideResolver {
@@ -14,7 +14,7 @@ export class StubDomains implements OutsideResolver {
     this.#others = others;
   }
 
-  resolve(question: Question): Resolution | Promise<Resolution> {
+  resolve(question: Inquiry): Resolution | Promise<Resolution> {
     const stub = this.#stubs.find(({ domain }) => isInZone(question.name, domain));
     return (stub?.resolver ?? this.#others).resolve(question);
   }

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '#runtime';
+import type { Inquiry } from '../records/resolution.ts';
 import {
   CLASS_IN,
   canonicalName,
@@ -11,6 +12,7 @@ import {
 } from '../wire/index.ts';
 import { formatUpstream, type UpstreamAddress } from './address.ts';
 import { UpstreamError } from './errors.ts';
+import { withAskedCase } from './sent-case.ts';
 import { StreamExchange } from './stream-exchange.ts';
 import { udpExchange } from './udp-exchange.ts';
 
@@ -33,7 +35,7 @@ const LONGEST_PROBE_MS = 10_000;
 /** Every resolver knows the root; whatever it replies, it is there. */
 const PROBE: Question = { name: '.', typeCode: RECORD_TYPES.NS, class: CLASS_IN };
 const IDLE_MS = 10_000;
-const EDNS = { udpPayloadSize: 1232, version: 0, dnssecOk: false, options: [] } as const;
+const UDP_PAYLOAD = 1232;
 
 /** One resolver to ask, with what is known of its health. */
 export class Upstream implements Disposable {
@@ -79,7 +81,7 @@ export class Upstream implements Disposable {
   }
 
   /** The upstream's reply, whatever its RCODE. @throws UpstreamError */
-  async ask(question: Question): Promise<Message> {
+  async ask(question: Inquiry): Promise<Message> {
     this.asked++;
     try {
       let reply = await this.#exchange(question, !this.#ednsBroken);
@@ -119,12 +121,26 @@ export class Upstream implements Disposable {
     this.#probe = this.#deps.clock.setTimer(delay, probe, { unref: true });
   }
 
-  async #exchange(question: Question, edns: boolean): Promise<Message> {
-    const { clock, random } = this.#deps;
+  async #exchange(question: Inquiry, edns: boolean): Promise<Message> {
+    const { random } = this.#deps;
     const asked = { ...question, name: randomCase(question.name, random) };
     const id = randomId(random);
-    const query = encodeMessage(queryMessage(id, asked, edns ? { edns: EDNS } : {}));
-    if (this.#address.transport === 'tls') return this.#overStream(asked, id, query);
+    const { dnssecOk = false, checkingDisabled = false } = question;
+    const opt = { udpPayloadSize: UDP_PAYLOAD, version: 0, dnssecOk, options: [] };
+    const query = encodeMessage({
+      ...queryMessage(id, asked, edns ? { edns: opt } : {}),
+      checkingDisabled,
+      // The upstream may say whether it has validated the answer (RFC 6840 section 5.7).
+      authenticData: true,
+    });
+    const reply =
+      this.#address.transport === 'tls'
+        ? await this.#overStream(asked, id, query)
+        : await this.#overUdp(asked, id, query);
+    return withAskedCase(reply, asked.name, question.name);
+  }
+
+  async #overUdp(asked: Question, id: number, query: Uint8Array): Promise<Message> {
     let exactCase = true;
     const reply = await udpExchange(
       this.#address,
@@ -135,7 +151,11 @@ export class Upstream implements Disposable {
         else this.rejectedReplies++;
         return fits;
       },
-      { clock, timeoutMs: this.#options.timeoutMs, signal: this.#abort.signal },
+      {
+        clock: this.#deps.clock,
+        timeoutMs: this.#options.timeoutMs,
+        signal: this.#abort.signal,
+      },
     );
     if (!exactCase) this.rejectedReplies++;
     // Forged, or from a server that does not keep the case (0x20): a connection cannot be forged into.
