@@ -21,6 +21,8 @@ interface Size {
 /** What a process of its own is asked for. */
 interface Task extends Size {
   readonly measure: 'running' | 'restart' | 'kube-proxy';
+  /** Path of the peer. */
+  readonly program?: string;
 }
 
 interface Restarted {
@@ -46,8 +48,8 @@ const SIZES: readonly Size[] = [
   { services: 44_125, endpoints: 2 },
 ];
 const CHANGES = 200;
-/** A path of kube-proxy, to measure it beside. */
-const KUBE_PROXY = process.env['PODWAY_PEER_KUBE_PROXY'];
+/** Paths of kube-proxies with colons between them, to measure them beside. */
+const KUBE_PROXIES = (process.env['PODWAY_PEER_KUBE_PROXY'] ?? '').split(':').filter((path) => path !== '');
 const PEER_SIZES = SIZES.slice(0, 2);
 const PEER_LIMIT_SECONDS = 90;
 const PEER_CHANGES = 5;
@@ -71,12 +73,12 @@ export const benchmark: Benchmark = {
       }
       if (size.services === 44_125) figures['cold44kSeconds'] = measured.coldSeconds;
     }
-    if (KUBE_PROXY === undefined)
+    if (KUBE_PROXIES.length === 0)
       rows.push({ proxy: 'kube-proxy: PODWAY_PEER_KUBE_PROXY does not say where it is' });
-    else
+    for (const program of KUBE_PROXIES)
       for (const size of PEER_SIZES) {
-        progress(`kube-proxy: ${size.services} Services with ${size.endpoints} endpoints`);
-        rows.push(JSON.parse(apart({ ...size, measure: 'kube-proxy' })) as Row);
+        progress(`${program}: ${size.services} Services with ${size.endpoints} endpoints`);
+        rows.push(JSON.parse(apart({ ...size, measure: 'kube-proxy', program })) as Row);
       }
     return { figures, rows };
   },
@@ -262,9 +264,9 @@ async function measurePeer(program: string, size: Size): Promise<Row> {
     { services: indices.map(service), slices: indices.map((i) => slice(i, endpoints)), changes },
     PEER_LIMIT_SECONDS * 1000,
   );
-  const { coldSeconds, changeMs } = measured;
+  const { proxy, coldSeconds, changeMs } = measured;
   return {
-    proxy: 'kube-proxy, iptables',
+    proxy,
     ...size,
     coldSeconds: coldSeconds === undefined ? `> ${PEER_LIMIT_SECONDS}` : round(coldSeconds),
     changeMs: changeMs.length === 0 ? '' : round(median(changeMs)),
@@ -272,14 +274,14 @@ async function measurePeer(program: string, size: Size): Promise<Row> {
   };
 }
 
-async function run({ measure: what, ...size }: Task): Promise<unknown> {
+async function run({ measure: what, program = '', ...size }: Task): Promise<unknown> {
   switch (what) {
     case 'running':
       return await measure(size);
     case 'restart':
       return await restart(size);
     case 'kube-proxy':
-      return await measurePeer(KUBE_PROXY ?? '', size);
+      return await measurePeer(program, size);
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * kube-proxy on the same Services, in its iptables mode, fed by the least of an API server that it takes: lists and watches of Services, Endpoints
- * and Nodes. In a network namespace of its own, whose ruleset generation tells when something has come to the kernel.
+ * kube-proxy on the same Services, in the mode that its version is at its best in, fed by the least of an API server that it takes. In a
+ * network namespace of its own, whose ruleset generation tells when something has come to the kernel.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { linuxKernel } from '#kernel';
-import type { EndpointSlice, Service } from '#kube-api';
+import { KernelError, linuxKernel, type NetworkNamespace, type NftPort } from '#kernel';
+import type { EndpointSlice, Node, Service } from '#kube-api';
+import { LeastApiServer, type Listing } from './least-api-server.ts';
 
 export interface PeerObjects {
   readonly services: readonly Service[];
@@ -17,113 +17,135 @@ export interface PeerObjects {
 }
 
 export interface PeerMeasured {
+  /** `kube-proxy v1.37.2, nftables` */
+  readonly proxy: string;
   /** undefined: not everything was there within the time limit. */
   readonly coldSeconds: number | undefined;
   readonly changeMs: readonly number[];
   readonly peakMiB: number;
 }
 
-const PORT = 8001;
 const POLL_MS = 2;
-const CHANGE_LIMIT_MS = 20_000;
+const COLD_POLL_MS = 200;
+const CHANGE_LIMIT_MS = 60_000;
 /** After so long without a transaction a change is through; and kube-proxy's pause between two syncs is over. */
 const QUIET_MS = 1_200;
+/** The first version whose nftables mode is not an alpha, and that can be told to watch EndpointSlices of discovery.k8s.io/v1. */
+const NFTABLES_SINCE = 31;
+
+const NODE: Node = {
+  metadata: { name: 'node1', resourceVersion: '1' },
+  spec: { podCIDR: '11.0.0.0/24', podCIDRs: ['11.0.0.0/24'] },
+  status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+};
+
+/** What differs between kube-proxy's versions, for us. */
+interface Mode {
+  readonly name: 'iptables' | 'nftables';
+  readonly flags: readonly string[];
+  /** Where it watches endpoints, and in which form. */
+  readonly path: string;
+  readonly listing: Pick<Listing, 'apiVersion' | 'kind'>;
+  readonly form: (slice: EndpointSlice, resourceVersion: string) => Listing['items'][number];
+  /** Whether the kernel has all of it. */
+  readonly isWhole: (netns: NetworkNamespace, objects: PeerObjects) => Promise<boolean>;
+}
+
+const IPTABLES: Mode = {
+  name: 'iptables',
+  flags: ['--cluster-cidr=11.0.0.0/8', '--feature-gates=EndpointSliceProxying=false'],
+  path: '/api/v1/endpoints',
+  listing: { apiVersion: 'v1', kind: 'Endpoints' },
+  form: endpointsOf,
+  isWhole: async (_, { slices }) =>
+    translations() >= slices.reduce((count, { endpoints }) => count + (endpoints?.length ?? 0), 0),
+};
+
+const NFTABLES: Mode = {
+  name: 'nftables',
+  flags: ['--cluster-cidr=11.0.0.0/8', '--nodeport-addresses=primary'],
+  path: '/apis/discovery.k8s.io/v1/endpointslices',
+  listing: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
+  form: (slice, resourceVersion) => ({ ...slice, metadata: { ...slice.metadata, resourceVersion } }),
+  // A Service's element comes in one transaction with the chains that it leads to.
+  isWhole: async ({ nft }, { services }) => (await elements(nft, 'service-ips')) >= services.length,
+};
 
 /** @param program path of kube-proxy */
 export async function measureKubeProxy(
   program: string,
-  { services, slices, changes }: PeerObjects,
+  objects: PeerObjects,
   limitMs: number,
 ): Promise<PeerMeasured> {
+  const version = execFileSync(program, ['--version'], { encoding: 'utf8' })
+    .replace('Kubernetes ', '')
+    .trim();
+  const mode = Number(/^v1\.(\d+)/.exec(version)?.[1] ?? 0) < NFTABLES_SINCE ? IPTABLES : NFTABLES;
   const netns = linuxKernel().currentNetns();
   netns.links.set('lo', { up: true });
-  const node = {
-    metadata: { name: 'node1', resourceVersion: '1' },
-    spec: { podCIDR: '11.0.0.0/24' },
-    status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
-  };
-  const versioned = <T extends Service>(object: T): T => ({
-    ...object,
-    metadata: { ...object.metadata, uid: object.metadata?.name ?? '', resourceVersion: '1' },
+  using server = new LeastApiServer({
+    '/api/v1/nodes': { apiVersion: 'v1', kind: 'Node', items: [NODE] },
+    '/api/v1/services': { apiVersion: 'v1', kind: 'Service', items: objects.services.map(versioned) },
+    [mode.path]: { ...mode.listing, items: objects.slices.map((slice) => mode.form(slice, '1')) },
+    '/apis/networking.k8s.io/v1/servicecidrs': {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'ServiceCIDR',
+      items: [],
+    },
   });
-  const lists: Readonly<Record<string, { readonly kind: string; readonly items: readonly object[] }>> = {
-    '/api/v1/services': { kind: 'ServiceList', items: services.map(versioned) },
-    '/api/v1/endpoints': { kind: 'EndpointsList', items: slices.map((slice) => endpointsOf(slice, '1')) },
-    '/api/v1/nodes': { kind: 'NodeList', items: [node] },
-    '/api/v1/nodes/node1': { kind: 'Node', items: [] },
-  };
-  const watches: ServerResponse[] = [];
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://server');
-    const list = lists[url.pathname];
-    response.setHeader('content-type', 'application/json');
-    if (url.pathname === '/api/v1/nodes/node1')
-      response.end(JSON.stringify({ kind: 'Node', apiVersion: 'v1', ...node }));
-    else if (list === undefined) response.writeHead(404).end('{}');
-    else if (url.searchParams.has('watch')) {
-      response.flushHeaders();
-      if (url.pathname === '/api/v1/endpoints') watches.push(response);
-    } else response.end(JSON.stringify({ apiVersion: 'v1', metadata: { resourceVersion: '1' }, ...list }));
-  });
-  await new Promise<void>((resolve) => server.listen(PORT, '127.0.0.1', resolve));
   const directory = mkdtempSync('/tmp/podway-bench-');
-  const kubeconfig = join(directory, 'kubeconfig');
-  const cluster = { name: 'c', cluster: { server: `http://127.0.0.1:${PORT}` } };
-  const context = { name: 'c', context: { cluster: 'c', user: 'u' } };
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [cluster],
-      contexts: [context],
-      users: [{ name: 'u', user: {} }],
-      'current-context': 'c',
-    }),
-  );
-  const child = spawn(
-    program,
-    [
-      ...['--kubeconfig', kubeconfig, '--proxy-mode=iptables', '--hostname-override=node1'],
-      ...[
-        '--cluster-cidr=11.0.0.0/8',
-        '--feature-gates=EndpointSliceProxying=false',
-        '--bind-address=127.0.0.1',
-      ],
-      ...['--conntrack-max-per-core=0', '--conntrack-min=0', '--conntrack-tcp-timeout-established=0s'],
-      '--conntrack-tcp-timeout-close-wait=0s',
-    ],
-    { stdio: 'ignore' },
-  );
+  const flags = [
+    ...['--kubeconfig', kubeconfigFor(await server.listen(), directory)],
+    ...[`--proxy-mode=${mode.name}`, '--hostname-override=node1', '--bind-address=127.0.0.1'],
+    // What belongs to the whole machine is not a namespace's to set.
+    ...['--conntrack-max-per-core=0', '--conntrack-min=0', '--conntrack-tcp-timeout-established=0s'],
+    '--conntrack-tcp-timeout-close-wait=0s',
+  ];
+  const child = spawn(program, [...flags, ...mode.flags], { stdio: 'ignore' });
+  const proxy = `kube-proxy ${version}, ${mode.name}`;
   try {
     const begun = performance.now();
-    const wanted = slices.reduce((count, { endpoints }) => count + (endpoints?.length ?? 0), 0);
-    while (translations() < wanted) {
+    while (!(await mode.isWhole(netns, objects))) {
       if (performance.now() - begun > limitMs)
-        return { coldSeconds: undefined, changeMs: [], peakMiB: peakMiB(child.pid) };
-      await pause(200);
+        return { proxy, coldSeconds: undefined, changeMs: [], peakMiB: peakMiB(child.pid) };
+      if (child.exitCode !== null) throw new Error(`${program} ended with status ${child.exitCode}`);
+      await pause(COLD_POLL_MS);
     }
     const coldSeconds = (performance.now() - begun) / 1000;
     await lastTransaction(netns.nft, netns.nft.generation() - 1);
     const changeMs: number[] = [];
-    for (const [i, slice] of changes.entries()) {
+    for (const [i, slice] of objects.changes.entries()) {
       const before = netns.nft.generation();
       const changed = performance.now();
-      const event = JSON.stringify({ type: 'MODIFIED', object: endpointsOf(slice, String(i + 2)) });
-      for (const watch of watches) watch.write(`${event}\n`);
+      server.modify(mode.path, mode.form(slice, String(i + 2)));
       changeMs.push((await lastTransaction(netns.nft, before)) - changed);
     }
-    return { coldSeconds, changeMs, peakMiB: peakMiB(child.pid) };
+    return { proxy, coldSeconds, changeMs, peakMiB: peakMiB(child.pid) };
   } finally {
     child.kill('SIGKILL');
-    server.closeAllConnections();
-    server.close();
     rmSync(directory, { recursive: true });
   }
 }
 
+/** @returns the file's path */
+function kubeconfigFor(server: string, directory: string): string {
+  const path = join(directory, 'kubeconfig');
+  writeFileSync(
+    path,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'c', cluster: { server } }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      users: [{ name: 'u', user: {} }],
+      'current-context': 'c',
+    }),
+  );
+  return path;
+}
+
 /** When the last of a series of transactions after the one of that number was. */
-async function lastTransaction(nft: { generation(): number }, before: number): Promise<number> {
+async function lastTransaction(nft: Pick<NftPort, 'generation'>, before: number): Promise<number> {
   const patience = performance.now() + CHANGE_LIMIT_MS;
   let generation = before;
   let last: number | undefined;
@@ -146,12 +168,26 @@ function translations(): number {
   return rules.split(' -j DNAT ').length - 1;
 }
 
-function endpointsOf({ metadata, endpoints, ports }: EndpointSlice, resourceVersion: string): object {
-  const name = metadata?.labels?.['kubernetes.io/service-name'];
+/** In a map of kube-proxy's table; none when there is no such map yet. */
+async function elements(nft: NftPort, map: string): Promise<number> {
+  try {
+    return (await nft.listElements('ip', 'kube-proxy', map)).length;
+  } catch (error) {
+    if (error instanceof KernelError && error.errno === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+function versioned(service: Service): Service {
+  const uid = service.metadata?.name ?? '';
+  return { ...service, metadata: { ...service.metadata, uid, resourceVersion: '1' } };
+}
+
+/** The older form of a slice, for versions that know no discovery.k8s.io/v1. */
+function endpointsOf({ metadata, endpoints, ports }: EndpointSlice, resourceVersion: string) {
+  const name = metadata?.labels?.['kubernetes.io/service-name'] ?? '';
   return {
-    kind: 'Endpoints',
-    apiVersion: 'v1',
-    metadata: { namespace: metadata?.namespace, name, uid: name, resourceVersion },
+    metadata: { namespace: metadata?.namespace ?? '', name, uid: name, resourceVersion },
     subsets: [
       {
         addresses: (endpoints ?? []).map(({ addresses, nodeName }) => ({ ip: addresses[0], nodeName })),
