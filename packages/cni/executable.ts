@@ -21,19 +21,27 @@ export interface InstallOptions {
   readonly compiledClient: string | undefined;
   /** PATH, for a script's netcat. */
   readonly searchPath: string;
+  /** How long the executable waits for an answer of an agent that runs; {@link ANSWER_SECONDS} unless told. */
+  readonly answerSeconds?: number;
 }
+
+/** Far beyond what a busy agent takes, and well within the two minutes that a kubelet gives a runtime. */
+export const ANSWER_SECONDS = 30;
 
 /** Puts the executable in its place, in one rename. @returns what a script uses; undefined when it is the compiled client */
 export function installExecutable(options: InstallOptions): Transport | undefined {
-  const socketPath = checkSocketPath(options.socketPath);
+  const target = {
+    socketPath: checkSocketPath(options.socketPath),
+    seconds: options.answerSeconds ?? ANSWER_SECONDS,
+  };
   const install = (content: string | Uint8Array) =>
     writeFileAtomically(join(options.binDir, PLUGIN_TYPE), content, 0o755);
   if (options.compiledClient !== undefined) {
-    install(pointClient(readFileSync(options.compiledClient), socketPath));
+    install(pointClient(readFileSync(options.compiledClient), target));
     return undefined;
   }
-  const transport = chooseTransport(socketPath, options.searchPath);
-  install(clientScript(socketPath, transport));
+  const transport = chooseTransport(target, options.searchPath);
+  install(clientScript(target.socketPath, transport));
   return transport;
 }
 
@@ -41,12 +49,18 @@ export function removeExecutable(binDir: string): void {
   rmSync(join(binDir, PLUGIN_TYPE), { force: true });
 }
 
-/** The room that the compiled client has for its socket's path: marked in the file, filled when it is installed. */
+/** The agent's socket, and the seconds it has for an answer. */
+interface Target {
+  readonly socketPath: string;
+  readonly seconds: number;
+}
+
+/** The room that the compiled client has for its target: marked in the file, filled when it is installed. */
 const SOCKET_MARK = Buffer.from('@podway-agent-socket@');
 const SOCKET_ROOM = 128;
 
-/** The compiled client, with the socket's path written into it. */
-export function pointClient(client: Uint8Array, socketPath: string): Buffer {
+/** The compiled client, with its target written into it: two strings, each with its NUL. */
+function pointClient(client: Uint8Array, { socketPath, seconds }: Target): Buffer {
   const copy = Buffer.from(client);
   const at = copy.indexOf(SOCKET_MARK);
   if (at < 0)
@@ -56,18 +70,21 @@ export function pointClient(client: Uint8Array, socketPath: string): Buffer {
       'the file has no such mark: it is not a Podway CNI client',
     );
   copy.fill(0, at, at + SOCKET_ROOM);
-  copy.write(socketPath, at);
+  copy.write(`${socketPath}\0${seconds}`, at);
   return copy;
 }
 
-/** The first of the programs at hand that joins standard input and output to a unix socket. Node itself always can. */
-export function chooseTransport(socketPath: string, searchPath: string): Transport {
+/**
+ * The first of the programs at hand that joins standard input and output to a unix socket; Node itself always can. It fails
+ * when nobody listens, and ends well without output when nothing is answered in time.
+ */
+function chooseTransport({ socketPath, seconds }: Target, searchPath: string): Transport {
   // Only OpenBSD's netcat has -U with -N; Debian installs it as nc.openbsd.
   const netcat = findProgram('nc.openbsd', searchPath);
-  if (netcat !== undefined) return [netcat, '-N', '-U', socketPath];
+  if (netcat !== undefined) return [netcat, '-N', '-w', String(seconds), '-U', socketPath];
   const socat = findProgram('socat', searchPath);
-  if (socat !== undefined) return [socat, '-t', '120', '-', `UNIX-CONNECT:${socketPath}`];
-  const program = `const s=require("net").connect({path:process.argv[1],allowHalfOpen:true});s.on("error",()=>process.exit(1));process.stdin.pipe(s);s.pipe(process.stdout)`;
+  if (socat !== undefined) return [socat, '-t', String(seconds), '-', `UNIX-CONNECT:${socketPath}`];
+  const program = `const s=require("net").connect({path:process.argv[1],allowHalfOpen:true});s.on("error",()=>process.exit(1));s.setTimeout(${seconds * 1000},()=>process.exit());process.stdin.pipe(s);s.pipe(process.stdout)`;
   return [process.execPath, '-e', program, socketPath];
 }
 
@@ -85,7 +102,7 @@ function findProgram(name: string, searchPath: string): string | undefined {
 }
 
 /** The executable as a POSIX shell script. Nothing of a request is ever parsed by the shell. */
-export function clientScript(socketPath: string, transport: Transport): string {
+function clientScript(socketPath: string, transport: Transport): string {
   const versions = CNI_VERSIONS.map((version) => `"${version}"`).join(',');
   return `#!/bin/sh
 # Podway's CNI plugin: hands each request to the node's agent. Written by the agent; do not edit.
@@ -113,11 +130,12 @@ ask() {
 tries=0
 while :; do
   answer=$(ask | ${transport.map(quote).join(' ')} 2>/dev/null)
+  connected=$?
   case $answer in
   [01]*) break ;;
   esac
   tries=$((tries + 1))
-  if [ $tries -ge 20 ] || [ -n "$answer" ]; then
+  if [ $tries -ge 20 ] || [ $connected -eq 0 ]; then
     # A Pod must be able to go: the agent releases what it finds gone when it is back.
     [ "$CNI_COMMAND" = DEL ] && exit 0
     printf '{"cniVersion":"%s","code":%s,"msg":"%s","details":"%s"}\\n' "$version" ${CNI_CODES.tryAgainLater} \\

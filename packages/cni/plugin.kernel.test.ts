@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sleep, systemClock } from '#runtime';
 import { compileClient } from './client/compile.ts';
-import { startCniNode } from './fixture.ts';
+import { installExecutable } from './executable.ts';
+import { execute, startCniNode } from './fixture.ts';
 
 const CONFIG = { cniVersion: '1.1.0', name: 'podway', type: 'podway' };
 
@@ -259,6 +264,32 @@ for (const { name, client, skip } of CLIENTS)
       );
       await node.run(pod('b', 'DEL'), CONFIG);
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
+    });
+
+    test('agent that does not answer: the executable gives up after a while, as if it were away', async () => {
+      const silent = createServer({ allowHalfOpen: true });
+      const path = join(node.dir, 'silent', 'agent.sock');
+      mkdirSync(dirname(path));
+      silent.listen(path);
+      await once(silent, 'listening');
+      installExecutable({
+        binDir: dirname(path),
+        socketPath: path,
+        compiledClient: client,
+        searchPath: process.env['PATH'] ?? '',
+        answerSeconds: 1,
+      });
+      const call = async (command: string) => {
+        const started = performance.now();
+        const result = await execute(join(dirname(path), 'podway'), pod('a', command), CONFIG);
+        assert.ok(performance.now() - started >= 900, 'it gave the agent its second');
+        return result;
+      };
+      const { exitStatus, output } = await call('ADD');
+      assert.deepEqual([exitStatus, JSON.parse(output).code], [1, 11]);
+      assert.equal(JSON.parse(output).msg, 'the Podway agent of this node does not answer');
+      assert.deepEqual(await call('DEL'), { exitStatus: 0, output: '' });
+      silent.close();
     });
 
     test('agent away: ADD says to try again later, DEL lets the Pod go', async () => {

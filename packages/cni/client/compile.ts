@@ -7,6 +7,9 @@ import { promisify } from 'node:util';
 /** Kept beside the sources, under a name that changes with them. */
 const CACHE = resolve(import.meta.dirname, '../../../.cache');
 const SOURCE = join(import.meta.dirname, 'podway-cni.c');
+const HEADER = join(import.meta.dirname, 'system.h');
+/** No C library: its start takes longer than all the client does (see system.h). */
+const FLAGS = ['-Os', '-static', '-s', '-nostdlib', '-ffreestanding', '-fno-stack-protector'];
 
 /** The compiled client of this version, undefined when nobody has compiled it: a script serves then, more slowly. */
 export function compiledClient(): string | undefined {
@@ -16,8 +19,8 @@ export function compiledClient(): string | undefined {
 }
 
 /**
- * Compiles the client, if it is not there already; undefined where that cannot be done: no C compiler, no static libc,
- * a checkout that is not ours to write to.
+ * Compiles the client, if it is not there already; undefined where that cannot be done: no C compiler, a processor that
+ * system.h does not know, a checkout that is not ours to write to.
  */
 export async function compileClient(): Promise<string | undefined> {
   const path = clientPath();
@@ -25,7 +28,7 @@ export async function compileClient(): Promise<string | undefined> {
   const temporary = `${path}.${process.pid}`;
   try {
     mkdirSync(CACHE, { recursive: true });
-    await promisify(execFile)('cc', ['-Os', '-static', '-s', '-o', temporary, SOURCE]);
+    await promisify(execFile)('cc', [...FLAGS, '-o', temporary, SOURCE]);
     renameSync(temporary, path);
     return path;
   } catch {
@@ -35,6 +38,8 @@ export async function compileClient(): Promise<string | undefined> {
 }
 
 function clientPath(): string {
-  const version = createHash('sha256').update(readFileSync(SOURCE)).digest('hex').slice(0, 12);
+  const hash = createHash('sha256');
+  for (const part of [readFileSync(SOURCE), readFileSync(HEADER), FLAGS.join(' ')]) hash.update(part);
+  const version = hash.digest('hex').slice(0, 12);
   return join(CACHE, `podway-cni-${process.arch}-${version}`);
 }
