@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type IpAddress, parseIp } from '#ip';
 import { type AddressRange, addressesAfter, rangeHolds } from './address-range.ts';
-import type { Attachment, AttachmentKey } from './attachment.ts';
+import { type Attachment, type AttachmentKey, formatKey } from './attachment.ts';
 import { CNI_CODES, CniError } from './errors.ts';
 import type { PortMapping } from './network-config.ts';
 
@@ -34,39 +34,39 @@ export interface Reservation extends Omit<Attachment, 'addresses' | 'complete' |
 /**
  * The attachments of a node and the addresses they hold, in SQLite: a reservation is one transaction, so a process
  * killed anywhere leaves it whole or absent. Written ahead (WAL) and without a sync a commit: what a power cut may
- * take back are Pods that the cut ended too.
+ * take back are Pods that the cut ended too. One process at a time has the file; it reads the attachments once.
  */
 export class AttachmentStore implements Disposable {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** By their formatted keys: what the file holds. */
+  readonly #attachments: Map<string, Attachment>;
 
   /** @param path of the file, or `:memory:` */
   constructor(path: string) {
     this.#db = new DatabaseSync(path, { timeout: 5000 });
     this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
     this.#db.exec(SCHEMA);
+    const rows = this.#sql('SELECT * FROM attachment').all();
+    const attachments = rows.map((row) => this.#read(row));
+    this.#attachments = new Map(attachments.map((attachment) => [formatKey(attachment), attachment]));
   }
 
   get(key: AttachmentKey): Attachment | undefined {
-    const row = this.#sql('SELECT * FROM attachment WHERE network = ? AND container = ? AND ifname = ?').get(
-      ...parameters(key),
-    );
-    return row === undefined ? undefined : this.#read(row);
+    return this.#attachments.get(formatKey(key));
   }
 
   list(): readonly Attachment[] {
-    return this.#sql('SELECT * FROM attachment')
-      .all()
-      .map((row) => this.#read(row));
+    return [...this.#attachments.values()];
   }
 
   count(): number {
-    return Number(this.#sql('SELECT count(*) AS n FROM attachment').get()?.['n'] ?? 0);
+    return this.#attachments.size;
   }
 
   /** The attachment, recorded as not complete. @throws CniError 100 when a range is full, 102 when a fixed address is taken */
   reserve(wanted: Reservation, now: number): Attachment {
-    return this.#transaction(() => {
+    const reserved = this.#transaction(() => {
       const addresses =
         wanted.fixed.length > 0
           ? wanted.fixed.map((address) => this.#takeFixed(address, wanted.ranges.flat()))
@@ -83,12 +83,16 @@ export class AttachmentStore implements Disposable {
       const { ranges: _, fixed: __, ...attachment } = wanted;
       return { ...attachment, addresses, complete: false };
     });
+    this.#attachments.set(formatKey(wanted), reserved);
+    return reserved;
   }
 
   complete(key: AttachmentKey): void {
     this.#sql('UPDATE attachment SET complete = 1 WHERE network = ? AND container = ? AND ifname = ?').run(
       ...parameters(key),
     );
+    const attachment = this.get(key);
+    if (attachment !== undefined) this.#attachments.set(formatKey(key), { ...attachment, complete: true });
   }
 
   /** Forgets the attachment; its addresses rest. Nothing there is not an error. */
@@ -103,6 +107,7 @@ export class AttachmentStore implements Disposable {
       this.#sql(`DELETE FROM address ${owner}`).run(...parameters(key));
       this.#sql(`DELETE FROM attachment ${owner}`).run(...parameters(key));
     });
+    this.#attachments.delete(formatKey(key));
   }
 
   /** How many of the range's addresses Pods have now. */
@@ -192,14 +197,14 @@ export class AttachmentStore implements Disposable {
   }
 
   #transaction<T>(work: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
+    this.#sql('BEGIN IMMEDIATE').run();
     try {
       const result = work();
-      this.#db.exec('COMMIT');
+      this.#sql('COMMIT').run();
       return result;
     } catch (error) {
       // A failed COMMIT (disk full) may have rolled back already.
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      if (this.#db.isTransaction) this.#sql('ROLLBACK').run();
       throw error;
     }
   }

@@ -19,8 +19,10 @@ export function applyBandwidth(
   if (ingress !== undefined) shaping.limit(hostLink, ingress);
   if (egress === undefined) return;
   const shaper = shaperLinkName(hostLink);
-  links.add({ kind: 'ifb', name: shaper, mtu, up: true });
+  links.add({ kind: 'ifb', name: shaper, mtu });
+  // Before it is up: the kernel has to wait for packets under way, when it takes a link's queue away.
   shaping.limit(shaper, egress);
+  links.set(shaper, { up: true });
   shaping.redirectIngress(hostLink, shaper);
 }
 

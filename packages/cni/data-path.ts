@@ -79,8 +79,17 @@ export class DataPath {
         CNI_CODES.invalidEnvironment,
         `CNI_NETNS ${attachment.netns} is the node's own network namespace`,
       );
+    if (pod.links.get(attachment.ifName) !== undefined)
+      throw new CniError(
+        CNI_CODES.invalidEnvironment,
+        `CNI_IFNAME: there is a link ${attachment.ifName} in ${attachment.netns} already`,
+      );
     try {
-      this.#wire(pod, wiring);
+      this.#node.batch(() => this.#makeLinks(pod, wiring));
+      pod.batch(() => this.#configurePod(pod, wiring));
+      // The node may still have the MAC address of the Pod that had the address before.
+      for (const { address } of wiring.addresses)
+        pod.neighbours.announce({ link: attachment.ifName, address });
     } catch (error) {
       await this.detach(attachment);
       throw error;
@@ -154,26 +163,30 @@ export class DataPath {
     this.#node.links.delete(BRIDGE);
   }
 
-  #wire(pod: NetworkNamespace, { attachment, addresses, mac, mtu, bandwidth }: Wiring): void {
+  #makeLinks(pod: NetworkNamespace, { attachment, mac, mtu, bandwidth }: Wiring): void {
     const { hostLink, ifName } = attachment;
-    if (pod.links.get(ifName) !== undefined)
-      throw new CniError(
-        CNI_CODES.invalidEnvironment,
-        `CNI_IFNAME: there is a link ${ifName} in ${attachment.netns} already`,
-      );
-    this.#node.links.add({
+    const { links } = this.#node;
+    links.add({
       kind: 'veth',
       name: hostLink,
       master: BRIDGE,
       mtu,
-      up: true,
       ...(attachment.pod !== undefined && { alias: `Pod ${attachment.pod} ${ifName}` }),
-      peer: { name: ifName, netns: pod, mtu, up: true, ...(mac && { mac }) },
+      peer: { name: ifName, netns: pod, mtu, ...(mac && { mac }) },
     });
     // A Pod resolves nobody but the gateway: what one broadcasts is no other's business, and there may be hundreds.
-    this.#node.links.set(hostLink, { hairpin: true, flooded: false });
+    links.set(hostLink, { hairpin: true, flooded: false });
+    if (bandwidth !== undefined) applyBandwidth(this.#node, hostLink, mtu, bandwidth);
+    // Last: to limit a link that is up the kernel would have to wait for packets under way.
+    links.set(hostLink, { up: true });
+  }
+
+  #configurePod(pod: NetworkNamespace, { attachment, addresses }: Wiring): void {
+    const { ifName } = attachment;
     pod.links.set('lo', { up: true });
     if (addresses.some(({ address }) => familyOf(address) === 'IPv6')) enableIPv6(pod, ifName);
+    // After the node's end, so that it has a carrier at once: what is sent before is lost.
+    pod.links.set(ifName, { up: true });
     for (const { address, gateway } of addresses) {
       const family = familyOf(address);
       pod.addresses.add({
@@ -188,10 +201,7 @@ export class DataPath {
         gateway,
         link: ifName,
       });
-      // The node may still have the MAC address of the Pod that had the address before.
-      pod.neighbours.announce({ link: ifName, address });
     }
-    if (bandwidth !== undefined) applyBandwidth(this.#node, hostLink, mtu, bandwidth);
   }
 
   #open(path: string): NetworkNamespace {

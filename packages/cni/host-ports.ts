@@ -17,6 +17,17 @@ type HostPortNamespace = Pick<NetworkNamespace, 'nft' | 'conntrack' | 'addresses
 /** IANA protocol number. */
 const UDP = 17;
 
+/** By name; an attachment never changes, so its elements are found once. */
+const elementsOf = new WeakMap<Attachment, readonly (readonly [string, HostPortElement])[]>();
+
+function elementsByName(attachment: Attachment): readonly (readonly [string, HostPortElement])[] {
+  const known = elementsOf.get(attachment);
+  if (known !== undefined) return known;
+  const found = hostPortElements([attachment]).map((element) => [elementName(element), element] as const);
+  elementsOf.set(attachment, found);
+  return found;
+}
+
 /** Keeps the kernel's host port elements as the attachments ask. Tables appear with the first mapping of their family. */
 export class HostPorts {
   readonly #netns: HostPortNamespace;
@@ -72,7 +83,7 @@ export class HostPorts {
   }
 
   async #reconcile(attachments: readonly Attachment[]): Promise<void> {
-    const wanted = new Map(hostPortElements(attachments).map((element) => [elementName(element), element]));
+    const wanted = new Map(attachments.flatMap(elementsByName));
     if (this.#held === undefined) {
       this.#heldAt = this.#nft.generation();
       this.#held = await this.#observe();

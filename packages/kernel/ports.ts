@@ -38,6 +38,11 @@ export interface NetworkNamespace extends Disposable {
   /** Runs `section` with the calling thread inside the namespace: synchronous, must not await, returns outside again. */
   run<T>(section: () => T): T;
   /**
+   * Runs `section`, and sends the changes it makes to links, addresses, routes and shaping together: when it ends, or before what
+   * makes or deletes a link, or asks something. One that the kernel refuses throws no later than that; those after it may have been made.
+   */
+  batch<T>(section: () => T): T;
+  /**
    * Reports changes of the kinds (links, addresses and routes unless told) until disposed; `overrun` means events were
    * lost: list again. It does not keep the process alive.
    */
@@ -122,7 +127,7 @@ export interface LinkPort {
   list(): readonly Link[];
   /** undefined when there is none of that name. */
   get(name: string): Link | undefined;
-  add(spec: LinkSpec): Link;
+  add(spec: LinkSpec): void;
   set(name: string, change: LinkChange): void;
   /** Nothing there is not an error. The kernel may take tens of milliseconds (RCU grace periods). */
   delete(name: string): void;

@@ -10,12 +10,13 @@ export function monitorConformance(given: Fixture): void {
       const events: NetworkEvent[] = [];
       const tick = () => new Promise((resolve) => setTimeout(resolve, 20));
       const monitor = given.netns.monitor((event) => events.push(event));
-      const { index } = given.netns.links.add({
+      given.netns.links.add({
         kind: 'veth',
         name: 'a',
         up: true,
         peer: { name: 'b', up: true, netns: given.other },
       });
+      const index = given.netns.links.get('a')?.index;
       given.netns.addresses.add({ link: 'a', address: ip('10.0.0.1'), prefixLength: 24 });
       given.netns.neighbours.replace({
         link: 'a',

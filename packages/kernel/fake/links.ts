@@ -24,7 +24,7 @@ export class FakeLinks implements LinkPort {
     return link === undefined ? undefined : view(link);
   }
 
-  add(spec: LinkSpec): Link {
+  add(spec: LinkSpec): void {
     const operation = 'add link';
     const state = this.#state;
     checkNew(state, spec, operation);
@@ -44,7 +44,7 @@ export class FakeLinks implements LinkPort {
         alias: link.alias,
         vxlan: spec.kind === 'vxlan' ? spec.vxlan : undefined,
       });
-    if (spec.kind !== 'veth') return view(make(state, spec));
+    if (spec.kind !== 'veth') return void make(state, spec);
     const other = spec.peer.netns === undefined ? state : this.#stateOf(spec.peer.netns);
     checkNew(other, spec.peer, operation);
     if (other === state && spec.peer.name === spec.name)
@@ -54,7 +54,6 @@ export class FakeLinks implements LinkPort {
     link.peer = peer;
     peer.peer = link;
     if (master !== undefined) enslave(link, master);
-    return view(link);
   }
 
   set(name: string, change: LinkChange): void {

@@ -52,6 +52,10 @@ export class FakeNamespace implements NetworkNamespace {
     return section();
   }
 
+  batch<T>(section: () => T): T {
+    return section();
+  }
+
   monitor(
     listener: (event: NetworkEvent) => void,
     kinds: readonly NetworkEventKind[] = ['link', 'address', 'route'],

@@ -47,7 +47,7 @@ export class LinuxAddresses implements AddressPort {
     if (!isPrefixLength(address.address, address.prefixLength))
       throw new KernelError({ errno: 'EINVAL', operation, object, detail: 'the prefix length does not fit' });
     const index = this.#names.index(address.link, operation, object);
-    this.#socket().execute({
+    this.#socket().put({
       type: RTM_NEWADDR,
       flags: NLM_F_CREATE | NLM_F_EXCL,
       body: (writer) => encodeAddress(writer, index, address),

@@ -1,7 +1,9 @@
+import { type MacAddress, macFromBytes } from '#ip';
 import { KernelError } from '../errors.ts';
 import { lastErrno, libc } from './libc.ts';
 
 const SIOCGIFNAME = 0x8910;
+const SIOCGIFHWADDR = 0x8927;
 const SIOCGIFINDEX = 0x8933;
 /** `struct ifreq`: 16 bytes of name, then a union. */
 const IFREQ = 40;
@@ -11,6 +13,8 @@ const IFNAMSIZ = 16;
 export class LinkNames {
   readonly #fd: () => number;
   readonly #request = Buffer.alloc(IFREQ);
+  /** Of one batch of changes. */
+  #known: Map<string, number> | undefined;
 
   constructor(fd: () => number) {
     this.#fd = fd;
@@ -18,15 +22,33 @@ export class LinkNames {
 
   /** undefined when there is no link of that name. */
   find(name: string): number | undefined {
-    const length = Buffer.byteLength(name);
-    if (length === 0 || length >= IFNAMSIZ) return undefined;
-    this.#request.fill(0);
-    this.#request.write(name);
-    if (libc().ioctl(this.#fd(), SIOCGIFINDEX, this.#request) === 0)
-      return this.#request.readInt32LE(IFNAMSIZ);
-    const errno = lastErrno();
-    if (errno === 'ENODEV') return undefined;
-    throw new KernelError({ errno, operation: 'find link', object: name });
+    const known = this.#known?.get(name);
+    if (known !== undefined) return known;
+    const index = this.#ask(name, SIOCGIFINDEX)?.readInt32LE(IFNAMSIZ);
+    if (index !== undefined) this.#known?.set(name, index);
+    return index;
+  }
+
+  /** undefined when there is no link of that name. */
+  mac(name: string): MacAddress | undefined {
+    const answer = this.#ask(name, SIOCGIFHWADDR);
+    // `struct sockaddr`: two bytes of kind come first.
+    return answer && macFromBytes(answer.subarray(IFNAMSIZ + 2, IFNAMSIZ + 8));
+  }
+
+  /** While `section` runs an index is asked for once; {@link forget} when it may not hold any more. */
+  remember<T>(section: () => T): T {
+    if (this.#known !== undefined) return section();
+    this.#known = new Map();
+    try {
+      return section();
+    } finally {
+      this.#known = undefined;
+    }
+  }
+
+  forget(name: string): void {
+    this.#known?.delete(name);
   }
 
   /** @throws KernelError `ENODEV` */
@@ -52,5 +74,17 @@ export class LinkNames {
       if (!known.has(index)) known.set(index, this.name(index));
       return known.get(index);
     };
+  }
+
+  /** The `ifreq` as the kernel filled it. */
+  #ask(name: string, question: number): Buffer | undefined {
+    const length = Buffer.byteLength(name);
+    if (length === 0 || length >= IFNAMSIZ) return undefined;
+    this.#request.fill(0);
+    this.#request.write(name);
+    if (libc().ioctl(this.#fd(), question, this.#request) === 0) return this.#request;
+    const errno = lastErrno();
+    if (errno === 'ENODEV') return undefined;
+    throw new KernelError({ errno, operation: 'find link', object: name });
   }
 }

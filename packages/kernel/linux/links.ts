@@ -65,7 +65,7 @@ export class LinuxLinks implements LinkPort {
     }
   }
 
-  add(spec: LinkSpec): Link {
+  add(spec: LinkSpec): void {
     const operation = 'add link';
     const references = {
       master:
@@ -86,14 +86,12 @@ export class LinuxLinks implements LinkPort {
       operation,
       object: spec.name,
     });
-    const index = this.#names.index(spec.name, operation, spec.name);
     try {
-      this.#complete(index, spec);
+      this.#complete(spec);
     } catch (error) {
       this.delete(spec.name);
       throw error;
     }
-    return this.#read(index, spec.name);
   }
 
   set(name: string, change: LinkChange): void {
@@ -109,7 +107,8 @@ export class LinuxLinks implements LinkPort {
     if (Object.values(plain).some((value) => value !== undefined)) this.#change(name, index, plain);
     if (hairpin !== undefined || flooded !== undefined) {
       const port = { ...(hairpin !== undefined && { hairpin }), ...(flooded !== undefined && { flooded }) };
-      this.#new(name, (writer) => encodeBridgePort(writer, index, port), 'set bridge port options of link');
+      const body = (writer: NetlinkWriter) => encodeBridgePort(writer, index, port);
+      this.#socket().put(this.#new(name, body, 'set bridge port options of link'));
     }
     // Last, as the link has no index here afterwards.
     if (netns !== undefined) this.#change(name, index, { netns: this.#fdOf(netns) });
@@ -136,8 +135,8 @@ export class LinuxLinks implements LinkPort {
   }
 
   /** What the kernel does not take in the message that makes a link. */
-  #complete(index: number, spec: LinkSpec): void {
-    if (spec.alias !== undefined) this.#change(spec.name, index, { alias: spec.alias });
+  #complete(spec: LinkSpec): void {
+    if (spec.alias !== undefined) this.set(spec.name, { alias: spec.alias });
     if (spec.kind !== 'veth') return;
     const { name, alias, up, netns } = spec.peer;
     if (alias !== undefined || up)
@@ -150,6 +149,7 @@ export class LinuxLinks implements LinkPort {
   #deletion(name: string): NetlinkRequest | undefined {
     const index = this.#names.find(name);
     if (index === undefined) return undefined;
+    this.#names.forget(name);
     return {
       type: RTM_DELLINK,
       body: (writer) => encodeLinkQuery(writer, { index }),
@@ -159,11 +159,16 @@ export class LinuxLinks implements LinkPort {
   }
 
   #change(name: string, index: number, change: RawLinkChange): void {
-    this.#new(name, (writer) => encodeSetLink(writer, index, change), 'change link');
+    const request = this.#new(name, (writer) => encodeSetLink(writer, index, change), 'change link');
+    if (change.name === undefined && change.netns === undefined) this.#socket().put(request);
+    else {
+      this.#socket().execute(request);
+      this.#names.forget(name);
+    }
   }
 
-  #new(name: string, body: (writer: NetlinkWriter) => void, operation: string): void {
-    this.#socket().execute({ type: RTM_NEWLINK, body, operation, object: name });
+  #new(name: string, body: (writer: NetlinkWriter) => void, operation: string): NetlinkRequest {
+    return { type: RTM_NEWLINK, body, operation, object: name };
   }
 
   #read(index: number, name: string): Link {

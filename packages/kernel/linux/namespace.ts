@@ -32,6 +32,7 @@ export class LinuxNamespace implements NetworkNamespace {
   readonly iptables: LinuxIptables;
   readonly conntrack: LinuxConntrack;
   readonly ipvs: LinuxIpvs;
+  readonly #names: LinkNames;
   #rtnetlink: NetlinkSocket | undefined;
   #open = true;
 
@@ -41,11 +42,12 @@ export class LinuxNamespace implements NetworkNamespace {
     const socket = () => this.#socket();
     const rtnetlink = () => this.run(() => new NetlinkSocket(NETLINK_ROUTE));
     const names = new LinkNames(() => this.#socket().fd);
+    this.#names = names;
     const inside = <T>(section: () => T) => this.run(section);
     this.links = new LinuxLinks(socket, rtnetlink, names, (netns) => requireLinuxNamespace(netns).fd);
     this.addresses = new LinuxAddresses(socket, names);
     this.routes = new LinuxRoutes(socket, names);
-    this.neighbours = new LinuxNeighbours(socket, names, this.links, inside);
+    this.neighbours = new LinuxNeighbours(socket, names, inside);
     this.fdb = new LinuxFdb(socket, names, this.links);
     this.shaping = new LinuxShaping(socket, names);
     this.sysctl = new LinuxSysctl(inside);
@@ -59,6 +61,10 @@ export class LinuxNamespace implements NetworkNamespace {
   run<T>(section: () => T): T {
     this.#requireOpen('enter');
     return insideNetns(this.fd, section);
+  }
+
+  batch<T>(section: () => T): T {
+    return this.#names.remember(() => this.#socket().batch(section));
   }
 
   monitor(listener: (event: NetworkEvent) => void, kinds?: readonly NetworkEventKind[]): Disposable {

@@ -9,7 +9,7 @@ import {
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
 } from '../netlink/neighbour.ts';
-import type { LinkPort, Neighbour, NeighbourPort } from '../ports.ts';
+import type { Neighbour, NeighbourPort } from '../ports.ts';
 import { sendAnnouncement } from './announce.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
@@ -17,19 +17,11 @@ import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socke
 export class LinuxNeighbours implements NeighbourPort {
   readonly #socket: () => NetlinkSocket;
   readonly #names: LinkNames;
-
-  readonly #links: LinkPort;
   readonly #inside: <T>(section: () => T) => T;
 
-  constructor(
-    socket: () => NetlinkSocket,
-    names: LinkNames,
-    links: LinkPort,
-    inside: <T>(section: () => T) => T,
-  ) {
+  constructor(socket: () => NetlinkSocket, names: LinkNames, inside: <T>(section: () => T) => T) {
     this.#socket = socket;
     this.#names = names;
-    this.#links = links;
     this.#inside = inside;
   }
 
@@ -85,9 +77,10 @@ export class LinuxNeighbours implements NeighbourPort {
 
   announce({ link, address }: Pick<Neighbour, 'link' | 'address'>): void {
     const object = `${address} on ${link}`;
-    const found = this.#links.get(link);
-    if (found?.mac === undefined) throw new KernelError({ errno: 'ENODEV', operation: 'announce', object });
-    const announcement = encodeAnnouncement(address, found.mac);
-    this.#inside(() => sendAnnouncement(found.index, announcement, object));
+    const index = this.#names.find(link);
+    const mac = this.#names.mac(link);
+    if (index === undefined || mac === undefined)
+      throw new KernelError({ errno: 'ENODEV', operation: 'announce', object });
+    this.#inside(() => sendAnnouncement(index, encodeAnnouncement(address, mac), object));
   }
 }

@@ -77,6 +77,8 @@ export class NetlinkSocket implements Disposable {
   readonly fd: number;
   #sequence = 0;
   #closed = false;
+  /** What waits to be sent together. */
+  #batch: NetlinkRequest[] | undefined;
 
   /** @param groups multicast groups to hear, as a bit mask (RTMGRP_*) */
   constructor(protocol: number, groups = 0) {
@@ -121,6 +123,27 @@ export class NetlinkSocket implements Disposable {
     for (let start = 0; start < requests.length; start += REQUESTS_A_BATCH)
       refusals.push(...this.#executeBatch(requests.slice(start, start + REQUESTS_A_BATCH)));
     return refusals;
+  }
+
+  /** Like {@link execute}; inside {@link batch} it waits for the batch's end, or for the next request that does not. */
+  put(request: NetlinkRequest): void {
+    if (this.#batch === undefined) this.execute(request);
+    else this.#batch.push(request);
+  }
+
+  /** @throws KernelError for the first request that the kernel refused; it has tried those after it */
+  batch<T>(section: () => T): T {
+    if (this.#batch !== undefined) return section();
+    this.#batch = [];
+    try {
+      return section();
+    } finally {
+      try {
+        this.#flush();
+      } finally {
+        this.#batch = undefined;
+      }
+    }
   }
 
   /** Sends one request; the kernel's work is done on a thread of the pool. Answers come before this resolves. */
@@ -220,7 +243,13 @@ export class NetlinkSocket implements Disposable {
     check(libc().bind(this.fd, address, address.length), 'bind', 'netlink socket');
   }
 
+  #flush(): void {
+    const [refusal] = this.executeAll(this.#batch?.splice(0) ?? []);
+    if (refusal !== undefined) throw refusal.error;
+  }
+
   #send(request: NetlinkRequest, flags: number): number {
+    this.#flush();
     const sequence = this.nextSequence();
     writer.reset();
     writer.message(request.type, flags, sequence, request.body);

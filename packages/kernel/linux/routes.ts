@@ -102,7 +102,7 @@ export class LinuxRoutes implements RoutePort {
   #put(operation: string, flags: number, route: RouteSpec): void {
     const object = describeRoute(route);
     const index = route.link === undefined ? undefined : this.#names.index(route.link, operation, object);
-    this.#socket().execute({
+    this.#socket().put({
       type: RTM_NEWROUTE,
       flags,
       body: (writer) => encodeRoute(writer, route, index),

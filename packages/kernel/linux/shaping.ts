@@ -34,7 +34,7 @@ export class LinuxShaping implements ShapingPort {
     const operation = 'limit the rate of';
     checkRateLimit(link, limit);
     const index = this.#names.index(link, operation, link);
-    this.#socket().execute({
+    this.#socket().put({
       type: RTM_NEWQDISC,
       flags: NLM_F_CREATE | NLM_F_REPLACE,
       body: (writer) => encodeLimit(writer, index, limit),
@@ -68,14 +68,19 @@ export class LinuxShaping implements ShapingPort {
     const object = `${link} to ${target}`;
     const index = this.#names.index(link, operation, object);
     const targetIndex = this.#names.index(target, operation, object);
-    this.unredirectIngress(link);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
-    this.#socket().execute({
-      ...{ type: RTM_NEWQDISC, flags, operation, object },
-      body: (writer) => encodeIngress(writer, index),
-    });
-    this.#socket().execute({
-      ...{ type: RTM_NEWTFILTER, flags, operation, object },
+    const request = { flags, operation, object };
+    const body = (writer: NetlinkWriter) => encodeIngress(writer, index);
+    const openHook = () => this.#socket().execute({ ...request, type: RTM_NEWQDISC, body });
+    try {
+      openHook();
+    } catch (error) {
+      if (!isKernelError(error, 'EEXIST')) throw error;
+      this.unredirectIngress(link);
+      openHook();
+    }
+    this.#socket().put({
+      ...{ ...request, type: RTM_NEWTFILTER },
       body: (writer) => encodeRedirect(writer, index, targetIndex),
     });
   }

@@ -20,6 +20,8 @@ const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
+const IFLA_NUM_TX_QUEUES = 31;
+const IFLA_NUM_RX_QUEUES = 32;
 
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -102,6 +104,7 @@ export interface LinkReferences {
 /** RTM_NEWLINK that makes a link. The kernel takes no alias here, and no `up` of a peer: set them afterwards. */
 export function encodeNewLink(writer: NetlinkWriter, spec: LinkSpec, references: LinkReferences): void {
   newLinkHeader(writer, spec);
+  if (spec.kind === 'veth') encodeOneQueue(writer);
   if (references.master !== undefined) writer.attrU32(IFLA_MASTER, references.master);
   writer.nest(IFLA_LINKINFO, () => {
     writer.attrString(IFLA_INFO_KIND, spec.kind);
@@ -111,6 +114,7 @@ export function encodeNewLink(writer: NetlinkWriter, spec: LinkSpec, references:
           writer.nest(VETH_INFO_PEER, () => {
             // Not up yet: veth_open() says ENOTCONN until the pair is complete.
             newLinkHeader(writer, { ...spec.peer, up: false });
+            encodeOneQueue(writer);
             if (references.peerNetns !== undefined) writer.attrU32(IFLA_NET_NS_FD, references.peerNetns);
           });
         });
@@ -131,6 +135,15 @@ function newLinkHeader(writer: NetlinkWriter, link: Pick<LinkSpec, 'name' | 'mac
   writer.attrString(IFLA_IFNAME, link.name);
   if (link.mac !== undefined) writer.attr(IFLA_ADDRESS, macToBytes(link.mac));
   if (link.mtu !== undefined) writer.attrU32(IFLA_MTU, link.mtu);
+}
+
+/**
+ * A veth end uses one queue. Untold, the kernel makes one for each processor and takes all but one away again, which costs
+ * an RCU grace period for each end (drivers/net/veth.c veth_init_queues).
+ */
+function encodeOneQueue(writer: NetlinkWriter): void {
+  writer.attrU32(IFLA_NUM_TX_QUEUES, 1);
+  writer.attrU32(IFLA_NUM_RX_QUEUES, 1);
 }
 
 function encodeVxlan(writer: NetlinkWriter, options: VxlanOptions, link: number | undefined): void {
