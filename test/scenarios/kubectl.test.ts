@@ -109,7 +109,7 @@ function commandsOf(kubectl: Kubectl): void {
 
     test('describe: Pod, Service, Deployment, Node', async () => {
       assert.match(
-        await k('describe', 'pods', '-l', 'run=my-nginx'),
+        await k('describe', 'pods', '-l', 'run=my-nginx', '--show-events'),
         /Events:\n(.*\n)*.*Started container my-nginx/,
       );
       assert.match(
