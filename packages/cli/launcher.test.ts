@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
@@ -36,4 +36,26 @@ test('podway: exit codes: 0 done, 1 failed, 2 wrong usage', () => {
   assert.equal(code('lab', 'status'), 1);
   assert.equal(code('lab', 'status', '--nonsense'), 2);
   assert.equal(code('nonsense'), 2);
+});
+
+test('podway: the bundle reads a kubeconfig in YAML', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'podway-cli-'));
+  try {
+    const kubeconfig = join(directory, 'config');
+    writeFileSync(kubeconfig, 'apiVersion: v1\nkind: Config\ncurrent-context: here\ncontexts: []\n');
+    const required = [
+      '--node-name',
+      'n',
+      '--cluster-cidr',
+      '10.244.0.0/16',
+      '--service-cidr',
+      '10.96.0.0/16',
+    ];
+    const agent = ['agent', ...required, '--cluster-dns', '10.96.0.10', '--kubeconfig', kubeconfig];
+    const { status, stderr } = spawnSync(podway, agent, { encoding: 'utf8' });
+    assert.match(stderr, /contexts: invalid value "here": no context of this name/);
+    assert.equal(status, 2);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

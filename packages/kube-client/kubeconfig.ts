@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { errorMessage, InvalidInputError } from '#runtime';
+import { errorMessage, InvalidInputError, parseYaml } from '#runtime';
 import type { ClientConfig, Credentials } from './config.ts';
 import { isRecord } from './metadata.ts';
 
@@ -62,8 +62,7 @@ async function readKubeconfig(path: string): Promise<Entry> {
 async function parse(content: string, path: string): Promise<unknown> {
   try {
     if (content.trimStart().startsWith('{')) return JSON.parse(content);
-    const yaml = await import('yaml');
-    return yaml.parse(content);
+    return await parseYaml(content);
   } catch (cause) {
     throw new InvalidInputError('kubeconfig', path, `is neither YAML nor JSON: ${errorMessage(cause)}`);
   }

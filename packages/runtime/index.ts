@@ -10,5 +10,6 @@ export {
   silentLogger,
   streamLogger,
 } from './logger.ts';
+export { parseYaml } from './parse-yaml.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';

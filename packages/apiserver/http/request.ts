@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { errorMessage } from '#runtime';
+import { errorMessage, parseYaml } from '#runtime';
 import { badRequest, tooLarge, unsupportedMediaType } from '../status.ts';
 import { decodeProtobufBody } from './protobuf-body.ts';
 
@@ -36,13 +36,9 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   return isYaml && !text.trimStart().startsWith('{') ? yamlToJson(text) : text;
 }
 
-/** How often a YAML text may refer to its anchors: more is a bomb, not a manifest. */
-const MAX_ALIASES = 100;
-
 async function yamlToJson(text: string): Promise<string> {
-  const { parse } = await import('yaml');
   try {
-    return JSON.stringify(parse(text, { maxAliasCount: MAX_ALIASES }) ?? null);
+    return JSON.stringify((await parseYaml(text)) ?? null);
   } catch (error) {
     throw badRequest(`error converting YAML to JSON: ${errorMessage(error)}`);
   }
