@@ -9,7 +9,7 @@
  *
  * Every skipped test is listed with its reason at the end; the last line counts everything.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -52,9 +52,11 @@ const root = resolve(import.meta.dirname, '..');
 
 function tierOf(file: string): Tier {
   if (file.endsWith('.ipvs.test.ts')) return 'ipvs';
-  if (file.startsWith('test/scenarios/')) return 'scenarios';
+  if (isScenario(file)) return 'scenarios';
   return file.endsWith('.kernel.test.ts') ? 'kernel' : 'pure';
 }
+
+const isScenario = (file: string) => file.startsWith('test/scenarios/');
 
 function jobsFor(files: readonly string[]): readonly Job[] {
   const inTier = (tier: Tier) => files.filter((file) => tierOf(file) === tier);
@@ -95,7 +97,7 @@ function nodeTest(report: string, files: readonly string[], concurrency = 1): re
  */
 async function ipvsJobs(files: readonly string[]): Promise<readonly Job[] | { readonly skip: string }> {
   if (files.length === 0) return [];
-  if (hasIpvs()) return files.map((file) => (file.startsWith('test/scenarios/') ? onHost : inSandbox)(file));
+  if (hasIpvs()) return files.map((file) => (isScenario(file) ? onHost : inSandbox)(file));
   if (inVm) return { skip: "the virtual machine's kernel has no ip_vs" };
   try {
     await vmFiles();
@@ -104,6 +106,9 @@ async function ipvsJobs(files: readonly string[]): Promise<readonly Job[] | { re
       skip: `this kernel has no ip_vs for us, and no virtual machine could be set up: ${errorMessage(error)}`,
     };
   }
+  // The labs inside run what is built here.
+  if (files.some(isScenario))
+    spawnSync(join(root, 'podway'), ['version'], { stdio: ['ignore', 'ignore', 'inherit'] });
   const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
   const command = (report: string) => [
     ...[...node, join(root, 'test/vm/run.ts'), '--'],

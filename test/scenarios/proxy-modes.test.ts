@@ -1,122 +1,18 @@
-import assert from 'node:assert/strict';
-import { join, resolve } from 'node:path';
-import { after, before, suite, test } from 'node:test';
-import { SERVICES } from '#kube-api';
-import { PROXY_MECHANISMS, type ProxyMechanism } from '#service-proxy';
-import { eventually } from './support/eventually.ts';
-import { PODWAY, startLab, type TestLab } from './support/lab.ts';
-import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
+import { suite } from 'node:test';
+import { PROXY_MECHANISMS } from '#service-proxy';
+import { PODWAY, startLab } from './support/lab.ts';
+import { lackingMechanisms } from './support/lacking-mechanisms.ts';
+import { proxyModeCases } from './support/proxy-mode-cases.ts';
 
-const EXAMPLES = resolve(import.meta.dirname, '../../examples');
-
-/** `podway agent --probe`, where a lab's agents run: why a mechanism cannot be had, nothing for those that can. */
+/** Asked where a lab's agents run. */
 async function lackingHere(): Promise<ReadonlyMap<string, string>> {
   await using lab = await startLab({ nodes: 1 });
-  const lacking = new Map<string, string>();
-  let last = '';
-  for (const line of (await lab.exec('node1', PODWAY, 'agent', '--probe')).split('\n')) {
-    const [, name = '', answer] = /^(\S+) +(yes|no)$/.exec(line) ?? [];
-    if (answer !== undefined) last = name;
-    if (answer === 'no') lacking.set(name, '');
-    else if (lacking.has(last) && line.trim() !== '')
-      lacking.set(last, `${lacking.get(last)}${lacking.get(last) === '' ? '' : '; '}${line.trim()}`);
-  }
-  return lacking;
+  return lackingMechanisms(await lab.exec('node1', PODWAY, 'agent', '--probe'));
 }
 
 const lacking = await lackingHere();
 
-/** The same handful of cases in a lab of each way to carry Services; the behaviour suite of the package has all of them. */
 for (const mechanism of PROXY_MECHANISMS)
-  suite(`lab up --proxy ${mechanism}`, { skip: lacking.get(mechanism) ?? false }, () => cases(mechanism));
-
-function cases(mechanism: ProxyMechanism): void {
-  let lab: TestLab;
-  let ns: TestNamespace;
-  before(async () => {
-    lab = await startLab({ flags: ['--proxy', mechanism] });
-    ns = await TestNamespace.create(lab, 'modes');
-    await ns.client('client', { node: 'node1' });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
-
-  test('the agent says which mechanism it runs', async () => {
-    const mode = await lab.exec('node2', 'curl', '-sS', '-f', 'http://127.0.0.1:10249/proxyMode');
-    assert.equal(mode, mechanism);
-  });
-
-  test('the published example: five replicas behind a node port, from a Pod, a node and outside', async () => {
-    await lab.kubectl('apply', '-f', join(EXAMPLES, 'hello-world-5.yaml'));
-    await lab.kubectl('rollout', 'status', 'deployment/hello-world', '--timeout=60s');
-    await lab.kubectl('expose', 'deployment', 'hello-world', '--type=NodePort', '--name=example-service');
-    const answers = await lab.client.get(SERVICES, { namespace: 'default', name: 'example-service' });
-    const ways: readonly (readonly [place: string, target: string])[] = [
-      ['client', `${clusterIp(answers)}:8080`],
-      ['node3', `${clusterIp(answers)}:8080`],
-      ...lab.up.nodes.map(({ ip }) => ['outside', `${ip}:${nodePort(answers)}`] as const),
-    ];
-    for (const [place, target] of ways)
-      await eventually(async () => {
-        const script = `for i in $(seq 40); do curl -s -m 5 http://${target}/ | grep Hostname; done`;
-        const lines = (await ns.output(place, 'sh', '-c', script)).trim().split('\n');
-        assert.equal(lines.length, 40, `${place} -> ${target}`);
-        assert.equal(new Set(lines).size, 5, `${place} -> ${target}`);
-      });
-  });
-
-  test('endpoints come and go; without one the connection is refused; by UDP too', async () => {
-    const service = await ns.service('web', {
-      ports: [
-        { name: 'http', port: 80, protocol: 'TCP' },
-        { name: 'udp', port: 81, protocol: 'UDP', targetPort: 8081 },
-      ],
-    });
-    const [tcp, udp] = [`${clusterIp(service)}:80`, `${clusterIp(service)}:81`];
-    await ns.refused('client', tcp);
-    await ns.netexec('web-1', 'web', { node: 'node1' });
-    await ns.servedBy('client', tcp, ['web-1']);
-    await ns.netexec('web-2', 'web', { node: 'node2' });
-    await ns.servedBy('client', tcp, ['web-1', 'web-2']);
-    await ns.servedByUdp('client', udp, ['web-1', 'web-2']);
-    await ns.deletePod('web-1');
-    await ns.servedBy('client', tcp, ['web-2']);
-    await ns.servedByUdp('client', udp, ['web-2']);
-    await ns.servedBy('web-2', tcp, ['web-2']);
-    await ns.deletePod('web-2');
-    await ns.refused('client', tcp);
-  });
-
-  test('a Pod keeps its address through a cluster IP; a client stays with its endpoint when asked to', async () => {
-    const servers = ['node1', 'node2', 'node3'].map((node) =>
-      ns.netexec(`sticky-${node}`, 'sticky', { node, http: 8080 }),
-    );
-    await Promise.all(servers);
-    const free = await ns.service('free', { selector: { app: 'sticky' }, ports: [{ port: 8080 }] });
-    const sticky = await ns.service('sticky', { sessionAffinity: 'ClientIP', ports: [{ port: 8080 }] });
-    const own = (await ns.getPod('client')).status?.podIP;
-    await ns.servedBy('client', `${clusterIp(free)}:8080`, ['sticky-node1', 'sticky-node2', 'sticky-node3']);
-    const seen = await ns.ask('client', `${clusterIp(free)}:8080`, 10, 'clientip');
-    assert.deepEqual([...new Set(seen.map((text) => text.split(':')[0]))], [own]);
-    await eventually(async () => {
-      const pods = await ns.ask('client', `${clusterIp(sticky)}:8080`, 16);
-      assert.equal(new Set(pods).size, 1, pods.join());
-    });
-  });
-
-  test('externalTrafficPolicy Local: outside clients keep their address, and hear nothing from a node without an endpoint', async () => {
-    await ns.netexec('local', 'local', { node: 'node2', http: 8080 });
-    const service = await ns.service('local', {
-      type: 'NodePort',
-      externalTrafficPolicy: 'Local',
-      ports: [{ port: 8080 }],
-    });
-    const [first, second] = lab.up.nodes.map(({ ip }) => `${ip}:${nodePort(service)}`);
-    await eventually(async () => {
-      const [seen = ''] = await ns.ask('outside', second ?? '', 1, 'clientip');
-      assert.equal(seen.split(':')[0], '198.51.100.10');
-    });
-    await ns.unreachable('outside', first ?? '');
-  });
-}
+  suite(`lab up --proxy ${mechanism}`, { skip: lacking.get(mechanism) ?? false }, () =>
+    proxyModeCases(mechanism),
+  );

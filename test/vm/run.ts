@@ -25,6 +25,11 @@ import { type VmFiles, vmFiles } from './files.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const FAILED = 125;
+/** Whoever is an ordinary user here is root inside. */
+const GUEST_ENVIRONMENT = {
+  PODWAY_TEST_VM: '1',
+  PATH: `${process.env['PATH']}:/usr/local/sbin:/usr/sbin:/sbin`,
+};
 
 async function boot(files: VmFiles, command: readonly string[], memoryMib: number): Promise<number> {
   const own = mkdtempSync(join(tmpdir(), 'podway-vm-'));
@@ -34,7 +39,7 @@ async function boot(files: VmFiles, command: readonly string[], memoryMib: numbe
     writeFileSync(join(own, 'tools'), `${files.modprobe}\n${files.busybox}\n`);
     const status = join(own, 'status');
     const words = [
-      ...Object.entries({ ...process.env, PODWAY_TEST_VM: '1' }).map(([name, value]) => `${name}=${value}`),
+      ...Object.entries({ ...process.env, ...GUEST_ENVIRONMENT }).map(([name, value]) => `${name}=${value}`),
       ...['sh', '-c', 'cd "$1" || exit; status=$2; shift 2; "$@"; echo $? >"$status"'],
       ...['command', process.cwd(), status, ...command],
     ];

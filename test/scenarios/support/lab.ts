@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
 import { type Account, createAccount } from './account.ts';
 import { type Outcome, output, type RunOptions, run } from './run.ts';
 
 /** The launcher of this checkout. */
 export const PODWAY = resolve(import.meta.dirname, '../../../podway');
+
+/**
+ * What the launcher runs in the end, once it has looked for newer sources: that takes a second a time inside the virtual machine, and
+ * whoever boots it has had it built.
+ */
+const PROGRAM =
+  process.env['PODWAY_TEST_VM'] === undefined
+    ? [PODWAY]
+    : [process.execPath, join(dirname(PODWAY), 'dist/podway.js')];
 
 /** What `podway lab up -o json` prints. */
 export interface UpReport {
@@ -58,7 +67,7 @@ export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
   const account = createAccount(options.account ?? (process.getuid?.() === 0 ? 'root' : 'ordinary'));
   const name = `test-${randomUUID().slice(0, 8)}`;
   const podway = (subcommand: string, ...args: readonly string[]) =>
-    account.command([PODWAY, 'lab', subcommand, '--name', name, ...args]);
+    account.command([...PROGRAM, 'lab', subcommand, '--name', name, ...args]);
   const runOptions = { env: account.env };
   const down = async () => {
     await run(podway('down'), runOptions);
