@@ -160,7 +160,7 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
       gaugeFamily('podway_dns_ready', 'Whether the cluster’s names are answered.', [
         sample(gate.isOpen ? 1 : 0),
       ]),
-      ...outside.collectMetrics(),
+      ...outside.collectMetrics(responder.counters.outsideAgain),
     ],
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

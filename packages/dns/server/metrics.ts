@@ -51,7 +51,7 @@ export class Histogram {
 
 // CoreDNS's own bounds, so that quantiles can be compared.
 const SIZE_BOUNDS = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16_000, 32_000, 48_000, 64_000];
-const SECONDS_BOUNDS = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i);
+export const SECONDS_BOUNDS = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i);
 /** Other types are counted together, as a client could else make as many series as there are types. */
 const COUNTED_TYPES = new Set([
   'A',
@@ -70,53 +70,73 @@ const COUNTED_TYPES = new Set([
 /** Type codes from here on are counted as one; all counted ones are below. */
 const OTHER_TYPES = 256;
 const LAST_RCODE = 16;
+const TRANSPORTS = ['udp', 'tcp'] as const;
+const FAMILIES = [1, 2] as const;
 
-/** What the server counts of every query; a count is an array element, for it is on the path of every packet. */
+/** As CoreDNS numbers the families of addresses (IANA's "Address Family Numbers"). */
+export type FamilyNumber = 1 | 2;
+
+/** What is counted for each transport; a count is an array element, for it is on the path of every packet. */
+class TransportCounters {
+  readonly requests = { 1: new Float64Array(OTHER_TYPES + 1), 2: new Float64Array(OTHER_TYPES + 1) };
+  readonly requestSize = new Histogram(SIZE_BOUNDS);
+  readonly responseSize = new Histogram(SIZE_BOUNDS);
+}
+
+/** What the server counts of every query. */
 export class ServerCounters {
-  readonly #requests = { udp: new Float64Array(OTHER_TYPES + 1), tcp: new Float64Array(OTHER_TYPES + 1) };
+  readonly #transports = { udp: new TransportCounters(), tcp: new TransportCounters() };
   readonly #responses = Array<number>(LAST_RCODE + 1).fill(0);
-  readonly #requestSize = new Histogram(SIZE_BOUNDS);
-  readonly #responseSize = new Histogram(SIZE_BOUNDS);
   readonly #duration = new Histogram(SECONDS_BOUNDS);
   /** Queries dropped since their client asked too many. */
   limited = 0;
   dnssecOk = 0;
   truncated = 0;
+  /** Answers from outside that were given again: the cache's hits, without asking the cache. */
+  readonly outsideAgain = { success: 0, denial: 0 };
+  /** Questions refused because too many were waiting for an answer from elsewhere. */
+  rejected = 0;
 
-  request(transport: 'udp' | 'tcp', typeCode: number, octets: number): void {
-    const types = this.#requests[transport];
+  request(transport: 'udp' | 'tcp', family: FamilyNumber, typeCode: number, octets: number): void {
+    const { requests, requestSize } = this.#transports[transport];
+    const types = requests[family];
     const slot = Math.min(typeCode, OTHER_TYPES);
     types[slot] = (types[slot] ?? 0) + 1;
-    this.#requestSize.observe(octets);
+    requestSize.observe(octets);
   }
 
   /** `seconds`: 0 for what was answered at once, which takes microseconds. */
-  response(rcode: number, octets: number, seconds: number): void {
+  response(transport: 'udp' | 'tcp', rcode: number, octets: number, seconds: number): void {
     const slot = Math.min(rcode, LAST_RCODE);
     this.#responses[slot] = (this.#responses[slot] ?? 0) + 1;
-    this.#responseSize.observe(octets);
+    this.#transports[transport].responseSize.observe(octets);
     this.#duration.observe(seconds);
   }
 
   collect(server: string): readonly MetricFamily[] {
     const base = { server, zone: '.' };
     const requests = new Map<string, MetricSample>();
-    for (const proto of ['udp', 'tcp'] as const)
-      for (const [code, count] of this.#requests[proto].entries()) {
-        if (count === 0) continue;
-        const name = typeName(code);
-        const type = COUNTED_TYPES.has(name) ? name : 'other';
-        const key = `${proto} ${type}`;
-        const value = count + (requests.get(key)?.value ?? 0);
-        requests.set(key, { suffix: '', labels: { ...base, proto, type }, value });
-      }
+    for (const proto of TRANSPORTS)
+      for (const family of FAMILIES)
+        for (const [code, count] of this.#transports[proto].requests[family].entries()) {
+          if (count === 0) continue;
+          const name = typeName(code);
+          const type = COUNTED_TYPES.has(name) ? name : 'other';
+          const key = `${proto} ${family} ${type}`;
+          const value = count + (requests.get(key)?.value ?? 0);
+          requests.set(key, sample(value, { ...base, proto, family: `${family}`, type }));
+        }
+    const perTransport = (of: (counters: TransportCounters) => Histogram) =>
+      TRANSPORTS.flatMap((proto) => of(this.#transports[proto]).samples({ ...base, proto }));
     return [
-      counterFamily('coredns_dns_requests_total', 'Queries, by transport and type.', [...requests.values()]),
+      counterFamily('coredns_dns_requests_total', 'Queries, by transport, family and type.', [
+        ...requests.values(),
+      ]),
       counterFamily(
         'coredns_dns_responses_total',
         'Replies, by RCODE.',
         this.#responses.flatMap((value, rcode) =>
-          value === 0 ? [] : [{ suffix: '', labels: { ...base, rcode: rcodeName(rcode) }, value }],
+          value === 0 ? [] : [sample(value, { ...base, rcode: rcodeName(rcode) })],
         ),
       ),
       counterFamily('coredns_dns_do_requests_total', 'Queries with the DO bit.', [
@@ -125,18 +145,21 @@ export class ServerCounters {
       counterFamily('podway_dns_limited_total', 'Queries dropped since their client asked too many.', [
         sample(this.limited),
       ]),
+      counterFamily('podway_dns_rejected_total', 'Questions outside refused since too many were waiting.', [
+        sample(this.rejected),
+      ]),
       counterFamily('podway_dns_truncated_total', 'Replies cut to what UDP takes.', [sample(this.truncated)]),
       {
         name: 'coredns_dns_request_size_bytes',
         help: 'Octets of queries.',
         type: 'histogram',
-        samples: this.#requestSize.samples(base),
+        samples: perTransport(({ requestSize }) => requestSize),
       },
       {
         name: 'coredns_dns_response_size_bytes',
         help: 'Octets of replies.',
         type: 'histogram',
-        samples: this.#responseSize.samples(base),
+        samples: perTransport(({ responseSize }) => responseSize),
       },
       {
         name: 'coredns_dns_request_duration_seconds',

@@ -1,11 +1,11 @@
 import type { Clock, Logger, Random } from '#runtime';
 import { parseUpstream } from '../upstream/address.ts';
-import { CachingResolver } from '../upstream/caching-resolver.ts';
+import { type CachedKind, CachingResolver } from '../upstream/caching-resolver.ts';
 import { Forwarder, type ForwardPolicy } from '../upstream/forwarder.ts';
 import { StubDomains } from '../upstream/stub-domains.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { DnsName } from '../wire/index.ts';
-import { counterFamily, gaugeFamily, type MetricFamily, sample } from './metrics.ts';
+import { counterFamily, gaugeFamily, type Labels, type MetricFamily, sample } from './metrics.ts';
 import { isolatedResolver, type OutsideResolver } from './resolver.ts';
 
 export interface OutsideOptions {
@@ -18,6 +18,8 @@ export interface OutsideOptions {
 
 /** One try at one upstream. Milliseconds. */
 const TRY_MS = 1500;
+/** CoreDNS's name of what forwards. */
+const PROXY = { proxy_name: 'forward' };
 
 /** All that answers for names that are not the cluster's: upstreams and stub domains behind one cache, or nobody. */
 export class Outside implements Disposable {
@@ -59,13 +61,21 @@ export class Outside implements Disposable {
     return this.forwarders.flatMap(({ upstreams }) => upstreams);
   }
 
-  collectMetrics(): readonly MetricFamily[] {
+  /** `again`: answers that were given again without asking the cache. */
+  collectMetrics(again: Readonly<Record<CachedKind, number>>): readonly MetricFamily[] {
     if (this.cache === undefined) return [];
-    const { hits, misses, prefetches, stale, evictions } = this.cache.counters;
-    const perUpstream = (value: (upstream: Upstream) => number) =>
-      this.upstreams.map((upstream) => sample(value(upstream), { to: upstream.name }));
+    const { success, denial, misses, prefetches, stale, evictions } = this.cache.counters;
+    const hits = { success: success + again.success, denial: denial + again.denial };
+    const { sizes } = this.cache;
+    const perUpstream = (value: (upstream: Upstream) => number, labels: Labels = {}) =>
+      this.upstreams.map((upstream) => sample(value(upstream), { ...labels, to: upstream.name }));
+    const perKind = (values: Readonly<Record<CachedKind, number>>) =>
+      (['success', 'denial'] as const).map((type) => sample(values[type], { type }));
     return [
-      counterFamily('coredns_cache_hits_total', 'Questions outside answered from the cache.', [sample(hits)]),
+      counterFamily('coredns_cache_requests_total', 'Questions outside.', [
+        sample(hits.success + hits.denial + misses),
+      ]),
+      counterFamily('coredns_cache_hits_total', 'Questions outside answered from the cache.', perKind(hits)),
       counterFamily('coredns_cache_misses_total', 'Questions outside the cache did not have.', [
         sample(misses),
       ]),
@@ -76,11 +86,19 @@ export class Outside implements Disposable {
       counterFamily('coredns_cache_evictions_total', 'Answers dropped for want of room.', [
         sample(evictions),
       ]),
-      gaugeFamily('coredns_cache_entries', 'Answers in the cache.', [sample(this.cache.size)]),
+      gaugeFamily('coredns_cache_entries', 'Answers in the cache.', perKind(sizes)),
+      {
+        name: 'coredns_proxy_request_duration_seconds',
+        help: 'Time to each upstream’s reply.',
+        type: 'histogram',
+        samples: this.upstreams.flatMap(({ name, durations }) =>
+          [...durations].flatMap(([rcode, each]) => each.samples({ ...PROXY, to: name, rcode })),
+        ),
+      },
       counterFamily(
-        'coredns_proxy_requests_total',
-        'Questions to each upstream.',
-        perUpstream((each) => each.asked),
+        'coredns_proxy_healthcheck_failures_total',
+        'Probes that an upstream that is down gave no reply to.',
+        perUpstream((each) => each.failedProbes, PROXY),
       ),
       counterFamily(
         'podway_dns_upstream_failures_total',

@@ -112,6 +112,11 @@ export interface RenderOptions {
   readonly now: number;
 }
 
+/** NXDOMAIN or NODATA. */
+export function isDenial({ rcode, answerCount }: Pick<PreparedAnswer, 'rcode' | 'answerCount'>): boolean {
+  return rcode === RCODES.NXDOMAIN || answerCount === 0;
+}
+
 /** Whether a reply was cut is told by its TC bit. */
 export function isTruncated(reply: Uint8Array): boolean {
   return ((reply[2] ?? 0) & 0x02) !== 0;

@@ -8,6 +8,7 @@ import { ClientLimiter, type ClientLimits } from './client-limiter.ts';
 import { ServerCounters } from './metrics.ts';
 import {
   failure,
+  isDenial,
   isTruncated,
   type PreparedAnswer,
   prepareAnswer,
@@ -93,12 +94,15 @@ export class Responder {
     const request = this.#request;
     const verdict = request.read(packet, length);
     if (verdict === 'drop') return 0;
-    if (verdict === 'refuse') return this.#count(renderRefusal(packet, request, out), request.rcode, 0);
-    this.counters.request(transport, request.typeCode, length);
+    if (verdict === 'refuse')
+      return this.#count(renderRefusal(packet, request, out), transport, request.rcode, 0);
+    this.counters.request(transport, typeof client.key === 'number' ? 1 : 2, request.typeCode, length);
     if (request.dnssecOk) this.counters.dnssecOk++;
     const kept = this.#answers.get(packet, request);
-    if (kept !== undefined && this.#isFresh(kept, now))
+    if (kept !== undefined && this.#isFresh(kept, now)) {
+      if (kept.ages) this.counters.outsideAgain[isDenial(kept) ? 'denial' : 'success']++;
       return this.#render(kept, packet, request, client, transport, now, out, 0);
+    }
     return this.#makeAndRender(packet, request, client, transport, now, out);
   }
 
@@ -156,8 +160,10 @@ export class Responder {
     const pendingKey = `${name} ${typeCode} ${question.class} ${request.variant} ${audience}`;
     const pending = this.#pending.get(pendingKey);
     if (pending !== undefined) return pending;
-    if (!this.#mayWait(client) && !(audience === '' && this.#isAtHand(name)))
+    if (!this.#mayWait(client) && !(audience === '' && this.#isAtHand(name))) {
+      this.counters.rejected++;
       return prepareAnswer(question, failure(), now);
+    }
     const made = this.#resolve(question, client);
     if (!(made instanceof Promise)) return this.#keep(hash, question, made, now);
     const answer = made
@@ -218,11 +224,11 @@ export class Responder {
     const octets = renderAnswer(answer, packet, request, { limit, turn: this.#turn, now }, out);
     if (isTruncated(out)) this.counters.truncated++;
     this.#deps.queryLog?.note(packet, request, client, transport, answer.rcode, seconds);
-    return this.#count(octets, answer.rcode, seconds);
+    return this.#count(octets, transport, answer.rcode, seconds);
   }
 
-  #count(octets: number, rcode: number, seconds: number): number {
-    this.counters.response(rcode, octets, seconds);
+  #count(octets: number, transport: Transport, rcode: number, seconds: number): number {
+    this.counters.response(transport, rcode, octets, seconds);
     return octets;
   }
 }

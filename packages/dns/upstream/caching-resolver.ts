@@ -1,5 +1,6 @@
 import type { Clock } from '#runtime';
 import { type Inquiry, type Resolution, variantOf } from '../records/resolution.ts';
+import { isDenial } from '../server/prepared-answer.ts';
 import type { OutsideResolver } from '../server/resolver.ts';
 import { RCODES, type ResourceRecord } from '../wire/index.ts';
 
@@ -20,6 +21,13 @@ const STALE_TTL = 30;
 /** In the last tenth of its life an answer that is asked for is fetched anew. */
 const PREFETCH_PART = 0.9;
 
+/** As CoreDNS tells them apart: answers, and NXDOMAIN or NODATA. */
+export type CachedKind = 'success' | 'denial';
+
+function kindOf({ rcode, answers }: Resolution): CachedKind {
+  return isDenial({ rcode, answerCount: answers.length }) ? 'denial' : 'success';
+}
+
 interface Entry {
   readonly resolution: Resolution;
   readonly lifetimeMs: number;
@@ -33,7 +41,7 @@ export class CachingResolver implements OutsideResolver {
   readonly #options: CacheOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #fetching = new Map<string, Promise<Resolution>>();
-  readonly counters = { hits: 0, misses: 0, prefetches: 0, stale: 0, evictions: 0 };
+  readonly counters = { success: 0, denial: 0, misses: 0, prefetches: 0, stale: 0, evictions: 0 };
 
   constructor(inner: OutsideResolver, clock: Clock, options: CacheOptions = CACHE_OPTIONS) {
     this.#inner = inner;
@@ -43,6 +51,13 @@ export class CachingResolver implements OutsideResolver {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** How many there are of each kind. */
+  get sizes(): Readonly<Record<CachedKind, number>> {
+    const sizes = { success: 0, denial: 0 };
+    for (const { resolution } of this.#entries.values()) sizes[kindOf(resolution)]++;
+    return sizes;
   }
 
   resolve(question: Inquiry): Resolution | Promise<Resolution> {
@@ -57,7 +72,7 @@ export class CachingResolver implements OutsideResolver {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     if (age < entry.lifetimeMs) {
-      this.counters.hits++;
+      this.counters[kindOf(entry.resolution)]++;
       if (age >= entry.lifetimeMs * PREFETCH_PART && !this.#fetching.has(key)) {
         this.counters.prefetches++;
         void this.#fetch(key, question);

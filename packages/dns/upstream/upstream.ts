@@ -1,5 +1,6 @@
 import type { Clock, Random } from '#runtime';
 import type { Inquiry } from '../records/resolution.ts';
+import { Histogram, SECONDS_BOUNDS } from '../server/metrics.ts';
 import {
   CLASS_IN,
   canonicalName,
@@ -9,6 +10,7 @@ import {
   queryMessage,
   RCODES,
   RECORD_TYPES,
+  rcodeName,
 } from '../wire/index.ts';
 import { formatUpstream, type UpstreamAddress } from './address.ts';
 import { UpstreamError } from './errors.ts';
@@ -49,8 +51,11 @@ export class Upstream implements Disposable {
   #probe: Disposable | undefined;
   #probes = 0;
   #ednsBroken = false;
-  asked = 0;
+  /** Seconds to each reply, by its RCODE's name. */
+  readonly durations = new Map<string, Histogram>();
+  /** Questions without a reply, and probes without one. */
   failed = 0;
+  failedProbes = 0;
   /** Replies that were passed over because they did not answer the query sent: forged, or very late. */
   rejectedReplies = 0;
   /** It sends our questions back to us. */
@@ -82,7 +87,8 @@ export class Upstream implements Disposable {
 
   /** The upstream's reply, whatever its RCODE. @throws UpstreamError */
   async ask(question: Inquiry): Promise<Message> {
-    this.asked++;
+    const { clock } = this.#deps;
+    const start = clock.monotonic();
     try {
       let reply = await this.#exchange(question, !this.#ednsBroken);
       if (!this.#ednsBroken && reply.rcode === RCODES.FORMERR && reply.edns === undefined) {
@@ -91,6 +97,7 @@ export class Upstream implements Disposable {
         reply = await this.#exchange(question, false);
       }
       this.#recover();
+      this.#durationOf(rcodeName(reply.rcode)).observe((clock.monotonic() - start) / 1000);
       return reply;
     } catch (error) {
       this.failed++;
@@ -98,6 +105,14 @@ export class Upstream implements Disposable {
       if (this.isDown) this.#probeLater();
       throw error;
     }
+  }
+
+  #durationOf(rcode: string): Histogram {
+    const known = this.durations.get(rcode);
+    if (known !== undefined) return known;
+    const made = new Histogram(SECONDS_BOUNDS);
+    this.durations.set(rcode, made);
+    return made;
   }
 
   #recover(): void {
@@ -115,7 +130,10 @@ export class Upstream implements Disposable {
       this.#probe = undefined;
       this.#exchange(PROBE, !this.#ednsBroken).then(
         () => this.#recover(),
-        () => this.#probeLater(),
+        () => {
+          this.failedProbes++;
+          this.#probeLater();
+        },
       );
     };
     this.#probe = this.#deps.clock.setTimer(delay, probe, { unref: true });
