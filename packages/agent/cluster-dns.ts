@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { createDnsServer, type DnsServer, formatMetrics, type InheritedSocket, nodeResolvers } from '#dns';
+import {
+  createDnsServer,
+  type DnsServer,
+  formatMetrics,
+  type InheritedSocket,
+  nodeResolvers,
+  parseHosts,
+} from '#dns';
 import { addressBits, familyOf, type IpAddress } from '#ip';
 import { ensureAddressHolder, type NetworkNamespace } from '#kernel';
 import type { EndpointSlice, Namespace, Pod, Service } from '#kube-api';
@@ -55,6 +62,10 @@ export function startClusterDns(deps: ClusterDnsDeps, options: AgentOptions): Cl
       inherited,
       clusterDomain: options.clusterDomain,
       upstreams: outside.upstreams,
+      forwardPolicy: options.dnsPolicy,
+      stubDomains: options.dnsStubDomains,
+      hosts: options.dnsHosts === undefined ? [] : parseHosts(readFileSync(options.dnsHosts, 'utf8')),
+      ttl: options.dnsTtl,
       reversePrefixes: [...options.clusterCidrs, ...options.serviceCidrs],
       podRecords: options.dnsPods,
       ...(options.dnsAutopath && { autopath: { furtherDomains: outside.searches } }),

@@ -24,6 +24,10 @@ describe('parseAgentOptions', () => {
       clusterDns: ['10.96.0.10'],
       clusterDomain: 'cluster.local',
       dnsUpstreams: [],
+      dnsPolicy: 'random',
+      dnsStubDomains: {},
+      dnsHosts: undefined,
+      dnsTtl: 5,
       dnsPods: 'insecure',
       dnsAutopath: false,
       dnsLogQueries: 0,
@@ -41,6 +45,20 @@ describe('parseAgentOptions', () => {
       logLevel: 'info',
     });
     assert.equal(agentPaths(command.options).socket, '/run/podway/agent.sock');
+  });
+
+  test('--dns-stub-domains, --dns-policy, --dns-hosts, --dns-ttl', () => {
+    const command = parseAgentOptions([
+      ...[...REQUIRED, '--dns-policy', 'sequential', '--dns-hosts', '/etc/hosts', '--dns-ttl', '30'],
+      ...['--dns-stub-domains', 'a.example=192.0.2.1,a.example=192.0.2.2,b.example=tls://192.0.2.3'],
+    ]);
+    assert.ok(command.kind === 'run');
+    const { dnsStubDomains, dnsPolicy, dnsHosts, dnsTtl } = command.options;
+    assert.deepEqual(dnsStubDomains, {
+      'a.example': ['192.0.2.1', '192.0.2.2'],
+      'b.example': ['tls://192.0.2.3'],
+    });
+    assert.deepEqual([dnsPolicy, dnsHosts, dnsTtl], ['sequential', '/etc/hosts', 30]);
   });
 
   test('--no-masquerade, --cleanup, an IPv6 listen address', () => {
@@ -87,6 +105,9 @@ describe('parseAgentOptions', () => {
       /^--health-address: .*ADDRESS:PORT/,
     ],
     ['more than all queries', [...REQUIRED, '--dns-log-queries', '2'], /^--dns-log-queries: .*from 0 to 1/],
+    ['an upstream that is no address', [...REQUIRED, '--dns-upstreams', 'dns'], /^--dns-upstreams: /],
+    ['a stub domain without upstream', [...REQUIRED, '--dns-stub-domains', 'a.b'], /^--dns-stub-domains: /],
+    ['an unknown policy', [...REQUIRED, '--dns-policy', 'best'], /^--dns-policy: .*one of random/],
     ['an unknown kind of Pod records', [...REQUIRED, '--dns-pods', 'x'], /^--dns-pods: .*one of disabled/],
     ['a domain with a space', [...REQUIRED, '--cluster-domain', 'a b'], /^--cluster-domain: .*DNS name/],
   ];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { PodRecords } from '#dns';
+import { FORWARD_POLICIES, type ForwardPolicy, type PodRecords, parseStubDomains, parseUpstream } from '#dns';
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
 import {
@@ -30,6 +30,13 @@ export interface AgentOptions {
   readonly clusterDomain: string;
   /** Where names outside the cluster are asked for, resolv.conf files by their path; none: they do not exist. */
   readonly dnsUpstreams: readonly string[];
+  readonly dnsPolicy: ForwardPolicy;
+  /** Domains with upstreams of their own. */
+  readonly dnsStubDomains: Readonly<Record<string, readonly string[]>>;
+  /** A file like /etc/hosts. */
+  readonly dnsHosts: string | undefined;
+  /** Seconds. */
+  readonly dnsTtl: number;
   readonly dnsPods: PodRecords;
   /** Answers the first question of a Pod's search list with what the whole list finds. */
   readonly dnsAutopath: boolean;
@@ -63,6 +70,10 @@ const FLAGS = {
   'cluster-dns': { type: 'string' },
   'cluster-domain': { type: 'string', default: 'cluster.local' },
   'dns-upstreams': { type: 'string', default: '' },
+  'dns-policy': { type: 'string', default: 'random' },
+  'dns-stub-domains': { type: 'string', default: '' },
+  'dns-hosts': { type: 'string' },
+  'dns-ttl': { type: 'string', default: '5' },
   'dns-pods': { type: 'string', default: 'insecure' },
   'dns-autopath': { type: 'boolean', default: false },
   'dns-log-queries': { type: 'string', default: '0' },
@@ -107,6 +118,10 @@ How
   --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
   --dns-upstreams LIST    who is asked for names outside the cluster: 192.0.2.53, tls://192.0.2.53#NAME, or /etc/resolv.conf
                           for those that file names; none: such names do not exist
+  --dns-policy ${FORWARD_POLICIES.join('|')}   which of them is asked first [random]
+  --dns-stub-domains LIST who is asked for the names of a domain: corp.example=192.0.2.53,…
+  --dns-hosts FILE        names and addresses as in /etc/hosts, before all else
+  --dns-ttl SECONDS       of the cluster's names [5]
   --dns-pods disabled|insecure|verified   names of Pods' addresses [insecure]; verified watches all Pods
   --dns-autopath          answer a Pod's first question with what its search list finds; watches all Pods
   --dns-log-queries PART  log this part of the queries, 0 to 1, with the Pods that ask; watches all Pods
@@ -162,10 +177,17 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
       /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
       'a DNS name in lower case',
     ),
-    dnsUpstreams: values['dns-upstreams'].split(',').filter((upstream) => upstream !== ''),
+    dnsUpstreams: words(values['dns-upstreams']).map((upstream) => {
+      if (!upstream.startsWith('/')) parseUpstream(upstream, '--dns-upstreams');
+      return upstream;
+    }),
+    dnsPolicy: oneOf('--dns-policy', values['dns-policy'], FORWARD_POLICIES),
+    dnsStubDomains: parseStubDomains(words(values['dns-stub-domains']), '--dns-stub-domains'),
+    dnsHosts: values['dns-hosts'],
+    dnsTtl: between('--dns-ttl', values['dns-ttl'], 0, 86_400),
     dnsPods: oneOf('--dns-pods', values['dns-pods'], ['disabled', 'insecure', 'verified']),
     dnsAutopath: values['dns-autopath'],
-    dnsLogQueries: part('--dns-log-queries', values['dns-log-queries']),
+    dnsLogQueries: between('--dns-log-queries', values['dns-log-queries'], 0, 1),
     runDir: directory('--run-dir', values['run-dir']),
     stateDir: directory('--state-dir', values['state-dir']),
     cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
@@ -199,11 +221,16 @@ function oneOf<const T extends string>(flag: string, value: string, known: reado
   return found;
 }
 
-function part(flag: string, value: string): number {
+function between(flag: string, value: string, least: number, most: number): number {
   const number = Number(value);
-  if (value.trim() === '' || !(number >= 0 && number <= 1))
-    throw new InvalidInputError(flag, value, 'must be from 0 to 1');
+  if (value.trim() === '' || !(number >= least && number <= most))
+    throw new InvalidInputError(flag, value, `must be from ${least} to ${most}`);
   return number;
+}
+
+/** What stands between commas; nothing in ''. */
+function words(value: string): readonly string[] {
+  return value.split(',').filter((word) => word !== '');
 }
 
 function list<T>(flag: string, value: string, parseOne: (text: string) => T): readonly T[] {

@@ -4,7 +4,8 @@ import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#run
 import type { PodRecords } from '../records/cluster-zone.ts';
 import type { ListenAddress } from '../server/udp-listener.ts';
 import { parseUpstream } from '../upstream/address.ts';
-import type { ForwardPolicy } from '../upstream/forwarder.ts';
+import { FORWARD_POLICIES, type ForwardPolicy } from '../upstream/forwarder.ts';
+import { parseStubDomains } from '../upstream/stub-domains.ts';
 
 export interface DnsProgramOptions {
   readonly kubeconfig: string | undefined;
@@ -59,7 +60,7 @@ The cluster's names
 Other names
   --upstream ADDRESS[:PORT]  or tls://ADDRESS[:PORT]#NAME; may be given again; none: other names do not exist
   --resolv-conf FILE         take the upstreams, and the domains for --autopath, from here
-  --policy random|round-robin|sequential   which upstream is asked first
+  --policy ${FORWARD_POLICIES.join('|')}   which upstream is asked first
   --stub-domain DOMAIN=ADDRESS  names of this domain are asked for there; may be given again
   --hosts FILE               names and addresses as in /etc/hosts, before all else
 How
@@ -89,8 +90,8 @@ export function parseDnsOptions(args: readonly string[]): DnsProgramOptions | un
     reversePrefixes: (values['reverse-cidr'] ?? []).map((text) => parsePrefix(text)),
     upstreams,
     resolvConf: values['resolv-conf'],
-    forwardPolicy: oneOf('--policy', values.policy, ['random', 'round-robin', 'sequential']),
-    stubDomains: stubDomains(values['stub-domain'] ?? []),
+    forwardPolicy: oneOf('--policy', values.policy, FORWARD_POLICIES),
+    stubDomains: parseStubDomains(values['stub-domain'] ?? [], '--stub-domain'),
     hosts: values.hosts,
     podRecords: oneOf('--pods', values.pods, ['disabled', 'insecure', 'verified']),
     autopath: values.autopath,
@@ -110,17 +111,6 @@ function listenAddress(flag: string, text: string): ListenAddress {
   if (!isIp(address) || Number(port) > 65535)
     throw new InvalidInputError(flag, text, 'must be ADDRESS:PORT, or [ADDRESS]:PORT for IPv6');
   return { address, port: Number(port) };
-}
-
-function stubDomains(texts: readonly string[]): Readonly<Record<string, readonly string[]>> {
-  const found: Record<string, readonly string[]> = {};
-  for (const text of texts) {
-    const [domain = '', upstream = ''] = text.split('=', 2);
-    if (domain === '') throw new InvalidInputError('--stub-domain', text, 'must be DOMAIN=ADDRESS');
-    parseUpstream(upstream, '--stub-domain');
-    found[domain] = [...(found[domain] ?? []), upstream];
-  }
-  return found;
 }
 
 function number(flag: string, text: string, least: number, most: number): number {

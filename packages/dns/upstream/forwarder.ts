@@ -7,7 +7,8 @@ import { replyResolution } from './reply-resolution.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
 
 /** Which of several upstreams is asked first: any, each in turn, or the first that works. */
-export type ForwardPolicy = 'random' | 'round-robin' | 'sequential';
+export const FORWARD_POLICIES = ['random', 'round-robin', 'sequential'] as const;
+export type ForwardPolicy = (typeof FORWARD_POLICIES)[number];
 
 export interface ForwarderOptions extends UpstreamOptions {
   readonly upstreams: readonly UpstreamAddress[];
