@@ -7,3 +7,8 @@ export { type BindOptions, bindIn } from './linux/bind-in.ts';
 export { connectIn } from './linux/connect-in.ts';
 export { linuxKernel } from './linux/kernel.ts';
 export { filterSources, type SourceTest } from './linux/source-filter.ts';
+export { LoopbackRouting } from './loopback-routing.ts';
+export { flattenNftKey } from './nft-element.ts';
+export type * from './ports.ts';
+export { ROUTE_PROTOCOL_PODWAY, ROUTE_TABLE_MAIN } from './ports.ts';
+export { describeRoute } from './route-text.ts';

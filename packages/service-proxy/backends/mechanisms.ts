@@ -4,11 +4,13 @@ import type { ProxyBackend } from '../backend.ts';
 import { IptablesBackend } from './iptables/backend.ts';
 import type { VariantChoice } from './iptables/variant.ts';
 import { NftablesBackend } from './nftables/backend.ts';
+import { UserspaceBackend } from './userspace/backend.ts';
 
 /** The ways to carry Services, the one to choose without a reason for another first. */
 export const PROXY_MECHANISMS = [
   'nftables',
-  'iptables', //
+  'iptables',
+  'userspace', //
 ] as const;
 export type ProxyMechanism = (typeof PROXY_MECHANISMS)[number];
 
@@ -29,6 +31,8 @@ export function createBackend(mechanism: ProxyMechanism, deps: MechanismDeps): P
       return new NftablesBackend(netns.nft);
     case 'iptables':
       return new IptablesBackend(netns.iptables, netns.nft, deps.iptablesVariant);
+    case 'userspace':
+      return new UserspaceBackend(deps);
   }
 }
 

@@ -6,6 +6,7 @@ import type { ProxyBackend } from '../backend.ts';
 import { createBackend, type ProxyMechanism } from '../backends/mechanisms.ts';
 import { describeAffinity } from './affinity.ts';
 import { describeChurn } from './churn.ts';
+import { expectedOutcome } from './expected-outcome.ts';
 import { describeFlows } from './flows.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
@@ -17,6 +18,10 @@ export interface TestedMechanism {
   readonly create: (node: NetworkNamespace) => ProxyBackend;
   /** Why a test cannot be shown with it, for people; undefined: it can. */
   readonly skip?: (test: string, family: IpFamily) => string | undefined;
+  /** It never passes a client's address on: where the others keep it, endpoints see another one. */
+  readonly replacesSources?: boolean;
+  /** It serves as long as its process lives, and no longer. */
+  readonly endsWithProcess?: boolean;
 }
 
 /** As the agent makes it. */
@@ -41,7 +46,10 @@ export function describeMechanism(mechanism: TestedMechanism): void {
 
       const title = `${mechanism.name}, ${family}, in namespaces`;
       const open = async () => new NamespaceWorld(lab, mechanism.create);
-      describeBehaviour(title, family, open, (name) => withoutSctp(name) ?? mechanism.skip?.(name, family));
+      describeBehaviour(title, family, open, {
+        skip: (name) => withoutSctp(name) ?? mechanism.skip?.(name, family),
+        expected: (outcome) => expectedOutcome(mechanism, outcome),
+      });
     });
   describeAffinity(mechanism);
   describeFlows(mechanism);

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { type IpAddress, parseIp, parsePrefix } from '#ip';
+import { bindIn, connectIn, linuxKernel, type NetworkNamespace } from '#kernel';
+import type { EndpointSlice, Service } from '#kube-api';
+import { createLogger, type LogRecord, systemClock } from '#runtime';
+import {
+  CLUSTER_IP,
+  endpoint,
+  FACTS,
+  PODS,
+  SERVICE_PORT,
+  service,
+  slice,
+  TARGET_PORT,
+  TERMINATING,
+} from '../../behaviour/cluster.ts';
+import { buildTable, diffTables } from '../../table/table.ts';
+import { UserspaceBackend } from './backend.ts';
+
+const TABLE_LOCAL = 255;
+
+/** A node whose Pods live on its own loopback link. */
+describe('UserspaceBackend', () => {
+  const kernel = linuxKernel();
+  let node: NetworkNamespace;
+  let pod: NetworkNamespace;
+  before(() => {
+    node = kernel.createNetns('/run/netns/userspace-node');
+    pod = kernel.createNetns('/run/netns/userspace-pod');
+    for (const netns of [node, pod]) netns.links.set('lo', { up: true });
+    node.links.add({ kind: 'veth', name: 'eth0', up: true, peer: { name: 'eth0', up: true, netns: pod } });
+    const gateway = parseIp('10.244.1.1');
+    node.addresses.add({ link: 'eth0', address: gateway, prefixLength: 24 });
+    pod.addresses.add({ link: 'eth0', address: PODS.a, prefixLength: 24 });
+    pod.routes.add({ destination: parsePrefix('0.0.0.0/0'), gateway });
+    for (const address of [PODS.c, PODS.d]) node.addresses.add({ link: 'lo', address, prefixLength: 32 });
+  });
+  after(() => {
+    for (const [netns, name] of [
+      [node, 'node'],
+      [pod, 'pod'],
+    ] as const) {
+      netns[Symbol.dispose]();
+      kernel.deleteNetns(`/run/netns/userspace-${name}`);
+    }
+  });
+
+  const records: LogRecord[] = [];
+  const logger = createLogger((record) => void records.push(record));
+  let backend: UserspaceBackend;
+  let table = buildTable([], [], FACTS);
+  const servers = new Set<Server>();
+  beforeEach(() => {
+    records.length = 0;
+    table = buildTable([], [], FACTS);
+    backend = new UserspaceBackend({ netns: node, clock: systemClock, logger });
+  });
+  afterEach(async () => {
+    await backend.cleanup();
+    await backend[Symbol.asyncDispose]();
+    for (const server of servers) server.close();
+    servers.clear();
+  });
+
+  const program = (services: readonly Service[], slices: readonly EndpointSlice[], to = backend) => {
+    const previous = table;
+    table = buildTable(services, slices, FACTS);
+    return to.apply(
+      table,
+      diffTables(previous, table).map((change) => change.service),
+    );
+  };
+  /** An endpoint with this behaviour. */
+  const serve = async (address: IpAddress, handle: (socket: Socket) => void, port = TARGET_PORT) => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {});
+      handle(socket);
+    });
+    server.listen({ fd: bindIn(node, { protocol: 'tcp', address, port }) });
+    servers.add(server);
+    await once(server, 'listening');
+    return server;
+  };
+  const connect = async (port = SERVICE_PORT) => {
+    const signal = AbortSignal.timeout(5_000);
+    const socket = await connectIn(pod, CLUSTER_IP, port, { signal, allowHalfOpen: true });
+    return socket.on('error', () => {}); // who stays open is reset at the end
+  };
+  const ours = () => node.routes.list({ table: TABLE_LOCAL, protocol: 93 });
+  const text = async (socket: Socket) => Buffer.concat(await socket.toArray()).toString();
+
+  test('half-close: the end of one direction leaves the other open, either way round', async () => {
+    await serve(PODS.c, (socket) => {
+      // Answers when everything is there: the client's end must have come through.
+      void text(socket).then((received) => socket.end(`got ${received}`));
+    });
+    await program([service()], [slice(['c'])]);
+    const client = await connect();
+    client.end('all of it');
+    assert.equal(await text(client), 'got all of it');
+
+    const received = Promise.withResolvers<string>();
+    await serve(PODS.d, (socket) => {
+      socket.end('first');
+      void text(socket).then(received.resolve);
+    });
+    await program([service()], [slice(['d'])]);
+    const listener = await connect();
+    assert.equal(await text(listener), 'first');
+    listener.end('later');
+    assert.equal(await received.promise, 'later');
+  });
+
+  test('backpressure: an endpoint that does not read stops the client, and gets every byte when it does', async () => {
+    const accepted = Promise.withResolvers<Socket>();
+    await serve(PODS.c, (socket) => {
+      socket.pause();
+      accepted.resolve(socket);
+    });
+    await program([service()], [slice(['c'])]);
+    const client = await connect();
+    const chunk = Buffer.alloc(2 ** 20, 'x');
+    const total = 64;
+    let written = 0;
+    const writer = (async () => {
+      for (; written < total; written++) if (!client.write(chunk)) await once(client, 'drain');
+      client.end();
+    })();
+    const endpointSide = await accepted.promise;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(written < total, `${written} MiB went into a connection that nobody reads`);
+    let bytes = 0;
+    for await (const part of endpointSide) bytes += part.length;
+    await writer;
+    assert.equal(bytes, total * chunk.length);
+    client.destroy();
+    endpointSide.destroy();
+  });
+
+  test('reset: either side’s reaches the other', async () => {
+    const accepted: Socket[] = [];
+    await serve(PODS.c, (socket) => {
+      accepted.push(socket);
+      socket.write('hello');
+    });
+    await program([service()], [slice(['c'])]);
+    const [first, second] = [await connect(), await connect()];
+    for (const client of [first, second]) await once(client, 'data');
+    const [one, other] = accepted;
+    assert.ok(one !== undefined && other !== undefined);
+    const failed = once(first, 'error');
+    one.resetAndDestroy();
+    assert.match(String(await failed), /ECONNRESET/);
+    const closed = new Promise((resolve) => other.on('close', resolve));
+    second.resetAndDestroy();
+    await closed;
+    assert.equal(other.readableEnded, false);
+  });
+
+  test('an endpoint that refuses is left for another; when all do, the client is reset', async () => {
+    await serve(PODS.d, (socket) => socket.end('d'));
+    await program([service()], [slice(['c', 'd'])]); // nobody listens on c
+    for (let i = 0; i < 10; i++) assert.equal(await text(await connect()), 'd');
+    await program([service()], [slice(['c'])]);
+    const client = await connect();
+    await assert.rejects(text(client), /ECONNRESET/);
+  });
+
+  test('a connection stays with an endpoint that terminates, and through changes of the Service; not through its deletion', async () => {
+    await serve(PODS.c, (socket) => socket.pipe(socket));
+    await program([service()], [slice(['c'])]);
+    const client = await connect();
+    const echo = async (word: string) => {
+      client.write(word);
+      const [answer] = await once(client, 'data');
+      return String(answer);
+    };
+    assert.equal(await echo('one'), 'one');
+    await program([service()], [slice([endpoint('c', { conditions: TERMINATING }), 'd'])]);
+    assert.equal(await echo('two'), 'two');
+    await program([service({ sessionAffinity: 'ClientIP' })], []);
+    assert.equal(await echo('three'), 'three');
+    const failed = once(client, 'error');
+    await program([], []);
+    assert.match(String(await failed), /ECONNRESET/);
+  });
+
+  test('a client that comes between two processes is served by the second', async () => {
+    await serve(PODS.c, (socket) => socket.end('c'));
+    const state = [[service()], [slice(['c'])]] as const;
+    await program(...state);
+    await backend[Symbol.asyncDispose]();
+    const waiting = connect();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    backend = new UserspaceBackend({ netns: node, clock: systemClock, logger });
+    await backend.observe();
+    await backend.apply(table, []);
+    assert.equal(await text(await waiting), 'c');
+  });
+
+  test('a port that somebody else listens on is said once and taken when it is free; others are served meanwhile', async () => {
+    const ports = [SERVICE_PORT, 81].map((port) => ({ name: 'main', protocol: 'TCP', port }));
+    const rival = createServer().listen({
+      fd: bindIn(node, { protocol: 'tcp', address: CLUSTER_IP, port: 81, freeBind: true }),
+    });
+    await serve(PODS.c, (socket) => socket.end('c'));
+    await program([service({ ports })], [slice(['c'])]);
+    assert.equal(await text(await connect()), 'c');
+    assert.equal(await backend.intact(), true);
+    assert.deepEqual(
+      records.map(({ message, fields }) => `${message}: ${fields['place']}`),
+      ['a Service’s address cannot be listened on: 10.96.0.100 TCP 81'],
+    );
+    rival.close();
+    await once(rival, 'close');
+    assert.equal(await backend.intact(), true);
+    assert.equal(await text(await connect(81)), 'c');
+  });
+
+  test('routes that someone has removed are noticed and put back; nobody else’s are touched', async () => {
+    const foreign = () => node.routes.list({ table: TABLE_LOCAL }).filter(({ protocol }) => protocol !== 93);
+    const before = foreign();
+    await program([service({ externalIPs: [PODS.c] })], [slice(['c'])]);
+    assert.deepEqual(
+      ours()
+        .map(({ destination, type }) => `${type} ${destination}`)
+        .sort(),
+      ['local 10.244.2.10/32', 'local 10.96.0.100/32', 'unreachable 10.96.0.0/16'],
+    );
+    assert.equal(await backend.intact(), true);
+    for (const route of ours()) node.routes.delete(route);
+    assert.equal(await backend.intact(), false);
+    await backend.observe();
+    assert.deepEqual(await backend.apply(table, []), { writes: 3 });
+    assert.equal(await backend.intact(), true);
+    await backend.cleanup();
+    assert.deepEqual(ours(), []);
+    assert.deepEqual(foreign(), before);
+  });
+
+  test('retire: what an earlier process left goes', async () => {
+    await program([service()], []);
+    await backend[Symbol.asyncDispose]();
+    assert.ok(ours().length > 0);
+    backend = new UserspaceBackend({ netns: node, clock: systemClock, logger });
+    assert.equal(await backend.retire(), true);
+    assert.deepEqual(ours(), []);
+  });
+
+  test('probe: nothing is missing here and nothing is left; without loopback it is said', async () => {
+    assert.deepEqual(await backend.probe(), []);
+    assert.deepEqual(ours(), []);
+    const bare = kernel.createNetns('/run/netns/userspace-bare');
+    const [reason] = await new UserspaceBackend({ netns: bare, clock: systemClock, logger }).probe();
+    assert.match(reason ?? '', /lo/);
+    bare[Symbol.dispose]();
+    kernel.deleteNetns('/run/netns/userspace-bare');
+  });
+});
