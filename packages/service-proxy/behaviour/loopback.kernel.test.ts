@@ -65,6 +65,7 @@ describe('NodePorts on 127.0.0.1', () => {
     'nftables, in namespaces': inNamespaces('nftables'),
     'iptables, by the walker': () => new WalkedIptables('IPv4'),
     'iptables, in namespaces': inNamespaces('iptables'),
+    'userspace, in namespaces': inNamespaces('userspace'),
   };
   for (const [name, open] of Object.entries(worlds))
     test(`${name}: the node's own processes reach every endpoint`, async () => {

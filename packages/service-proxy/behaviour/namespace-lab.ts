@@ -221,7 +221,8 @@ export class NamespaceLab implements AsyncDisposable {
 function failure(error: unknown): Outcome {
   if (refusal(error)) return 'refused';
   const code = error instanceof KernelError ? error.errno : codeOf(error);
-  if (code === 'EHOSTUNREACH') return 'unreachable';
+  // EINVAL: what a route of type blackhole says to this host's own.
+  if (code === 'EHOSTUNREACH' || code === 'EINVAL') return 'unreachable';
   if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
     return 'silence';
   throw error;

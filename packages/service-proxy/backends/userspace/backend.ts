@@ -103,7 +103,7 @@ export class UserspaceBackend implements ProxyBackend {
       const key = keyOf(frontend);
       const before = released.get(key);
       released.delete(key);
-      if (before === undefined) this.#routes.hold(frontend.address);
+      if (before === undefined && isHeld(frontend)) this.#routes.hold(frontend.address);
       writes += this.#carry(frontend, before);
     }
     for (const [key, carried] of released) writes += this.#release(key, carried);
@@ -145,8 +145,8 @@ export class UserspaceBackend implements ProxyBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#routes.suspend();
     this.#endRelays();
+    this.#routes.suspend(); // after the resets: they need the address as much as answers do
     this.#flows[Symbol.dispose]();
   }
 
@@ -191,7 +191,7 @@ export class UserspaceBackend implements ProxyBackend {
     this.#broken.delete(key);
     relay?.close();
     // Without the address, what still goes through it cannot go on: both ends had better know.
-    if (this.#routes.release(frontend.address)) this.#connections.reset(frontend.address);
+    if (isHeld(frontend) && this.#routes.release(frontend.address)) this.#connections.reset(frontend.address);
     return relay === undefined ? 0 : 1;
   }
 
@@ -229,13 +229,18 @@ export class UserspaceBackend implements ProxyBackend {
   }
 
   #endRelays(): void {
-    for (const { relay } of this.#carried.values()) relay?.close();
     this.#connections.resetAll();
+    for (const { relay } of this.#carried.values()) relay?.close();
     this.#carried.clear();
     this.#services.clear();
     this.#broken.clear();
     this.#full = true;
   }
+}
+
+/** Node ports are on addresses that are the node's anyway. */
+function isHeld({ kind }: Frontend): boolean {
+  return kind !== 'NodePort';
 }
 
 /** No endpoint for anybody: with no socket on the port, the kernel says so at once. */
