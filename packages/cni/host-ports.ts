@@ -1,6 +1,6 @@
 import type { IpFamily } from '#ip';
 import { IP_FAMILIES } from '#ip';
-import type { NetworkNamespace, NftPort } from '#kernel';
+import { LoopbackRouting, type NetworkNamespace, type NftPort } from '#kernel';
 import type { Attachment } from './attachment.ts';
 import {
   elementChange,
@@ -12,7 +12,7 @@ import {
   hostPortTable,
 } from './port-mappings.ts';
 
-type HostPortNamespace = Pick<NetworkNamespace, 'nft' | 'conntrack' | 'addresses'>;
+type HostPortNamespace = Pick<NetworkNamespace, 'nft' | 'conntrack' | 'addresses' | 'sysctl'>;
 
 /** IANA protocol number. */
 const UDP = 17;
@@ -32,6 +32,8 @@ function elementsByName(attachment: Attachment): readonly (readonly [string, Hos
 export class HostPorts {
   readonly #netns: HostPortNamespace;
   readonly #nft: NftPort;
+  /** For host ports on 127.0.0.1. */
+  readonly #loopback: LoopbackRouting;
   /** What the kernel holds, by name; undefined until it was looked at. */
   #held: Map<string, HostPortElement> | undefined;
   /** The kernel's count of transactions when it was found or made so. */
@@ -43,6 +45,7 @@ export class HostPorts {
   constructor(netns: HostPortNamespace) {
     this.#netns = netns;
     this.#nft = netns.nft;
+    this.#loopback = new LoopbackRouting(netns);
   }
 
   /** Resolves when the kernel has exactly the mappings of the attachments that `read` gives when its turn comes. */
@@ -64,6 +67,7 @@ export class HostPorts {
     return this.#inTurn(async () => {
       if (this.#nft.generation() !== this.#heldAt) this.#held = undefined;
       await this.#reconcile(read());
+      if (this.#tables.has('IPv4')) await this.#loopback.ensure();
     });
   }
 
@@ -94,8 +98,9 @@ export class HostPorts {
     if (gone.length + added.length === 0) return;
     for (const { family } of added)
       if (!this.#tables.has(family)) {
+        if (family === 'IPv4') await this.#loopback.ensure();
         await this.#nft.run(hostPortTable(family));
-        this.#heldAt++;
+        this.#heldAt = this.#nft.generation();
         this.#tables.add(family);
       }
     await this.#nft.elements([
@@ -127,7 +132,9 @@ export class HostPorts {
     for (const family of IP_FAMILIES) {
       const table = await this.#nft.listTable(family === 'IPv4' ? 'ip' : 'ip6', HOST_PORT_TABLE);
       // Without its rules it is as good as none, and made anew when it is needed.
-      if (table?.filter((object) => Object.hasOwn(object as object, 'rule')).length !== HOST_PORT_RULES)
+      if (
+        table?.filter((object) => Object.hasOwn(object as object, 'rule')).length !== HOST_PORT_RULES[family]
+      )
         continue;
       this.#tables.add(family);
       elements.push(...table.flatMap((object) => readElements(family, object)));

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { parseIp } from '#ip';
+import { bindIn } from '#kernel';
 import { sleep, systemClock } from '#runtime';
 import { compileClient } from './client/compile.ts';
 import { installExecutable } from './executable.ts';
@@ -142,6 +145,40 @@ for (const { name, client, skip } of CLIENTS)
       const left = execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });
       assert.ok(!left.includes('elements'), left);
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
+    });
+
+    test('hostPort on 127.0.0.1: reached from the node itself, beside another one of the same number; the guard is kept', async () => {
+      for (const name of ['a', 'b']) node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
+      node.node.links.set('lo', { up: true });
+      const mapping = { hostPort: 8081, containerPort: 80, protocol: 'tcp' };
+      const add = (name: string, hostIP: string) =>
+        node.run(pod(name, 'ADD'), { ...CONFIG, runtimeConfig: { portMappings: [{ ...mapping, hostIP }] } });
+      assert.equal((await add('a', '127.0.0.1')).exitStatus, 0);
+      assert.equal((await add('b', '10.244.1.1')).exitStatus, 0, 'the same port on another address');
+      const servers = ['a', 'b'].map((name) => {
+        using netns = node.kernel.openNetns(`/run/netns/${name}`);
+        const fd = bindIn(netns, { protocol: 'tcp', address: parseIp('0.0.0.0'), port: 80 });
+        return createServer((socket) => socket.end(name)).listen({ fd });
+      });
+      const ask = (host: string, localAddress?: string) =>
+        text(connect({ host, port: 8081, ...(localAddress !== undefined && { localAddress }) }));
+      try {
+        assert.equal(await ask('127.0.0.1'), 'a');
+        assert.equal(await ask('127.0.0.1', '10.244.1.1'), 'a', 'from another address of the node');
+        assert.equal(await ask('10.244.1.1'), 'b');
+        // What keeps the network out, as packages/kernel/loopback-routing.kernel.test.ts shows.
+        execFileSync('nft', ['delete', 'table', 'ip', 'podway-loopback']);
+        await node.plugin.verify();
+        const guard = execFileSync('nft', ['list', 'table', 'ip', 'podway-loopback'], { encoding: 'utf8' });
+        assert.match(guard, /iifname != "lo" ip daddr 127\.0\.0\.0\/8 drop/);
+        assert.equal(await ask('127.0.0.1'), 'a');
+      } finally {
+        for (const server of servers) server.close();
+      }
+      for (const name of ['a', 'b']) {
+        await node.run(pod(name, 'DEL'), CONFIG);
+        node.kernel.deleteNetns(`/run/netns/${name}`);
+      }
     });
 
     test('bandwidth: limits both directions on the node’s side, CHECK misses them, DEL leaves nothing', async () => {

@@ -69,17 +69,17 @@ export function elementChange(op: 'add' | 'delete', element: HostPortElement): N
   };
 }
 
-/** How many rules the table has: two a protocol, and one in each of its hooks. */
-export const HOST_PORT_RULES = 9;
+/** How many rules the table has: two a protocol, one in each of its hooks, and one for loopback in IPv4. */
+export const HOST_PORT_RULES: Readonly<Record<IpFamily, number>> = { IPv4: 10, IPv6: 9 };
 
 /**
  * The table without elements. It comes before Services (dstnat is -100), as a hostPort is the more particular claim. A Pod that
- * reaches itself by its host port is masqueraded; nobody else is. Loopback addresses are left alone: they lead nowhere else.
- * Takes the place of a table that is there.
+ * reaches itself by its host port is masqueraded, and the node's own connection to 127.0.0.1, as no Pod could answer that address;
+ * nobody else is. `::1` is left alone: Linux lets it leave by no other link. Takes the place of a table that is there.
  */
 export function hostPortTable(family: IpFamily): string {
-  const [ip, type, loopback] =
-    family === 'IPv4' ? ['ip', 'ipv4_addr', '127.0.0.0/8'] : ['ip6', 'ipv6_addr', '::1'];
+  const isIPv4 = family === 'IPv4';
+  const [ip, type] = isIPv4 ? ['ip', 'ipv4_addr'] : ['ip6', 'ipv6_addr'];
   const protocols = ['tcp', 'udp', 'sctp'];
   const maps = protocols.map(
     (protocol) => `  map ${protocol}_ports { type inet_service : ${type} . inet_service; }
@@ -103,12 +103,12 @@ ${rules.join('')}  }
   }
   chain output {
     type nat hook output priority -105; policy accept;
-    fib daddr type local ${ip} daddr != ${loopback} goto translate
+    fib daddr type local${isIPv4 ? '' : ' ip6 daddr != ::1'} goto translate
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ct status dnat ${ip} saddr . ${ip} daddr @hairpins masquerade
-  }
+${isIPv4 ? '    ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade\n' : ''}  }
 }
 `;
 }
