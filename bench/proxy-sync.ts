@@ -3,6 +3,7 @@
  * network namespace of its own for each size.
  */
 import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type IpAddress, ipAdd, parseIp, parsePrefix } from '#ip';
 import { linuxKernel } from '#kernel';
@@ -10,6 +11,7 @@ import type { EndpointSlice, Node, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
 import { silentLogger, systemClock } from '#runtime';
 import { createBackend, createServiceProxy, type SyncReport } from '#service-proxy';
+import { measureAgent } from './agent/whole-agent.ts';
 import { type Benchmark, median, type Row } from './benchmark.ts';
 import { measureKubeProxy } from './peers/kube-proxy.ts';
 
@@ -20,7 +22,7 @@ interface Size {
 
 /** What a process of its own is asked for. */
 interface Task extends Size {
-  readonly measure: 'running' | 'restart' | 'kube-proxy';
+  readonly measure: 'running' | 'restart' | 'agent' | 'kube-proxy';
   /** Path of the peer. */
   readonly program?: string;
 }
@@ -32,6 +34,8 @@ interface Restarted {
   readonly restartWrites: number;
   readonly restartPeakMiB: number;
 }
+
+type AgentRow = Row & { readonly peakMiB: number };
 
 interface Measured extends Restarted {
   readonly coldSeconds: number;
@@ -48,6 +52,8 @@ const SIZES: readonly Size[] = [
   { services: 44_125, endpoints: 2 },
 ];
 const CHANGES = 200;
+const AGENT_SIZES = SIZES.slice(1);
+const AGENT_CHANGES = 100;
 /** Paths of kube-proxies with colons between them, to measure them beside. */
 const KUBE_PROXIES = (process.env['PODWAY_PEER_KUBE_PROXY'] ?? '').split(':').filter((path) => path !== '');
 const PEER_SIZES = SIZES.slice(0, 2);
@@ -56,22 +62,38 @@ const PEER_CHANGES = 5;
 
 export const benchmark: Benchmark = {
   name: 'proxy-sync',
-  about: 'Services into nftables: cold start, one endpoint changed, one Service added, clean restart',
+  about:
+    'Services into nftables: cold start, one endpoint changed, one Service added, clean restart; the whole agent on them',
   async run({ progress }) {
     const rows: Row[] = [];
     const figures: Record<string, number> = {};
+    // The launcher builds when sources are newer.
+    execFileSync(resolve(import.meta.dirname, '../podway'), ['version']);
+    const all: Measured[] = [];
     for (const size of SIZES) {
       progress(`${size.services} Services with ${size.endpoints} endpoints`);
       const measured = JSON.parse(apart({ ...size, measure: 'running' })) as Measured;
+      all.push(measured);
       rows.push({ proxy: 'podway', ...size, ...measured });
       if (size.services === 10_000) {
         figures['cold10kSeconds'] = measured.coldSeconds;
         figures['change10kMs'] = measured.changeMs;
         figures['change10kP99Ms'] = measured.changeP99Ms;
-        figures['agentMiB10k'] = measured.peakMiB;
         figures['restartWrites'] = measured.restartWrites;
       }
       if (size.services === 44_125) figures['cold44kSeconds'] = measured.coldSeconds;
+    }
+    const [small, middle, large] = all;
+    if (small !== undefined && middle !== undefined && large !== undefined) {
+      // Ten times the Services: 1 is linear. And 44 times: 1 is flat.
+      figures['coldGrowth'] = round(Math.log10(middle.coldSeconds / small.coldSeconds));
+      figures['changeGrowth'] = round(large.changeMs / small.changeMs);
+    }
+    for (const size of AGENT_SIZES) {
+      progress(`the whole agent: ${size.services} Services with ${size.endpoints} endpoints`);
+      const measured = JSON.parse(apart({ ...size, measure: 'agent' })) as AgentRow;
+      rows.push({ ...measured, proxy: 'podway agent, whole', ...size });
+      if (size.services === 10_000) figures['agentMiB10k'] = measured.peakMiB;
     }
     if (KUBE_PROXIES.length === 0)
       rows.push({ proxy: 'kube-proxy: PODWAY_PEER_KUBE_PROXY does not say where it is' });
@@ -84,10 +106,11 @@ export const benchmark: Benchmark = {
   },
 };
 
-/** With the memory flag that labs start agents with. */
+/** The memory flag that labs start agents with. */
+const AGENT_NODE_FLAGS = ['--max-semi-space-size=1'];
 const SELF = [
   process.execPath,
-  '--max-semi-space-size=1',
+  ...AGENT_NODE_FLAGS,
   '--disable-warning=ExperimentalWarning',
   import.meta.filename,
 ];
@@ -142,16 +165,18 @@ function slice(i: number, endpoints: number, shift = 0): EndpointSlice {
   };
 }
 
+const NODE: Node = {
+  metadata: { name: 'node1' },
+  spec: { podCIDR: '11.0.0.0/24', podCIDRs: ['11.0.0.0/24'] },
+  status: { addresses: [{ type: 'InternalIP', address: '172.30.0.11' }] },
+};
+
 /** A proxy over so many Services, not started. */
 function prepare({ services: count, endpoints }: Size) {
   const services = new MemoryInformer<Service>();
   const slices = new MemoryInformer<EndpointSlice>();
   const nodes = new MemoryInformer<Node>();
-  nodes.set({
-    metadata: { name: 'node1' },
-    spec: { podCIDRs: ['11.0.0.0/24'] },
-    status: { addresses: [{ type: 'InternalIP', address: '172.30.0.11' }] },
-  });
+  nodes.set(NODE);
   for (let i = 0; i < count; i++) {
     services.set(service(i));
     slices.set(slice(i, endpoints));
@@ -255,15 +280,29 @@ async function measure(size: Size): Promise<Measured> {
   };
 }
 
-async function measurePeer(program: string, size: Size): Promise<Row> {
-  const { services: count, endpoints } = size;
+/** What is there, and other states of as many slices. */
+function objects({ services: count, endpoints }: Size, changes: number) {
   const indices = Array.from({ length: count }, (_, i) => i);
-  const changes = indices.slice(0, PEER_CHANGES).map((i) => slice(i * 37, endpoints, 1_000_000 + i));
-  const measured = await measureKubeProxy(
-    program,
-    { services: indices.map(service), slices: indices.map((i) => slice(i, endpoints)), changes },
-    PEER_LIMIT_SECONDS * 1000,
-  );
+  return {
+    services: indices.map(service),
+    slices: indices.map((i) => slice(i, endpoints)),
+    changes: indices.slice(0, changes).map((i) => slice(i * 37, endpoints, 1_000_000 + i)),
+  };
+}
+
+async function measureWholeAgent(size: Size): Promise<AgentRow> {
+  const { changeMs, ...measured } = await measureAgent(AGENT_NODE_FLAGS, NODE, objects(size, AGENT_CHANGES));
+  const sorted = changeMs.toSorted((a, b) => a - b);
+  return {
+    ...measured,
+    coldSeconds: round(measured.coldSeconds),
+    changeMs: round(median(changeMs)),
+    changeP99Ms: round(sorted[Math.floor(changeMs.length * 0.99)] ?? 0),
+  };
+}
+
+async function measurePeer(program: string, size: Size): Promise<Row> {
+  const measured = await measureKubeProxy(program, objects(size, PEER_CHANGES), PEER_LIMIT_SECONDS * 1000);
   const { proxy, coldSeconds, changeMs } = measured;
   return {
     proxy,
@@ -280,6 +319,8 @@ async function run({ measure: what, program = '', ...size }: Task): Promise<unkn
       return await measure(size);
     case 'restart':
       return await restart(size);
+    case 'agent':
+      return await measureWholeAgent(size);
     case 'kube-proxy':
       return await measurePeer(program, size);
   }

@@ -3,11 +3,10 @@
  * network namespace of its own, whose ruleset generation tells when something has come to the kernel.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { KernelError, linuxKernel, type NetworkNamespace, type NftPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
-import { LeastApiServer, type Listing } from './least-api-server.ts';
+import { kubeconfigFor, LeastApiServer, type Listing } from './least-api-server.ts';
 
 export interface PeerObjects {
   readonly services: readonly Service[];
@@ -128,22 +127,6 @@ export async function measureKubeProxy(
 }
 
 /** @returns the file's path */
-function kubeconfigFor(server: string, directory: string): string {
-  const path = join(directory, 'kubeconfig');
-  writeFileSync(
-    path,
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'c', cluster: { server } }],
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-      users: [{ name: 'u', user: {} }],
-      'current-context': 'c',
-    }),
-  );
-  return path;
-}
-
 /** When the last of a series of transactions after the one of that number was. */
 async function lastTransaction(nft: Pick<NftPort, 'generation'>, before: number): Promise<number> {
   const patience = performance.now() + CHANGE_LIMIT_MS;

@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Service } from '#kube-api';
 
 /** Anything with metadata. */
-type KubeObject = Pick<Service, 'metadata'>;
+export type KubeObject = Pick<Service, 'metadata'>;
 
 export interface Listing {
   readonly apiVersion: string;
@@ -15,7 +17,7 @@ export interface Listing {
 const MARK = 'k8s.io/initial-events-end';
 
 /**
- * The least of an API server that a watching program takes: lists, watches, lists by a watch (KEP-3157), single objects; nothing is written.
+ * The least of an API server that a watching program takes: lists in pages, watches, lists by a watch (KEP-3157), single objects; nothing is written.
  * On 127.0.0.1, without TLS.
  */
 export class LeastApiServer implements Disposable {
@@ -53,15 +55,18 @@ export class LeastApiServer implements Disposable {
     if (listing === undefined) this.#answerObject(pathname, response);
     else if (searchParams.has('watch'))
       this.#watch(pathname, listing, searchParams.get('sendInitialEvents') === 'true', response);
-    else
+    else {
+      const from = Number(searchParams.get('continue') ?? 0);
+      const to = from + Number(searchParams.get('limit') ?? listing.items.length);
       response.end(
         JSON.stringify({
           apiVersion: listing.apiVersion,
           kind: `${listing.kind}List`,
-          metadata: { resourceVersion: '1' },
-          items: listing.items,
+          metadata: { resourceVersion: '1', ...(to < listing.items.length && { continue: String(to) }) },
+          items: listing.items.slice(from, to),
         }),
       );
+    }
   }
 
   #watch(pathname: string, listing: Listing, initially: boolean, response: ServerResponse): void {
@@ -85,4 +90,21 @@ export class LeastApiServer implements Disposable {
 
 function event(type: string, { apiVersion, kind }: Listing, object: KubeObject): string {
   return `${JSON.stringify({ type, object: { apiVersion, kind, ...object } })}\n`;
+}
+
+/** Writes a kubeconfig for it. @returns its path */
+export function kubeconfigFor(server: string, directory: string): string {
+  const path = join(directory, 'kubeconfig');
+  writeFileSync(
+    path,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'c', cluster: { server } }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      users: [{ name: 'u', user: {} }],
+      'current-context': 'c',
+    }),
+  );
+  return path;
 }

@@ -14,6 +14,7 @@ import {
   CLUSTER_IP,
   EXTERNAL_ADDRESS,
   endpoint,
+  hostEndpoint,
   NODE_PORT,
   NOT_READY,
   nodePortService,
@@ -282,6 +283,40 @@ export const CASES: readonly BehaviourCase[] = [
         slices: [slice(['b'])],
         facts: { nodePortAddresses: [] },
         expect: [fromOutside.to(AT_NODE_PORT).isRefused()],
+      },
+    ],
+  },
+  {
+    name: 'host network: endpoints with the nodes’ own addresses, from everywhere, from their own node too',
+    states: [
+      {
+        when: 'on both nodes',
+        services: [nodePortService()],
+        slices: [slice([hostEndpoint('here'), hostEndpoint('there')])],
+        expect: [
+          fromPod.to(AT_CLUSTER_IP).reaches('here there'),
+          fromNode.to(AT_CLUSTER_IP).reaches('here there'),
+          fromNode.to(AT_NODE_PORT).reaches('here there'),
+        ],
+      },
+      {
+        when: 'on this one, whose processes see outside clients’ own addresses',
+        services: [nodePortService()],
+        slices: [slice([hostEndpoint('here')])],
+        expect: [
+          fromOutside.to(AT_CLUSTER_IP).reaches('here'),
+          fromOutside.to(AT_NODE_PORT).reaches('here'),
+          fromOtherPod.to(AT_NODE_PORT).reaches('here'),
+        ],
+      },
+      {
+        when: 'on the other one',
+        services: [nodePortService()],
+        slices: [slice([hostEndpoint('there')])],
+        expect: [
+          fromOutside.to(AT_NODE_PORT).reachesAsNode('there'),
+          fromPod.to(AT_NODE_PORT).reaches('there'),
+        ],
       },
     ],
   },

@@ -25,6 +25,9 @@ export const PODS = {
 } as const;
 export type PodName = keyof typeof PODS;
 
+/** Processes of the nodes themselves, as Pods with the host's network. */
+export const HOSTS = { here: NODE_ADDRESS, there: OTHER_NODE_ADDRESS } as const;
+
 export const FACTS: NodeFacts = {
   name: 'node1',
   addresses: [NODE_ADDRESS],
@@ -75,6 +78,15 @@ export function balancedService(spec: Partial<ServiceSpec> = {}, ipMode: 'VIP' |
 }
 
 type ApiEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
+
+/** A Pod with the host's network as an endpoint. */
+export function hostEndpoint(host: keyof typeof HOSTS): ApiEndpoint {
+  return {
+    addresses: [HOSTS[host]],
+    nodeName: host === 'here' ? 'node1' : 'node2',
+    conditions: { ready: true },
+  };
+}
 
 /** The Pod as an endpoint; ready unless told otherwise. */
 export function endpoint(pod: PodName, more: Partial<ApiEndpoint> = {}): ApiEndpoint {

@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { linuxKernel } from '#kernel';
+import { bindIn, connectIn, linuxKernel } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
 import { silentLogger } from '#runtime';
 import { createServiceProxy, type ServiceProxy } from '../proxy.ts';
-import { AT_CLUSTER_IP, AT_NODE_PORT, udp } from './case.ts';
+import { AT_BALANCER, AT_CLUSTER_IP, AT_NODE_PORT, udp } from './case.ts';
 import {
+  balancedService,
+  CLUSTER_IP,
   endpoint,
   FACTS,
   NODE_ADDRESS,
   NODE_PORT,
+  PODS,
   SERVICE_PORT,
   service,
   slice,
@@ -20,9 +25,12 @@ import {
 import type { TestedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 
+/** Where connections stay open. */
+const ECHO_PORT = 9090;
+
 /** A client that keeps its UDP socket must follow the Service through every change, and stay where it is when it may. */
 export function describeFlows(mechanism: TestedMechanism): void {
-  describe(`${mechanism.name}, UDP flows through a Service`, () => {
+  describe(`${mechanism.name}, flows through a Service`, () => {
     const shown = (name: string, run: () => Promise<void>) =>
       test(name, { skip: mechanism.skip?.(name, 'IPv4') ?? false }, run);
     let lab: NamespaceLab;
@@ -191,6 +199,53 @@ export function describeFlows(mechanism: TestedMechanism): void {
       assert.equal(await flow.ask(), 'c');
       await cluster.change(() => cluster.services.set(dns));
       assert.notEqual(await flow.ask(), 'c');
+    });
+
+    shown('load balancer: the flow of an outside client moves, and ends with the address', async () => {
+      const balanced = balancedService({ ports: [{ name: 'main', port: SERVICE_PORT, protocol: 'UDP' }] });
+      await using cluster = new Cluster();
+      await cluster.change(() => {
+        cluster.services.set(balanced);
+        cluster.slices.set(on('b'));
+      });
+      using flow = await lab.udpFlow('outside', udp(AT_BALANCER));
+      assert.equal(await flow.ask(), 'b');
+      await cluster.change(() => cluster.slices.set(on('b', 'c')));
+      assert.equal(await flow.ask(), 'b');
+      await cluster.change(() => cluster.slices.set(on('c')));
+      assert.equal(await flow.ask(), 'c');
+      await cluster.change(() => cluster.services.set({ ...balanced, status: { loadBalancer: {} } }));
+      assert.notEqual(await flow.ask(), 'c');
+    });
+
+    shown('TCP: a connection goes on while its endpoint terminates, and new ones go elsewhere', async () => {
+      const tcp = [{ name: 'main', port: ECHO_PORT, protocol: 'TCP' }];
+      const echo = createServer((socket) => void socket.pipe(socket));
+      echo.listen({ fd: bindIn(lab.pod('b'), { protocol: 'tcp', address: PODS.b, port: ECHO_PORT }) });
+      using _echo = { [Symbol.dispose]: () => void echo.close() };
+      await using cluster = new Cluster();
+      await cluster.change(() => {
+        cluster.services.set(service());
+        cluster.slices.set(slice(['b'], { ports: tcp }));
+      });
+      const socket = await connectIn(lab.pod('a'), CLUSTER_IP, SERVICE_PORT, {
+        signal: AbortSignal.timeout(1_000),
+      });
+      using _socket = { [Symbol.dispose]: () => void socket.destroy() };
+      const says = async (text: string) => {
+        socket.write(text);
+        const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(1_000) });
+        assert.equal(String(answer), text);
+      };
+      await says('while it is ready');
+      const leaving = endpoint('b', { conditions: TERMINATING });
+      await cluster.change(() => {
+        cluster.slices.set(slice([leaving], { ports: tcp }));
+        cluster.slices.set(slice(['c'], { name: 'web-2' }));
+      });
+      await says('while it terminates');
+      assert.equal(await lab.attempt('a', AT_CLUSTER_IP), 'c kept');
+      await says('after others have gone elsewhere');
     });
 
     shown('restart: flows to endpoints that left meanwhile move, the others are not touched', async () => {

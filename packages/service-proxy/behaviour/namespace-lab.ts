@@ -6,6 +6,7 @@ import { bindIn, connectIn, type Kernel, KernelError, type NetworkNamespace } fr
 import type { Client, Outcome, Place } from './case.ts';
 import {
   EXTERNAL_ADDRESS,
+  HOSTS,
   NODE_ADDRESS,
   OTHER_NODE_ADDRESS,
   OUTSIDE_ADDRESS,
@@ -55,10 +56,12 @@ export class NamespaceLab implements AsyncDisposable {
     for (const netns of [this.node, lan]) netns.sysctl.set(forward, '1');
   }
 
-  /** Starts the Pods' servers, on {@link TARGET_PORT} and the one after it. */
+  /** Starts the Pods' servers and one on each node, on {@link TARGET_PORT} and the one after it. */
   async serve(): Promise<void> {
     for (const name of POD_NAMES)
-      for (const port of [TARGET_PORT, TARGET_PORT + 1]) await this.#serve(name, port);
+      for (const port of [TARGET_PORT, TARGET_PORT + 1]) await this.#serve(name, name, PODS[name], port);
+    await this.#serve('here', 'node', HOSTS.here, TARGET_PORT);
+    await this.#serve('there', 'lan', HOSTS.there, TARGET_PORT);
     for (const from of ['node', 'outside', ...POD_NAMES] as const)
       for (const pod of POD_NAMES) await this.#meet(from, pod);
   }
@@ -69,6 +72,10 @@ export class NamespaceLab implements AsyncDisposable {
     for (let tries = 0; tries < MEETING_TRIES; tries++)
       if ((await this.attempt(from, to)).startsWith(pod)) return;
     throw new Error(`${from} does not reach ${pod}`);
+  }
+
+  pod(name: PodName): NetworkNamespace {
+    return this.#netns(name);
   }
 
   async attempt(from: Client, to: Place): Promise<Outcome> {
@@ -169,9 +176,9 @@ export class NamespaceLab implements AsyncDisposable {
     });
   }
 
-  async #serve(name: PodName, port: number): Promise<void> {
-    const netns = this.#netns(name);
-    const address = inFamily(this.family, PODS[name]);
+  async #serve(name: string, place: string, at: IpAddress, port: number): Promise<void> {
+    const netns = this.#netns(place);
+    const address = inFamily(this.family, at);
     const tcp = createServer((socket) => {
       socket.on('error', () => {});
       socket.end(`${name} ${socket.remoteAddress}`);

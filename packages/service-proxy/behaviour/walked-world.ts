@@ -11,13 +11,19 @@ import { walkRules } from '../walker/rules.ts';
 import { type WalkHost, type WalkPacket, type WalkResult, walk } from '../walker/walk.ts';
 import { walkIptables } from '../walker/walk-iptables.ts';
 import type { BehaviourState, BehaviourWorld, Client, Outcome, Place } from './case.ts';
-import { DNS_ADDRESS, FACTS, NODE_ADDRESS, OUTSIDE_ADDRESS, PODS } from './cluster.ts';
+import { DNS_ADDRESS, FACTS, HOSTS, NODE_ADDRESS, OUTSIDE_ADDRESS, PODS } from './cluster.ts';
 import { inFamily } from './in-family.ts';
 
 /** As many random numbers as any pool of the cases has endpoints. */
 const DRAWS = 12;
 
-const ADDRESSES = { node: NODE_ADDRESS, outside: OUTSIDE_ADDRESS, dns: DNS_ADDRESS, pods: PODS };
+const ADDRESSES = {
+  node: NODE_ADDRESS,
+  outside: OUTSIDE_ADDRESS,
+  dns: DNS_ADDRESS,
+  pods: PODS,
+  hosts: HOSTS,
+};
 
 /** The rules of a mechanism in memory, and a packet walker in place of the kernel. */
 abstract class WalkedRules implements BehaviourWorld {
@@ -43,7 +49,7 @@ abstract class WalkedRules implements BehaviourWorld {
   async attempt(from: Client, to: Place): Promise<ReadonlySet<Outcome>> {
     const walkPacket = this.walker();
     const outcomes = new Set<Outcome>();
-    const { node, outside, dns, pods } = this.#own(ADDRESSES);
+    const { node, outside, dns, pods, hosts } = this.#own(ADDRESSES);
     const packet = {
       source: from === 'node' ? node : from === 'outside' ? outside : pods[from],
       destination: to.address,
@@ -56,7 +62,7 @@ abstract class WalkedRules implements BehaviourWorld {
         isLocal: (address: IpAddress) => address === node || address === dns || address.startsWith('127.'),
         random: (n: number) => draw % n,
       };
-      outcomes.add(outcomeOf(walkPacket(packet, host), from, to, pods));
+      outcomes.add(outcomeOf(walkPacket(packet, host), from, to, { ...pods, ...hosts }));
     }
     return outcomes;
   }
@@ -101,13 +107,18 @@ export class WalkedIptables extends WalkedRules {
   }
 }
 
-function outcomeOf(result: WalkResult, from: Client, to: Place, pods: typeof PODS): Outcome {
+function outcomeOf(
+  result: WalkResult,
+  from: Client,
+  to: Place,
+  servers: Readonly<Record<string, IpAddress>>,
+): Outcome {
   if (result.outcome === 'dropped') return 'silence';
   if (result.outcome === 'rejected')
     return result.rejectedWith === 'host-unreachable' ? 'unreachable' : 'refused';
-  if (result.destination === to.address)
+  if (result.destination === to.address && result.destinationPort === to.port)
     // Nobody in the cases' node listens: what reaches its processes is refused by the kernel itself.
     return result.outcome === 'delivered' ? 'refused' : 'untouched';
-  const pod = Object.entries(pods).find(([, address]) => address === result.destination)?.[0] ?? 'nobody';
+  const pod = Object.entries(servers).find(([, address]) => address === result.destination)?.[0] ?? 'nobody';
   return from === 'node' ? pod : `${pod} ${result.masqueraded ? 'replaced' : 'kept'}`;
 }
