@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { linuxKernel } from '#kernel';
 import { AT_CLUSTER_IP, AT_NODE_PORT, place } from './case.ts';
@@ -64,10 +64,10 @@ const FIREWALL = `table inet filter {
 }
 `;
 
-const hasIptables = spawnSync('iptables-nft', ['--version']).status === 0;
+const hasIptables = linuxKernel().currentNetns().iptables.variants().includes('nft');
 
 describe('beside other people’s rules', {
-  skip: hasIptables ? false : 'there is no iptables-nft on this machine',
+  skip: hasIptables ? false : 'iptables-nft-restore is not installed',
 }, () => {
   const mechanism = testedMechanism('nftables');
   let lab: NamespaceLab;
