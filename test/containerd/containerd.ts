@@ -45,7 +45,7 @@ export class Containerd implements AsyncDisposable {
     this.node = node;
     mkdirSync(this.cniBin, { recursive: true });
     symlinkSync(join(REFERENCE_PLUGINS, 'loopback'), join(this.cniBin, 'loopback'));
-    symlinkSync(`/run/podway/nodes/${node}/cni/bin/podway`, join(this.cniBin, 'podway'));
+    this.usePlugin();
     writeFileSync(this.#path('config.toml'), this.#configuration());
   }
 
@@ -61,6 +61,12 @@ export class Containerd implements AsyncDisposable {
   get client(): CriClient {
     if (this.#client === undefined) throw new TypeError('containerd does not run');
     return this.#client;
+  }
+
+  /** From here on this executable is the plugin `podway`: the node's own unless told. */
+  usePlugin(executable = `/run/podway/nodes/${this.node}/cni/bin/podway`): void {
+    rmSync(join(this.cniBin, 'podway'), { force: true });
+    symlinkSync(executable, join(this.cniBin, 'podway'));
   }
 
   /** What it said. */

@@ -6,6 +6,7 @@ export interface PortMapping {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   readonly containerPort: number;
   readonly hostPort: number;
+  readonly hostIp?: string;
 }
 
 export interface DnsConfig {
@@ -25,7 +26,7 @@ export interface SandboxConfig {
 
 export interface SandboxStatus {
   readonly state: 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
-  readonly network: { readonly ip: string };
+  readonly network: { readonly ip: string; readonly additionalIps: readonly { readonly ip: string }[] };
 }
 
 export interface ContainerConfig {

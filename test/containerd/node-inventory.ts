@@ -13,7 +13,7 @@ export interface NodeInventory {
   readonly links: readonly string[];
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
-  /** Every nft object with its handle, so that one made anew differs; of the host ports their elements alone. */
+  /** Every nft object with its handle, so that one made anew differs; of the host ports, which stay once made, their elements alone. */
   readonly rules: readonly string[];
   readonly hostPorts: readonly string[];
   readonly namespaces: readonly string[];
@@ -49,7 +49,7 @@ async function takeInventory(stateDirectory: string): Promise<NodeInventory> {
       .filter(({ destination }) => isOurs(destination))
       .map(({ destination, link }) => `${destination} ${link}`),
     rules: tables
-      .filter((table) => !hostPorts.includes(table))
+      .filter((table) => !hostPorts.includes(table) && table.name !== 'podway-loopback')
       .flatMap(({ objects }) => objects.map((object) => JSON.stringify(object))),
     hostPorts: hostPorts.flatMap(({ objects }) => objects).flatMap(elementsOf),
     namespaces: existsSync('/run/netns') ? readdirSync('/run/netns').sort() : [],

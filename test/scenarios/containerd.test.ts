@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { Containerd, IMAGE } from '../containerd/containerd.ts';
@@ -13,6 +15,8 @@ const NODE_IP = '172.30.0.11';
 const NODE_DIRECTORY = `/run/podway/nodes/${NODE}`;
 const INVENTORY = join(import.meta.dirname, '../containerd/node-inventory.ts');
 const WEB_SERVER = ['/bin/httpd', '-f', '-p', '80', '-h', '/www'];
+/** An agent's CNI side alone. */
+const CNI_NODE = join(import.meta.dirname, '../../packages/cni/fixture-process.ts');
 const PARALLEL = 30;
 
 interface Pod {
@@ -150,6 +154,25 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     await eventually(agentMetrics);
   }
 
+  /** Does the work with another agent than the node's own, which has Pod CIDRs that no lab has. */
+  const withPodCidrs = (podCidrs: readonly string[], work: () => Promise<void>) =>
+    withoutAgent(async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'podway-cni-'));
+      const said = join(directory, 'said');
+      const node = [process.execPath, '--disable-warning=ExperimentalWarning', CNI_NODE];
+      const background = ['sh', '-c', 'said=$1; shift; "$@" >"$said" 2>&1 & echo $!', 'sh', said];
+      const pid = await lab.exec(NODE, ...background, ...node, directory, podCidrs.join(','));
+      try {
+        await eventually(async () => assert.equal(readFileSync(said, 'utf8'), 'ready\n'));
+        containerd.usePlugin(join(directory, 'podway'));
+        await work();
+      } finally {
+        containerd.usePlugin();
+        await lab.exec(NODE, 'kill', '-9', pid.trim());
+        rmSync(directory, { recursive: true });
+      }
+    });
+
   test('the runtime finds its network ready', async () => {
     const network = (await containerd.client.conditions()).find(({ type }) => type === 'NetworkReady');
     assert.deepEqual([network?.status, network?.message], [true, '']);
@@ -180,6 +203,38 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
       assert.equal(await fetchPage(NODE, `http://${pod.ip}`), 'hello from a container\n'),
     );
   });
+
+  for (const { family, podCidrs } of [
+    { family: 'dual stack', podCidrs: ['10.244.0.0/24', 'fd00:244::/64'] },
+    { family: 'IPv6 alone', podCidrs: ['fd00:244::/64'] },
+  ])
+    test(`${family}: a Pod has an address of each Pod CIDR, and answers on it and on its host ports`, () =>
+      withPodCidrs(podCidrs, async () => {
+        const gateways = podCidrs.map((cidr) => cidr.replace(/(0)?\/\d+$/, '1'));
+        const pod = await startPod('families', {
+          portMappings: [
+            { protocol: 'TCP', containerPort: 80, hostPort: 8085 },
+            { protocol: 'TCP', containerPort: 80, hostPort: 8086, hostIp: gateways.at(-1) ?? '' },
+          ],
+        });
+        const { network } = await containerd.client.podSandboxStatus(pod.id);
+        const addresses = [network.ip, ...network.additionalIps.map(({ ip }) => ip)];
+        assert.equal(addresses.length, podCidrs.length, addresses.join(' '));
+        const exec = await startContainer(pod, WEB_SERVER);
+        const shown = await exec('/bin/ip', 'address', 'show', 'eth0');
+        const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address);
+        const targets = [
+          ...addresses.map(bracketed),
+          ...gateways.map((gateway) => `${bracketed(gateway)}:8085`),
+          `${bracketed(gateways.at(-1) ?? '')}:8086`,
+        ];
+        for (const address of addresses) assert.ok(shown.includes(` ${address}/`), shown);
+        for (const target of targets)
+          await eventually(async () =>
+            assert.equal(await fetchPage(NODE, `http://${target}`), 'hello from a container\n'),
+          );
+        await endPod(pod);
+      }));
 
   test('DEL comes twice for each Pod, and succeeds each time', async () => {
     const pod = await startPod('twice');
