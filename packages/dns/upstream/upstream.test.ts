@@ -178,6 +178,15 @@ test('Forwarder: round-robin asks each in turn', async () => {
   assert.deepEqual([one.asked.length, two.asked.length], [2, 2]);
 });
 
+test('Forwarder: random asks all alike', async () => {
+  await using one = await UpstreamServer.start(answerWith('192.0.2.1'));
+  await using two = await UpstreamServer.start(answerWith('192.0.2.2'));
+  using forward = forwarder([one, two], 'random', 2000);
+  for (let i = 0; i < 40; i++) await forward.resolve(question);
+  assert.equal(one.asked.length + two.asked.length, 40);
+  assert.ok(one.asked.length > 10 && two.asked.length > 10, `${one.asked.length} of 40`);
+});
+
 test('Forwarder: only the records along the CNAMEs and the SOA of a denial are believed', async () => {
   const soa = (name: string): ResourceRecord => ({
     name,
