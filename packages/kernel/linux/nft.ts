@@ -1,6 +1,6 @@
 import { KernelError } from '../errors.ts';
 import { decodeElements, encodeElementDump, NFT_MSG_GETSETELEM } from '../netlink/nft-elements.ts';
-import { decodeGeneration, NFT_MSG_GETGEN } from '../netlink/nft-rules.ts';
+import { decodeGeneration, decodeTable, NFT_MSG_GETGEN, NFT_MSG_GETTABLE } from '../netlink/nft-rules.ts';
 import type { NetlinkWriter } from '../netlink/writer.ts';
 import { nftError } from '../nft-errors.ts';
 import type { NftElement, NftElementChange, NftFamily, NftPort, NftRawRule } from '../ports.ts';
@@ -134,16 +134,16 @@ export class LinuxNft implements NftPort {
     return this.#asking.query(request, ({ payload }) => decodeGeneration(payload))[0] ?? 0;
   }
 
+  /** Not by nft, which reads all elements of all tables before it lists their names. */
   async listTables(): Promise<readonly { readonly family: NftFamily; readonly name: string }[]> {
-    await this.#exclusive();
-    const { ok, output, errors } = this.#inside(() => runNft('list tables', 'json'));
-    if (!ok) throw nftError('list', 'nft tables', errors);
-    return parseList(output).flatMap((item) => {
-      const table = isRecord(item) ? item['table'] : undefined;
-      return isRecord(table) && typeof table['name'] === 'string'
-        ? [{ family: String(table['family']) as NftFamily, name: table['name'] }]
-        : [];
-    });
+    using socket = this.#open();
+    const request = {
+      type: NFT_MSG_GETTABLE,
+      body: (writer: NetlinkWriter) => void writer.u8(0).u8(0).u16be(0),
+      operation: 'list',
+      object: 'nft tables',
+    };
+    return socket.dump(request, ({ payload }) => decodeTable(payload));
   }
 }
 

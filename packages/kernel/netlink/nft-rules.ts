@@ -18,6 +18,8 @@ const NLM_F_APPEND = 0x800;
 const NFT_MSG_NEWRULE = (NFNL_SUBSYS_NFTABLES << 8) | 6;
 export const NFT_MSG_GETGEN = (NFNL_SUBSYS_NFTABLES << 8) | 16;
 const NFTA_GEN_ID = 1;
+export const NFT_MSG_GETTABLE = (NFNL_SUBSYS_NFTABLES << 8) | 1;
+const NFTA_TABLE_NAME = 1;
 const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_EXPRESSIONS = 4;
@@ -124,4 +126,13 @@ function encodeLoad(
 /** @throws NetlinkFormatError */
 export function decodeGeneration(payload: Buffer): number | undefined {
   return new Attributes(afterHeader(payload, 4, 'nft generation')).u32be(NFTA_GEN_ID);
+}
+
+/** @throws NetlinkFormatError */
+export function decodeTable(
+  payload: Buffer,
+): { readonly family: NftFamily; readonly name: string } | undefined {
+  const name = new Attributes(afterHeader(payload, 4, 'nft table')).string(NFTA_TABLE_NAME);
+  const [family] = Object.entries(NFT_FAMILIES).find(([, number]) => number === payload[0]) ?? [];
+  return name === undefined || family === undefined ? undefined : { family: family as NftFamily, name };
 }
