@@ -24,8 +24,12 @@ export class AnswerTable {
     const nameEnd = request.questionEnd - 4;
     if (answer.questionOctets !== request.questionEnd - HEADER_OCTETS || answer.variant !== request.variant)
       return undefined;
-    for (let i = HEADER_OCTETS; i < nameEnd; i++)
-      if (lower(packet[i] ?? 0) !== octets[i - HEADER_OCTETS]) return undefined;
+    for (let i = HEADER_OCTETS; i < nameEnd; i++) {
+      const asked = packet[i] ?? 0;
+      const kept = octets[i - HEADER_OCTETS];
+      // Most are asked in lower case.
+      if (asked !== kept && lower(asked) !== kept) return undefined;
+    }
     for (let i = nameEnd; i < request.questionEnd; i++)
       if (packet[i] !== octets[i - HEADER_OCTETS]) return undefined;
     return answer;

@@ -382,6 +382,19 @@ const soaOf = (name: string): ResourceRecord => ({
   ...{ serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 },
 });
 
+test('createDnsServer: a kept answer is for its name in every case, and not for a name like it', async () => {
+  // These octets differ in the bit that letters of two cases differ in.
+  const hosts = ['a@b.example', 'a`b.example', 'a[b.example', 'a{b.example'].map((name, i) => ({
+    address: parseIp(`192.0.2.${i + 1}`),
+    names: [name],
+  }));
+  await using dns = await started({ hosts });
+  for (let twice = 0; twice < 2; twice++)
+    for (const { address, names } of hosts)
+      for (const name of [...names, ...names.map((each) => each.toUpperCase())])
+        assert.deepEqual(addresses(await dns.udp(name, 'A')), [address], name);
+});
+
 test('createDnsServer: an upstream that forwards to this server is found and left alone', async () => {
   const relay = createSocket('udp4');
   relay.bind(0, '127.0.0.1');

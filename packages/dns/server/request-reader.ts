@@ -54,7 +54,8 @@ export class RequestReader {
       // A pointer in the first question could lead nowhere but into the header.
       if (at >= length || label > 63) return this.#refuse(RCODES.FORMERR);
       const end = at + label + 1;
-      for (; at < end; at++) hash = Math.imul(hash ^ lower(packet[at] ?? 0), 0x01000193);
+      // With this bit set letters of both cases are one, and so are a few other octets, which costs a hash nothing.
+      for (; at < end; at++) hash = Math.imul(hash ^ ((packet[at] ?? 0) | 0x20), 0x01000193);
       if (label === 0) break;
       if (at - HEADER_OCTETS > 254) return this.#refuse(RCODES.FORMERR);
     }
