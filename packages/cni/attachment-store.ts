@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type IpAddress, parseIp } from '#ip';
 import { type AddressRange, addressesAfter, rangeHolds } from './address-range.ts';
 import { type Attachment, type AttachmentKey, formatKey } from './attachment.ts';
-import { CNI_CODES, CniError } from './errors.ts';
+import { CNI_CODES, type CniCode, CniError } from './errors.ts';
 import type { PortMapping } from './network-config.ts';
 
 /** Milliseconds that an address rests after its Pod is gone: packets and caches of the old Pod die meanwhile. */
@@ -112,8 +112,14 @@ export class AttachmentStore implements Disposable {
 
   /** How many of the range's addresses Pods have now. */
   used(range: AddressRange): number {
-    const rows = this.#sql('SELECT address FROM address').all();
-    return rows.filter((row) => rangeHolds(range, parseIp(String(row['address'])))).length;
+    const held = this.list().flatMap(({ addresses }) => addresses);
+    return held.filter((address) => rangeHolds(range, address)).length;
+  }
+
+  /** @throws CniError 50 when Pods have every address of these ranges */
+  requireRoom(ranges: readonly AddressRange[]): void {
+    if (ranges.every((range) => BigInt(this.used(range)) >= range.capacity))
+      throw this.#noneLeft(CNI_CODES.notAvailable, ranges);
   }
 
   [Symbol.dispose](): void {
@@ -164,16 +170,23 @@ export class AttachmentStore implements Disposable {
       .all(now - QUARANTINE_MS)
       .map((row) => parseIp(String(row['address'])));
     const rests = resting.filter((address) => ranges.some((range) => rangeHolds(range, address))).length;
-    const state = ranges
-      .map((range) => `${range.prefix} (${this.used(range)} of ${range.capacity} used)`)
-      .join(', ');
     return rests > 0
-      ? new CniError(CNI_CODES.tryAgainLater, `no address is free yet in ${state}`, {
+      ? new CniError(CNI_CODES.tryAgainLater, `no address is free yet in ${this.#usage(ranges)}`, {
           details: `${rests} rest for ${QUARANTINE_MS / 1000} s after their Pods ended`,
         })
-      : new CniError(CNI_CODES.exhausted, `no address is left in ${state}`, {
-          details: 'end Pods on this node, or give nodes larger Pod CIDRs',
-        });
+      : this.#noneLeft(CNI_CODES.exhausted, ranges);
+  }
+
+  #noneLeft(code: CniCode, ranges: readonly AddressRange[]): CniError {
+    return new CniError(code, `no address is left in ${this.#usage(ranges)}`, {
+      details: 'end Pods on this node, or give nodes larger Pod CIDRs',
+    });
+  }
+
+  #usage(ranges: readonly AddressRange[]): string {
+    return ranges
+      .map((range) => `${range.prefix} (${this.used(range)} of ${range.capacity} used)`)
+      .join(', ');
   }
 
   #read(row: Readonly<Record<string, unknown>>): Attachment {

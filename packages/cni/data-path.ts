@@ -111,11 +111,7 @@ export class DataPath {
     const routes = pod.routes.list();
     const held = pod.addresses.list({ link: attachment.ifName });
     return [
-      ...(bridge === undefined
-        ? [`the node's bridge ${BRIDGE} is gone`]
-        : bridge.up
-          ? []
-          : [`${BRIDGE} is down`]),
+      ...this.checkNode(),
       ...checkLink(`the node's ${attachment.hostLink}`, host),
       ...(host !== undefined && host.master !== bridge?.index
         ? [`${attachment.hostLink} is not on ${BRIDGE}`]
@@ -134,6 +130,11 @@ export class DataPath {
       ]),
       ...checkBandwidth(this.#node.shaping, attachment.hostLink, bandwidth),
     ];
+  }
+
+  /** What differs from what {@link prepareNode} left and every Pod needs, one sentence each. */
+  checkNode(): readonly string[] {
+    return checkLink(`the node's bridge ${BRIDGE}`, this.#node.links.get(BRIDGE));
   }
 
   /** Whether the Pod's namespace and our link to it are both still there. */

@@ -65,19 +65,46 @@ export class HostPorts {
   /** {@link reconcile} that finds out what others did to the table, if they did anything to any. */
   verify(read: () => readonly Attachment[]): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#nft.generation() !== this.#heldAt) this.#held = undefined;
+      await this.#look();
       await this.#reconcile(read());
       if (this.#tables.has('IPv4')) await this.#loopback.ensure();
     });
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  /** Which of the attachment's mappings the kernel lacks, one sentence each. */
+  async check(attachment: Attachment): Promise<readonly string[]> {
+    const wanted = elementsByName(attachment);
+    if (wanted.length === 0) return [];
+    return await this.#inTurn(async () => {
+      const held = await this.#look();
+      return wanted
+        .filter(([name]) => !held.has(name))
+        .map(([name]) => `the host port element "${name}" is not there`);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(work);
     // The next one looks at the whole anew.
-    this.#last = turn.catch(() => {
-      this.#held = undefined;
-    });
+    this.#last = turn.then(
+      () => undefined,
+      () => {
+        this.#held = undefined;
+      },
+    );
     return turn;
+  }
+
+  /** What the kernel holds, read anew if anyone else changed any rule since. */
+  async #look(): Promise<Map<string, HostPortElement>> {
+    if (this.#nft.generation() !== this.#heldAt) this.#held = undefined;
+    return this.#held ?? (await this.#lookAnew());
+  }
+
+  async #lookAnew(): Promise<Map<string, HostPortElement>> {
+    this.#heldAt = this.#nft.generation();
+    this.#held = await this.#observe();
+    return this.#held;
   }
 
   async remove(): Promise<void> {
@@ -88,11 +115,7 @@ export class HostPorts {
 
   async #reconcile(attachments: readonly Attachment[]): Promise<void> {
     const wanted = new Map(attachments.flatMap(elementsByName));
-    if (this.#held === undefined) {
-      this.#heldAt = this.#nft.generation();
-      this.#held = await this.#observe();
-    }
-    const held = this.#held;
+    const held = this.#held ?? (await this.#lookAnew());
     const gone = [...held].filter(([name]) => !wanted.has(name)).map(([, element]) => element);
     const added = [...wanted].filter(([name]) => !held.has(name)).map(([, element]) => element);
     if (gone.length + added.length === 0) return;

@@ -98,6 +98,45 @@ describe('what the plugin says', () => {
     assert.equal(store.count(), 0);
   });
 
+  test('to a command that the version of the configuration does not have', async () => {
+    using store = new AttachmentStore(':memory:');
+    const { plugin } = given(store);
+    for (const [command, version] of [
+      ['CHECK', '0.3.1'],
+      ['GC', '1.0.0'],
+      ['STATUS', '1.0.0'],
+    ])
+      assert.equal(
+        await failure(
+          plugin,
+          { ...ADD, CNI_COMMAND: command },
+          JSON.stringify({ cniVersion: version, name: 'podway' }),
+        ),
+        `1 cniVersion: "${version}" is not supported for ${command}`,
+      );
+  });
+
+  test('STATUS: nothing while Pods can be added; when the bridge is down or gone; when no address is left', async () => {
+    using store = new AttachmentStore(':memory:');
+    const { plugin, kernel } = given(store);
+    plugin.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/30'))]], mtu: 1500 });
+    const environment = new Map([['CNI_COMMAND', 'STATUS']]);
+    const status = () => plugin.execute({ environment, input: CONFIG });
+    assert.deepEqual(await status(), { exitStatus: 0, output: '' });
+    kernel.createNetns('/run/netns/a');
+    const add = await plugin.execute({ environment: new Map(Object.entries(ADD)), input: CONFIG });
+    assert.equal(add.exitStatus, 0, add.output);
+    assert.equal(
+      await failure(plugin, { CNI_COMMAND: 'STATUS' }),
+      '50 no address is left in 10.244.1.0/30 (1 of 1 used)',
+    );
+    const { links } = kernel.currentNetns();
+    links.set('cni0', { up: false });
+    assert.equal(await failure(plugin, { CNI_COMMAND: 'STATUS' }), "51 the node's bridge cni0 is down");
+    links.delete('cni0');
+    assert.equal(await failure(plugin, { CNI_COMMAND: 'STATUS' }), "51 the node's bridge cni0 is gone");
+  });
+
   test('when the disk is full', async () => {
     using store = new FullDisk(':memory:');
     const node = given(store);

@@ -140,6 +140,10 @@ for (const { name, client, skip } of CLIENTS)
       assert.ok(rules.includes(`{ 10.244.1.1 . 5353 : ${address} . 53 }`), rules);
       const second = await node.run(pod('b', 'ADD'), config);
       assert.equal(JSON.parse(second.output).msg, 'host port 8081/tcp is taken by container a');
+      const check = () => node.run(pod('a', 'CHECK'), { ...config, prevResult: JSON.parse(add.output) });
+      assert.deepEqual(await check(), { exitStatus: 0, output: '' });
+      execFileSync('nft', ['flush', 'map', 'ip', 'podway-hostport', 'tcp_ports']);
+      assert.match(JSON.parse((await check()).output).msg, /host port element "IPv4 tcp_ports 8081 : /);
       await node.run(pod('a', 'DEL'), CONFIG);
       assert.doesNotMatch(flows(), /dport=5353/);
       const left = execFileSync('nft', ['list', 'table', 'ip', 'podway-hostport'], { encoding: 'utf8' });

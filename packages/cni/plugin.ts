@@ -14,7 +14,7 @@ import type { CniRequest } from './request.ts';
 import { readRequest } from './request.ts';
 import { type CniResult, formatResult } from './result.ts';
 import { Turns } from './turns.ts';
-import { CNI_VERSIONS, LATEST_CNI_VERSION } from './version.ts';
+import { CNI_VERSIONS, LATEST_CNI_VERSION, requireCommand } from './version.ts';
 
 /** What a node gives its Pods. */
 export interface NodeNetwork {
@@ -112,6 +112,7 @@ export class CniPlugin {
   }
 
   async #dispatch(request: CniRequest, { name, cniVersion }: NetworkIdentity): Promise<object | undefined> {
+    requireCommand(request.command, cniVersion);
     const key = { network: name, containerId: request.containerId, ifName: request.ifName };
     switch (request.command) {
       case 'ADD': {
@@ -127,7 +128,7 @@ export class CniPlugin {
       case 'GC':
         return this.#collect(parseConfig(request.config));
       case 'STATUS':
-        return void this.#readyNode(CNI_CODES.notAvailable);
+        return this.#status();
       case 'VERSION':
         return versionResult(request.config);
     }
@@ -185,7 +186,20 @@ export class CniPlugin {
     return undefined;
   }
 
-  #check(key: AttachmentKey, request: CniRequest, config: NetworkConfig): undefined {
+  /** @throws CniError 50 when no Pod can be added, 51 when those that are there cannot be reached either */
+  #status(): undefined {
+    const { store, dataPath } = this.#deps;
+    const node = this.#readyNode(CNI_CODES.notAvailable);
+    const [problem] = dataPath.checkNode();
+    if (problem !== undefined)
+      throw new CniError(CNI_CODES.limitedConnectivity, problem, {
+        details: 'the agent makes it anew within seconds',
+      });
+    for (const ranges of node.ranges) store.requireRoom(ranges);
+    return undefined;
+  }
+
+  async #check(key: AttachmentKey, request: CniRequest, config: NetworkConfig): Promise<undefined> {
     const attachment = this.#deps.store.get(key);
     if (attachment === undefined)
       throw new CniError(CNI_CODES.unknownContainer, `no attachment ${formatKey(key)} is known`);
@@ -202,6 +216,7 @@ export class CniPlugin {
         mac: config.mac ?? macOf(attachment.addresses),
         bandwidth: config.bandwidth,
       }),
+      ...(await this.#deps.hostPorts.check(attachment)),
     ];
     if (problems.length > 0)
       throw new CniError(CNI_CODES.checkFailed, `the attachment is not what ADD made: ${problems[0]}`, {

@@ -1,4 +1,5 @@
 import { CNI_CODES, CniError } from './errors.ts';
+import type { CniCommand } from './request.ts';
 
 export type CniVersion = '0.3.1' | '0.4.0' | '1.0.0' | '1.1.0';
 
@@ -19,6 +20,24 @@ export function parseVersion(value: unknown): CniVersion {
       },
     );
   return version;
+}
+
+/** The specification that first had the command. */
+const SINCE: Readonly<Partial<Record<CniCommand, CniVersion>>> = {
+  CHECK: '0.4.0',
+  GC: '1.1.0',
+  STATUS: '1.1.0',
+};
+
+/** @throws CniError 1 when the specification of that version has no such command */
+export function requireCommand(command: CniCommand, version: CniVersion): void {
+  const since = SINCE[command];
+  if (since !== undefined && !isAtLeast(version, since))
+    throw new CniError(
+      CNI_CODES.incompatibleVersion,
+      `cniVersion: "${version}" is not supported for ${command}`,
+      { details: `${command} is there since ${since}` },
+    );
 }
 
 export function isAtLeast(version: CniVersion, least: CniVersion): boolean {

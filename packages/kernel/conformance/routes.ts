@@ -42,6 +42,20 @@ export function routesConformance(given: Fixture): void {
       assert.deepEqual(own(), []);
       assert.deepEqual(given.netns.routes.list({ table: 101 }), []);
     });
+    test('add: a gateway that only a route to the link leads to', () => {
+      given.pair();
+      const { routes } = given.netns;
+      for (const [gateway, destination] of [
+        ['192.0.2.1', '10.244.1.0/24'],
+        ['fd99::1', 'fd00:244::/64'],
+      ] as const) {
+        const host = to(`${gateway}/${gateway.includes(':') ? 128 : 32}`);
+        routes.add({ destination: host, link: 'a', scope: 'link' });
+        routes.add({ destination: to(destination), gateway: ip(gateway), link: 'a' });
+      }
+      assert.equal(routes.lookup(ip('10.244.1.1')).gateway, '192.0.2.1');
+      assert.equal(routes.lookup(ip('fd00:244::1')).gateway, 'fd99::1');
+    });
     test('add: an IPv6 gateway for an IPv4 destination', () => {
       given.pair();
       given.netns.routes.add({ destination: to('10.244.1.0/24'), gateway: ip('fd00::2'), link: 'a' });

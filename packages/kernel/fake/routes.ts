@@ -120,7 +120,9 @@ export class FakeRoutes implements RoutePort {
         throw fail('EINVAL', 'the gateway is an own address');
       if (spec.onlink && link === undefined) throw fail('EINVAL', 'onlink needs a link');
       if (!spec.onlink) {
-        const way = best(this.#connected(), spec.gateway, spec.link);
+        const isDirect = (route: Route) => route.type === 'unicast' && route.gateway === undefined;
+        const direct = this.#state.routes.filter(isDirect);
+        const way = best([...this.#connected(), ...direct], spec.gateway, spec.link);
         if (way?.link === undefined)
           throw fail(family === 'IPv4' ? 'ENETUNREACH' : 'EHOSTUNREACH', 'the gateway is on no link');
         link ??= this.#state.links.get(way.link);
