@@ -1,14 +1,15 @@
 import type { IpFamily } from '#ip';
+import { PodwayError } from '#runtime';
 import type { ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { ChainUses } from './chain-uses.ts';
 import { FACT_SETS, SENTINEL } from './facts.ts';
-import { isOurs } from './is-ours.ts';
 import type { TableLayout } from './layout.ts';
 import type { NftElement, NftListing } from './model.ts';
 import type { ObservedElements } from './observed-elements.ts';
 import type { NftOperation, NftTable } from './operation.ts';
+import { ruleRepairs } from './rule-repairs.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 4_000;
@@ -58,11 +59,7 @@ export class FamilyTable<Placed> {
     this.#programmed = new Map();
     this.#shared = new Map();
     this.#uses = new ChainUses(this.#layout.shape.targets);
-    let listing = await this.#table.read();
-    if (listing === 'foreign' || (listing !== undefined && !isOurs(listing, this.#layout.shape))) {
-      await this.#table.remove();
-      listing = undefined;
-    }
+    const listing = await this.#usable(await this.#table.read());
     this.#exists = listing !== undefined;
     this.#chains = new Set(listing?.chains.map(({ name }) => name));
     const observed = new Map(this.#layout.shape.sets.map(({ name }) => [name, new Map<string, string>()]));
@@ -73,6 +70,25 @@ export class FamilyTable<Placed> {
     for (const { name } of FACT_SETS) observed.delete(name);
     this.#observed = observed;
     return observed;
+  }
+
+  /** The table with our rules, if it can be had without making it anew. */
+  async #usable(listing: NftListing | undefined | 'foreign'): Promise<NftListing | undefined> {
+    if (listing === undefined) return undefined;
+    const repairs = listing === 'foreign' ? undefined : ruleRepairs(listing, this.#layout.shape);
+    if (listing !== 'foreign' && repairs !== undefined) {
+      if (repairs.length === 0) return listing;
+      try {
+        await this.#write(repairs);
+        const rules = await this.#table.readRules();
+        if (this.#isOurs(rules)) return { ...rules, elements: listing.elements };
+      } catch (error) {
+        // Something goes to a chain that is not ours: an element, which nobody but its maker can tell.
+        if (!(error instanceof PodwayError)) throw error;
+      }
+    }
+    await this.#table.remove();
+    return undefined;
   }
 
   /** @returns how many changes were written */
@@ -131,12 +147,12 @@ export class FamilyTable<Placed> {
   }
 
   #areRules(listing: NftListing | undefined | 'foreign'): listing is NftListing {
-    return (
-      listing !== undefined &&
-      listing !== 'foreign' &&
-      isOurs(listing, this.#layout.shape) &&
-      listing.chains.length === this.#chains.size
-    );
+    return this.#isOurs(listing) && listing.chains.length === this.#chains.size;
+  }
+
+  #isOurs(listing: NftListing | undefined | 'foreign'): listing is NftListing {
+    if (listing === undefined || listing === 'foreign') return false;
+    return ruleRepairs(listing, this.#layout.shape)?.length === 0;
   }
 
   /** How many Services it carries. */

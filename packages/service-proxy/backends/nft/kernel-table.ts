@@ -66,7 +66,7 @@ export class KernelTable implements NftTable {
   async #script(operations: readonly NftOperation[]): Promise<void> {
     await this.#nft.run(`${operations.flatMap((operation) => this.#lines(operation)).join('\n')}\n`);
     for (const operation of operations) {
-      if (operation.do !== 'add chain' || !isRaw(operation.chain)) continue;
+      if (!('chain' in operation) || !isRaw(operation.chain)) continue;
       const rules = operation.chain.rules.map((rule) => rawRule(rule, this.#family));
       await this.#nft.addRules(tableFamily(this.#family), this.#name, operation.chain.name, rules);
     }
@@ -116,6 +116,11 @@ export class KernelTable implements NftTable {
       case 'add chain':
         return [
           chainText(operation.chain, family, name),
+          ...(isRaw(operation.chain) ? [] : ruleTexts(operation.chain, family, name)),
+        ];
+      case 'replace rules':
+        return [
+          `flush chain ${tableFamily(family)} ${name} ${operation.chain.name}`,
           ...(isRaw(operation.chain) ? [] : ruleTexts(operation.chain, family, name)),
         ];
       case 'delete chain': {

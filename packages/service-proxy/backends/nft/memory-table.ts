@@ -61,6 +61,12 @@ export class MemoryTable implements NftTable {
         for (const statement of operation.chain.rules.flat()) this.#require(statement);
         this.#chains.set(operation.chain.name, operation.chain);
         return;
+      case 'replace rules':
+        if (!this.#chains.has(operation.chain.name))
+          throw new NftRefusedError('ENOENT', operation.chain.name);
+        for (const statement of operation.chain.rules.flat()) this.#require(statement);
+        this.#chains.set(operation.chain.name, operation.chain);
+        return;
       case 'delete chain':
         if (this.#goesTo(operation.name)) throw new NftRefusedError('EBUSY', operation.name);
         if (!this.#chains.delete(operation.name)) throw new NftRefusedError('ENOENT', operation.name);

@@ -115,7 +115,10 @@ describe('NftablesBackend in the kernel', () => {
     const checks = [];
     for (let i = 0; i < 20; i++) checks.push(await backend.intact());
     assert.ok(checks.includes(false));
+    // Put right in one transaction: no packet finds the table away.
+    const generation = netns.nft.generation();
     await backend.observe();
+    assert.equal(netns.nft.generation(), generation + 1);
     await backend.apply(table, []);
     const listing = await new KernelTable(netns.nft, 'IPv4', SHAPE).read();
     assert.ok(listing !== undefined && listing !== 'foreign');

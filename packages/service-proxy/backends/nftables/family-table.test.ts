@@ -121,6 +121,48 @@ describe('FamilyTable', () => {
     ]);
   });
 
+  test('rules that another version or somebody else has written are put right with every element in its place', async () => {
+    const memory = new Counting();
+    const table = buildTable([service({ sessionAffinity: 'ClientIP' })], [slice(['b', 'c'])], FACTS);
+    await new FamilyTable(memory, 'IPv4', LAYOUT).apply(table, []);
+    const { chains } = memory.listing();
+    const changed = (name: string) => ({ ...chains.find((chain) => chain.name === name), name });
+    const chain = { name: 'theirs', hook: undefined, rules: [] };
+    await memory.write([
+      { do: 'add chain', chain },
+      { do: 'replace rules', chain: { hook: undefined, ...changed('ep2'), rules: [] } },
+      {
+        do: 'replace rules',
+        chain: { hook: undefined, ...changed('prerouting'), rules: [[{ do: 'drop' }]] },
+      },
+    ]);
+    memory.operations.length = 0;
+    const family = new FamilyTable(memory, 'IPv4', LAYOUT);
+    assert.equal(await family.apply(table, []), 0);
+    assert.deepEqual(memory.operations.map((one) => one.do).sort(), [
+      'delete chain',
+      'replace rules',
+      'replace rules',
+    ]);
+    assert.equal(await family.matches(), true);
+    assert.deepEqual(
+      new Set(memory.listing().chains.map(({ name }) => name)),
+      new Set(chains.map(({ name }) => name)),
+    );
+  });
+
+  test('a table of another shape, and one with an element that leads to somebody’s chain, is made anew', async () => {
+    const table = buildTable([service()], [slice(['b'])], FACTS);
+    const memory = new Counting();
+    await new FamilyTable(memory, 'IPv4', LAYOUT).apply(table, []);
+    await memory.write([
+      { do: 'add chain', chain: { name: 'theirs', hook: undefined, rules: [] } },
+      { do: 'add element', element: { set: 'services', key: '10.9.9.9 . tcp . 1', value: 'goto theirs' } },
+    ]);
+    await new FamilyTable(memory, 'IPv4', LAYOUT).apply(table, []);
+    assert.deepEqual(withoutSlots(memory.contents()), await fresh(table));
+  });
+
   test('a table that another version made is made anew', async () => {
     const memory = new Counting();
     await memory.write([
