@@ -44,6 +44,8 @@ class RecordingBackend implements ProxyBackend {
   whole = true;
   /** Whether {@link retire} leaves something for the next time. */
   lingers = false;
+  /** Whether {@link observe} fails. */
+  unreadable = false;
   table = '';
   ownsFlow = (_: ConntrackEntry) => false;
 
@@ -52,6 +54,7 @@ class RecordingBackend implements ProxyBackend {
   }
   async observe() {
     this.calls.push('observe');
+    if (this.unreadable) throw new Error('no such thing in this kernel');
     this.whole = true;
     return { frontends: new Set(this.left) };
   }
@@ -225,6 +228,15 @@ describe('createServiceProxy', () => {
     await run(2_000);
     await run(2_000);
     assert.deepEqual(predecessor.calls, ['observe', 'retire', 'retire']);
+  });
+
+  test('another mechanism that this kernel cannot be asked for does not keep this one from serving', async () => {
+    const { backend, predecessor, launch, run } = start();
+    predecessor.unreadable = true;
+    await using proxy = launch();
+    await run();
+    assert.deepEqual(backend.calls, ['observe', 'apply default/web']);
+    assert.notEqual(proxy.lastUpdated, undefined);
   });
 
   test('a flow that leads to the mechanism itself is the mechanism’s', async () => {

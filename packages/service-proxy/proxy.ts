@@ -238,8 +238,16 @@ class RunningServiceProxy implements ServiceProxy {
       await backend.observe();
       return true;
     }
-    for (const each of [backend, ...this.#retiring]) {
-      const { frontends } = await each.observe();
+    for (const key of (await backend.observe()).frontends) this.#gone.add(key);
+    for (const predecessor of this.#retiring) {
+      const { frontends } = await predecessor.observe().catch((error: unknown) => {
+        // A kernel without the one may well have the other.
+        logger.warn('what another mechanism left cannot be read', {
+          mechanism: predecessor.name,
+          error: errorMessage(error),
+        });
+        return { frontends: [] };
+      });
       for (const key of frontends) this.#gone.add(key);
     }
     this.#observed = true;

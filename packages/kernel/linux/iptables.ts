@@ -34,10 +34,7 @@ export class LinuxIptables implements IptablesPort {
   }
 
   async tables(variant: IptablesVariant, family: IpFamily): Promise<readonly string[] | undefined> {
-    if (variant === 'nft') {
-      const tables = await this.#nft.listTables();
-      return tables.filter((table) => table.family === NFT_FAMILY[family]).map(({ name }) => name);
-    }
+    if (variant === 'nft') return await this.#nftTables(family);
     const path = `/proc/thread-self/net/${NFT_FAMILY[family]}_tables_names`;
     try {
       const text = this.#inside(() => wrapFileErrors('read', path, () => readFileSync(path, 'utf8')));
@@ -45,6 +42,16 @@ export class LinuxIptables implements IptablesPort {
     } catch (error) {
       if (isKernelError(error, 'ENOENT')) return [];
       if (isKernelError(error, 'EACCES')) return undefined;
+      throw error;
+    }
+  }
+
+  async #nftTables(family: IpFamily): Promise<readonly string[]> {
+    try {
+      const tables = await this.#nft.listTables();
+      return tables.filter((table) => table.family === NFT_FAMILY[family]).map(({ name }) => name);
+    } catch (error) {
+      if (isKernelError(error, 'EINVAL', 'EOPNOTSUPP')) return []; // a kernel without nf_tables
       throw error;
     }
   }

@@ -72,14 +72,16 @@ export class IptablesBackend implements ProxyBackend {
       transactions += report.transactions;
     }
     const after = this.#generation();
-    this.#explained =
-      this.#explained === before && after === (before + transactions) >>> 0 ? after : undefined;
+    const ours =
+      before !== undefined && this.#explained === before && after === (before + transactions) >>> 0;
+    this.#explained = ours ? after : undefined;
     return { writes };
   }
 
   async intact(): Promise<boolean> {
     if (this.#pause > 0) this.#pause--;
-    if (this.#variant === 'nft' && this.#explained === this.#generation()) return true;
+    const generation = this.#generation();
+    if (generation !== undefined && generation === this.#explained) return true;
     for (const family of this.#used) if (!(await family.isReached())) return false;
     if (this.#pause > 0) return true;
     this.#explained = this.#generation();
@@ -118,8 +120,8 @@ export class IptablesBackend implements ProxyBackend {
     );
   }
 
-  /** Of nf_tables; ip_tables has none. */
-  #generation(): number {
-    return this.#nft.generation();
+  /** undefined: ip_tables has none. */
+  #generation(): number | undefined {
+    return this.#variant === 'nft' ? this.#nft.generation() : undefined;
   }
 }
