@@ -21,8 +21,9 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for link in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do ln -sfn "/proc/self/${link#*:}" "/dev/${link%%:*}"; done
 
 echo "$modprobe" >/proc/sys/kernel/modprobe
-# A namespace made before ip_vs is loaded has no net.ipv4.vs.*; the rest is loaded when it is asked for.
-for module in ip_vs nf_conntrack_netlink; do "$modprobe" -q "$module"; done
+# A namespace made before ip_vs is loaded has no net.ipv4.vs.*, and one made before br_netfilter has bridges whose frames pass by
+# conntrack, unlike those of a node; the rest is loaded when it is asked for.
+for module in ip_vs nf_conntrack_netlink br_netfilter; do "$modprobe" -q "$module"; done
 ip link set lo up
 hostname vm
 ulimit -n 65536
