@@ -7,13 +7,13 @@ import { type Clock, type Logger, Reconciler } from '#runtime';
 import type { ServiceProxy } from '#service-proxy';
 import { dnsWantsPods, startClusterDns } from './cluster-dns.ts';
 import { CniService } from './cni-service.ts';
-import { servePages } from './http-pages.ts';
+import { type Page, servePages } from './http-pages.ts';
 import { Metrics } from './metrics.ts';
 import { podRanges } from './node-network.ts';
 import type { AgentOptions } from './options.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { proxyHealth } from './proxy-health.ts';
-import { countSyncs } from './proxy-metrics.ts';
+import { countAnswers, countFailures, countSyncs } from './proxy-metrics.ts';
 import { startServices } from './services.ts';
 import { slimEndpointSlice, slimNode, slimService } from './slim.ts';
 
@@ -102,6 +102,7 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
         logger: part('service-proxy'),
         isHealthy: health.isHealthy,
         onSync: countSyncs(metrics, clock, () => proxy),
+        onFailure: countFailures(metrics, options.proxy),
       },
       starting,
     );
@@ -113,8 +114,12 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     ),
   );
 
-  const { healthz, livez } = health;
-  starting.use(await servePages(options.health, { '/healthz': healthz, '/livez': livez }, logger));
+  const counted = (name: string, page: () => Page) => countAnswers(metrics, name, page);
+  const healthPages = {
+    '/healthz': counted('healthz', health.healthz),
+    '/livez': counted('livez', health.livez),
+  };
+  starting.use(await servePages(options.health, healthPages, logger));
   const numbers = () => ({ status: 200, body: metrics.format() + dns.formatMetrics() });
   // As kube-proxy says which of its modes runs; tools that tell proxies apart ask.
   const mode = () => ({ status: 200, body: options.proxy });

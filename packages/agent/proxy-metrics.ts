@@ -1,5 +1,6 @@
 import type { Clock } from '#runtime';
-import type { ServiceProxy, SyncReport } from '#service-proxy';
+import type { ProxyMechanism, ServiceProxy, SyncReport } from '#service-proxy';
+import type { Page } from './http-pages.ts';
 import type { Metrics } from './metrics.ts';
 
 /** kube-proxy's (pkg/proxy/metrics/metrics.go), so that its dashboards work: 1 ms to 16 s, doubling. */
@@ -78,6 +79,18 @@ export function countSyncs(
         count,
         { traffic_policy: policy },
       );
+    metrics.set(
+      'kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds',
+      'When a run was last asked for, seconds since the epoch.',
+      (report.queued ?? clock.now()) / 1000,
+    );
+    if (report.flowSeconds !== undefined)
+      metrics.observe(
+        'kubeproxy_conntrack_reconciler_sync_duration_seconds',
+        'What looking for flows to delete takes, seconds.',
+        SYNC_BUCKETS,
+        report.flowSeconds,
+      );
     metrics.add(
       'kubeproxy_conntrack_reconciler_deleted_entries_total',
       'Flows deleted because what they went to is gone.',
@@ -85,5 +98,29 @@ export function countSyncs(
       report.deletedFlows,
     );
     metrics.add('podway_service_writes_total', 'Kernel objects written for Services.', {}, report.writes);
+  };
+}
+
+/** kube-proxy's, where it has the mechanism. */
+const FAILURES: Readonly<Partial<Record<ProxyMechanism, string>>> = {
+  nftables: 'kubeproxy_sync_proxy_rules_nftables_sync_failures_total',
+  iptables: 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
+};
+
+/** @returns what is to be called when the kernel did not take a change */
+export function countFailures(metrics: Metrics, mechanism: ProxyMechanism | 'none'): () => void {
+  const name = (mechanism === 'none' ? undefined : FAILURES[mechanism]) ?? 'podway_service_failures_total';
+  const count = (amount: number) =>
+    metrics.add(name, 'Runs that the kernel did not take; each is tried again.', {}, amount);
+  count(0);
+  return () => count(1);
+}
+
+/** Counts the page's answers by their status. @param name `healthz`, `livez` */
+export function countAnswers(metrics: Metrics, name: string, page: () => Page): () => Page {
+  return () => {
+    const answer = page();
+    metrics.add(`kubeproxy_proxy_${name}_total`, `Answers of /${name}.`, { code: String(answer.status) });
+    return answer;
   };
 }

@@ -33,6 +33,7 @@ export interface ServicesDeps extends MechanismDeps {
   /** Whether load balancers may send traffic here. */
   readonly isHealthy: () => boolean;
   readonly onSync: (report: SyncReport) => void;
+  readonly onFailure: () => void;
 }
 
 /**

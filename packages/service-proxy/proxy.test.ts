@@ -314,6 +314,8 @@ describe('createServiceProxy', () => {
       endpointSliceChanges: 1,
       writes: 0,
       deletedFlows: 0,
+      flowSeconds: undefined,
+      queued: 1010,
       withoutLocalEndpoints: { internal: 0, external: 1 },
     });
     assert.equal(reports[0]?.full, true);

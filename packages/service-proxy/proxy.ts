@@ -30,6 +30,8 @@ export interface ServiceProxyDeps {
   readonly healthChecks?: HealthChecks;
   /** Told of every run that has succeeded. */
   readonly onSync?: (report: SyncReport) => void;
+  /** Told of every run that has failed; it is tried again. */
+  readonly onFailure?: () => void;
 }
 
 export interface ServiceProxyOptions extends NodeSettings {
@@ -203,7 +205,9 @@ class RunningServiceProxy implements ServiceProxy {
       this.#deps.healthChecks?.set(service, this.table.services.get(service)?.healthCheck);
     }
     await this.#retirePredecessors();
+    const looked = this.#flowsDue ? clock.monotonic() : undefined;
     const deletedFlows = this.#flowsDue ? await this.#deleteStaleFlows() : 0;
+    const flowSeconds = looked === undefined ? undefined : (clock.monotonic() - looked) / 1000;
     this.#lastUpdated = clock.now();
     if (writes > 0 || deletedFlows > 0)
       logger.debug('services programmed', { changed: taken.length, writes, deletedFlows });
@@ -213,6 +217,8 @@ class RunningServiceProxy implements ServiceProxy {
       changedServices: taken.length,
       writes,
       deletedFlows,
+      flowSeconds,
+      queued: pending.since,
       serviceChanges: pending.services,
       endpointSliceChanges: pending.endpointSlices,
       programmingSeconds: pending.triggerTimes.map((time) => (clock.now() - time) / 1000),
@@ -222,7 +228,8 @@ class RunningServiceProxy implements ServiceProxy {
 
   /** Until something has worked, a failure may mean that it never will: then the reason is worth more than the message. */
   async #explain(error: unknown): Promise<never> {
-    const { backend } = this.#deps;
+    const { backend, onFailure } = this.#deps;
+    onFailure?.();
     const missing = this.#lastUpdated === undefined ? await backend.probe() : [];
     throw missing.length > 0 ? new BackendUnavailableError(backend.name, missing, error) : error;
   }

@@ -12,6 +12,10 @@ export interface SyncReport {
   readonly endpointSliceChanges: number;
   readonly writes: number;
   readonly deletedFlows: number;
+  /** What looking for flows to delete took; undefined: there was no need. */
+  readonly flowSeconds: number | undefined;
+  /** When the oldest of the changes came, milliseconds since the epoch; undefined: it was no change that asked for the run. */
+  readonly queued: number | undefined;
   /**
    * Seconds from the change of each EndpointSlice's Pods (annotation `endpoints.kubernetes.io/last-change-trigger-time`) until now: kube-proxy's
    * network_programming_duration_seconds.
