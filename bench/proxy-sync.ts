@@ -5,15 +5,13 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type IpAddress, ipAdd, parseIp, parsePrefix } from '#ip';
 import { linuxKernel } from '#kernel';
-import type { EndpointSlice, Node, Service } from '#kube-api';
-import { MemoryInformer } from '#kube-client';
-import { silentLogger, systemClock } from '#runtime';
-import { createBackend, createServiceProxy, type SyncReport } from '#service-proxy';
 import { measureAgent } from './agent/whole-agent.ts';
 import { type Benchmark, median, type Row } from './benchmark.ts';
 import { measureKubeProxy } from './peers/kube-proxy.ts';
+import { fedProxy, NODE } from './proxy/fed-proxy.ts';
+import { service, slice } from './proxy/objects.ts';
+import { AGENT_NODE_FLAGS, nodeCommand, outputOf, sandboxedCommand } from './proxy/sandbox.ts';
 
 interface Size {
   readonly services: number;
@@ -106,102 +104,12 @@ export const benchmark: Benchmark = {
   },
 };
 
-/** The memory flag that labs start agents with. */
-const AGENT_NODE_FLAGS = ['--max-semi-space-size=1'];
-const SELF = [
-  process.execPath,
-  ...AGENT_NODE_FLAGS,
-  '--disable-warning=ExperimentalWarning',
-  import.meta.filename,
-];
-
 /** Runs a task in a network namespace of its own. */
 function apart(task: Task): string {
-  const rootless = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const sandbox = ['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sandbox'];
-  return outputOf('unshare', [...rootless, '--net', '--mount', ...sandbox, ...SELF, JSON.stringify(task)]);
+  return outputOf(sandboxedCommand(import.meta.filename, JSON.stringify(task)));
 }
 
-function outputOf(program: string, args: readonly string[]): string {
-  return execFileSync(program, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 180_000,
-  });
-}
-
-const FIRST_SERVICE = parseIp('10.96.1.0');
-const FIRST_POD = parseIp('11.0.0.0');
-const NODES = 100;
-
-function service(i: number): Service {
-  const address: IpAddress = ipAdd(FIRST_SERVICE, i);
-  return {
-    metadata: { namespace: 'default', name: `service-${i}` },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP: address,
-      clusterIPs: [address],
-      ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }],
-    },
-  };
-}
-
-/** @param shift another set of Pods behind the same Service */
-function slice(i: number, endpoints: number, shift = 0): EndpointSlice {
-  return {
-    metadata: {
-      namespace: 'default',
-      name: `service-${i}-x`,
-      labels: { 'kubernetes.io/service-name': `service-${i}` },
-    },
-    addressType: 'IPv4',
-    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-    endpoints: Array.from({ length: endpoints }, (_, e) => ({
-      addresses: [ipAdd(FIRST_POD, i * endpoints + e + (e === 0 ? shift : 0))],
-      nodeName: `node${(i + e) % NODES}`,
-      conditions: { ready: true, serving: true, terminating: false },
-    })),
-  };
-}
-
-const NODE: Node = {
-  metadata: { name: 'node1' },
-  spec: { podCIDR: '11.0.0.0/24', podCIDRs: ['11.0.0.0/24'] },
-  status: { addresses: [{ type: 'InternalIP', address: '172.30.0.11' }] },
-};
-
-/** A proxy over so many Services, not started. */
-function prepare({ services: count, endpoints }: Size) {
-  const services = new MemoryInformer<Service>();
-  const slices = new MemoryInformer<EndpointSlice>();
-  const nodes = new MemoryInformer<Node>();
-  nodes.set(NODE);
-  for (let i = 0; i < count; i++) {
-    services.set(service(i));
-    slices.set(slice(i, endpoints));
-  }
-  const netns = linuxKernel().currentNetns();
-  const start = (onSync: (report: SyncReport) => void = () => {}) =>
-    createServiceProxy(
-      {
-        services,
-        endpointSlices: slices,
-        nodes,
-        backend: createBackend('nftables', { netns, clock: systemClock, logger: silentLogger }),
-        conntrack: netns.conntrack,
-        logger: silentLogger,
-        onSync,
-      },
-      {
-        nodeName: 'node1',
-        clusterCIDRs: [parsePrefix('11.0.0.0/8')],
-        serviceCIDRs: [parsePrefix('10.96.0.0/12')],
-        localAddresses: [],
-      },
-    );
-  return { services, slices, start };
-}
+const prepare = (size: Size) => fedProxy(linuxKernel().currentNetns(), 'nftables', size);
 
 const timed = async (work: () => Promise<void>): Promise<number> => {
   const begun = performance.now();
@@ -264,10 +172,8 @@ async function measure(size: Size): Promise<Measured> {
   for (let i = 0; i < count; i++) slices.set(slice(i, endpoints));
   await again.settled();
   await again[Symbol.asyncDispose]();
-  const [program = '', ...args] = SELF;
-  const restarted = JSON.parse(
-    outputOf(program, [...args, JSON.stringify({ ...size, measure: 'restart' })]),
-  ) as Restarted;
+  const task = JSON.stringify({ ...size, measure: 'restart' });
+  const restarted = JSON.parse(outputOf(nodeCommand(import.meta.filename, task))) as Restarted;
   const sorted = changes.toSorted((a, b) => a - b);
   return {
     coldSeconds: round(coldMs / 1000),
