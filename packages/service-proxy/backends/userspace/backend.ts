@@ -81,14 +81,15 @@ export class UserspaceBackend implements ProxyBackend {
   }
 
   async apply(table: ServiceTable, changed: Iterable<string>): Promise<ApplyReport> {
-    const pods = String(this.#facts?.podCIDRs);
-    this.#full ||= pods !== String(table.facts.podCIDRs);
+    // Filters name the Pods' addresses.
+    const full = this.#full || String(this.#facts?.podCIDRs) !== String(table.facts.podCIDRs);
+    this.#full = true; // should this fail
     this.#facts = table.facts;
     this.#routes.setRanges(table.facts.serviceCIDRs);
-    const services = this.#full ? [...this.#services.keys(), ...table.services.keys()] : changed;
-    const released = new Map<FrontendKey, Carried>();
+    const released = new Map(full ? this.#carried : []);
+    if (full) this.#services.clear();
     const wanted: Frontend[] = [];
-    for (const service of new Set(services)) {
+    for (const service of full ? table.services.keys() : new Set(changed)) {
       for (const key of this.#services.get(service) ?? []) {
         const carried = this.#carried.get(key);
         if (carried !== undefined) released.set(key, carried);
@@ -103,7 +104,9 @@ export class UserspaceBackend implements ProxyBackend {
       const key = keyOf(frontend);
       const before = released.get(key);
       released.delete(key);
-      if (before === undefined && isHeld(frontend)) this.#routes.hold(frontend.address);
+      const held = before !== undefined && isHeld(before.frontend);
+      if (isHeld(frontend) && !held) this.#routes.hold(frontend.address);
+      if (held && !isHeld(frontend)) this.#routes.release(frontend.address);
       writes += this.#carry(frontend, before);
     }
     for (const [key, carried] of released) writes += this.#release(key, carried);

@@ -5,6 +5,9 @@ import type { Endpoint, Frontend } from '../../table/entry.ts';
 /** So many endpoints are tried for one connection. */
 const TRIES = 4;
 
+/** So many clients are remembered by session affinity, those seen last. */
+const MAX_BOUND = 65_536;
+
 interface Bound {
   readonly endpoint: Endpoint;
   /** Monotonic milliseconds. */
@@ -63,7 +66,7 @@ export class EndpointChoice {
     this.#bound.delete(source);
     this.#bound.set(source, { endpoint, until: now + seconds * 1000 });
     for (const [client, { until }] of this.#bound) {
-      if (until > now) break;
+      if (until > now && this.#bound.size <= MAX_BOUND) break;
       this.#bound.delete(client);
     }
   }
