@@ -1,6 +1,7 @@
 import { hostPrefix, type IpPrefix } from '#ip';
-import { type Endpoint, type Frontend, keyOf, type Protocol, type Target } from '../../table/entry.ts';
-import { type ChainId, chainId, type IptRule, type TransportProtocol } from './model.ts';
+import { type Endpoint, type Frontend, keyOf, type Target } from '../../table/entry.ts';
+import { transport } from '../nft/place.ts';
+import { type ChainId, chainId, type IptRule } from './model.ts';
 import {
   affinityList,
   frontendChains,
@@ -107,10 +108,4 @@ function targetRules(frontend: Frontend, target: Target): readonly IptRule[] {
 
 function destinationOf({ address, protocol, port }: Frontend) {
   return { destination: hostPrefix(address), protocol: transport(protocol), port };
-}
-
-const TRANSPORTS: Readonly<Record<Protocol, TransportProtocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
-
-function transport(protocol: Protocol): TransportProtocol {
-  return TRANSPORTS[protocol];
 }

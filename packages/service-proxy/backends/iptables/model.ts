@@ -1,4 +1,5 @@
 import type { IpAddress, IpPrefix } from '#ip';
+import type { TransportProtocol } from '../nft/place.ts';
 
 /** The part of what iptables can say that the Service rules use. Every match of a rule must hold; fields in the order they are printed. */
 export interface IptRule {
@@ -29,8 +30,6 @@ export type IptVerdict =
   | { readonly do: 'return' | 'drop' | 'masquerade' }
   | { readonly do: 'reject'; readonly with: 'tcp-reset' | 'port-unreachable' | 'host-unreachable' }
   | { readonly do: 'dnat'; readonly address: IpAddress; readonly port: number };
-
-export type TransportProtocol = 'tcp' | 'udp' | 'sctp';
 
 export type IptTable = 'nat' | 'filter';
 export const IPT_TABLES: readonly IptTable[] = ['nat', 'filter'];

@@ -1,6 +1,7 @@
 import { hostPrefix, InvalidAddressError, type IpFamily, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { PodwayError } from '#runtime';
-import type { IptRule, IptVerdict, TransportProtocol } from './model.ts';
+import { PROTOCOLS } from '../nft/place.ts';
+import type { IptRule, IptVerdict } from './model.ts';
 import { REJECT_WORDS, WHOLE_ADDRESS } from './text.ts';
 
 /** A rule that says something that the Service rules never say. */
@@ -57,11 +58,11 @@ export function parseRule(text: string, family: IpFamily): IptRule {
       throw error;
     }
   };
-  const protocol = () => oneOf<TransportProtocol>('tcp', 'udp', 'sctp');
+  const protocol = () => oneOf(...PROTOCOLS);
   const rule: { -readonly [key in keyof IptRule]: IptRule[key] } = { verdict: { do: 'return' } };
   /** Matches by their module's name; it has been read. */
   const matches: Readonly<Record<string, () => void>> = {
-    ...Object.fromEntries(['tcp', 'udp', 'sctp'].map((name) => [name, port])),
+    ...Object.fromEntries(PROTOCOLS.map((name) => [name, port])),
     addrtype() {
       rule.local = oneOf('--src-type', '--dst-type') === '--src-type' ? 'source' : 'destination';
       expect('LOCAL');

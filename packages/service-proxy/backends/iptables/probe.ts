@@ -1,6 +1,7 @@
 import { type IpFamily, parseIp, parsePrefix } from '#ip';
 import type { IptablesPort, IptablesVariant } from '#kernel';
 import { errorMessage } from '#runtime';
+import { PROTOCOLS } from '../nft/place.ts';
 import type { IptRule, IptTable } from './model.ts';
 import { ruleText } from './text.ts';
 
@@ -46,7 +47,7 @@ const FEATURES: readonly Feature[] = [
   {
     what: 'TCP, UDP and SCTP ports (xt_tcpudp, xt_sctp)',
     table: 'nat',
-    rules: (['tcp', 'udp', 'sctp'] as const).map((protocol) => ({ protocol, port: 80, verdict: RETURN })),
+    rules: PROTOCOLS.map((protocol) => ({ protocol, port: 80, verdict: RETURN })),
   },
   {
     what: 'random choice of endpoints (xt_statistic)',
