@@ -86,10 +86,12 @@ export class DataPath {
       );
     try {
       this.#node.batch(() => this.#makeLinks(pod, wiring));
-      pod.batch(() => this.#configurePod(pod, wiring));
-      // The node may still have the MAC address of the Pod that had the address before.
-      for (const { address } of wiring.addresses)
-        pod.neighbours.announce({ link: attachment.ifName, address });
+      pod.run(() => {
+        pod.batch(() => this.#configurePod(pod, wiring));
+        // The node may still have the MAC address of the Pod that had the address before.
+        for (const { address } of wiring.addresses)
+          pod.neighbours.announce({ link: attachment.ifName, address });
+      });
     } catch (error) {
       await this.detach(attachment);
       throw error;

@@ -1,6 +1,7 @@
+import { close } from 'node:fs';
 import { macToBytes } from '#ip';
 import type { Announcement } from '../announcement.ts';
-import { check, closeInPool, libc } from './libc.ts';
+import { check, libc } from './libc.ts';
 
 const AF_PACKET = 17;
 const SOCK_DGRAM = 2;
@@ -24,7 +25,7 @@ export function sendAnnouncement(
     address.set(macToBytes(destination), 12);
     check(libc().sendto(fd, packet, packet.length, 0, address, address.length), operation, object);
   } finally {
-    // The kernel waits for an RCU grace period here, as packet sockets see every packet.
-    closeInPool(fd);
+    // On a thread of the pool: the kernel waits for an RCU grace period, as packet sockets see every packet.
+    close(fd, () => {});
   }
 }

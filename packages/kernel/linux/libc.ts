@@ -88,12 +88,6 @@ export function check(result: number, operation: string, object: string): number
   return result;
 }
 
-/** close() on a thread of the pool, for descriptors whose end takes the kernel long. */
-export function closeInPool(fd: number): void {
-  const close = load().libc.close as KoffiFunc<Libc['close']>;
-  close.async(fd, () => {});
-}
-
 /** send() on a thread of the pool; rejects with a KernelError. */
 export function sendInPool(fd: number, bytes: Buffer, operation: string, object: string): Promise<void> {
   return new Promise((resolve, reject) => {

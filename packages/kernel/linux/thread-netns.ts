@@ -16,21 +16,27 @@ function homeNetns(): number {
 /**
  * Runs `section` with the calling thread in the namespace behind `fd` and comes back. Nothing else can run on the
  * thread meanwhile, as the section is synchronous; other threads (the pool that does file and DNS work) stay outside.
- * A thread that cannot come back would do everything after in the wrong place: then the process ends.
+ * A thread that cannot come back would do everything after in the wrong place: then the process ends. `fd` stays open meanwhile;
+ * inside a section of the same one there is nothing to enter.
  * @throws InvalidInputError when the section returns a promise: what it awaits would run outside
  */
 export function insideNetns<T>(fd: number, section: () => T): T {
   homeNetns();
+  if (entered.length > 1 && entered.at(-1) === fd) return synchronous(section);
   check(libc().setns(fd, CLONE_NEWNET), 'enter', `network namespace fd ${fd}`);
   entered.push(fd);
   try {
-    const result = section();
-    if (result instanceof Promise)
-      throw new InvalidInputError('section', 'a promise', 'what runs inside a namespace is synchronous');
-    return result;
+    return synchronous(section);
   } finally {
     leave();
   }
+}
+
+function synchronous<T>(section: () => T): T {
+  const result = section();
+  if (result instanceof Promise)
+    throw new InvalidInputError('section', 'a promise', 'what runs inside a namespace is synchronous');
+  return result;
 }
 
 /** Runs `section` in a namespace made for it. */
