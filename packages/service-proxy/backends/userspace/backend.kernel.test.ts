@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type IpAddress, parseIp, parsePrefix } from '#ip';
 import { bindIn, connectIn, linuxKernel, type NetworkNamespace } from '#kernel';
 import type { EndpointSlice, Service } from '#kube-api';
-import { createLogger, type LogRecord, systemClock } from '#runtime';
+import { createLogger, FakeClock, type LogRecord, systemClock } from '#runtime';
 import {
   CLUSTER_IP,
   endpoint,
@@ -186,6 +187,42 @@ describe('UserspaceBackend', () => {
     const failed = once(client, 'error');
     await program([], []);
     assert.match(String(await failed), /ECONNRESET/);
+  });
+
+  test('UDP: a client has a flow of its own, answers come back from the Service, silence ends it', async (t) => {
+    const clock = new FakeClock();
+    await backend[Symbol.asyncDispose]();
+    backend = new UserspaceBackend({ netns: node, clock, logger });
+    const open = (netns: NetworkNamespace, address: IpAddress, port: number) => {
+      const socket = createSocket('udp4');
+      socket.bind({ fd: bindIn(netns, { protocol: 'udp', address, port }) });
+      t.after(() => socket.close());
+      return socket;
+    };
+    const any = parseIp('0.0.0.0');
+    // Says which port it was asked from: the relay's for this flow.
+    const server = open(node, PODS.c, TARGET_PORT);
+    server.on('message', (_, from) => server.send(String(from.port), from.port, from.address));
+    await program(
+      [service({ ports: [{ name: 'main', port: SERVICE_PORT, protocol: 'UDP' }] })],
+      [slice(['c'], { ports: [{ name: 'main', port: TARGET_PORT, protocol: 'UDP' }] })],
+    );
+    const [one, other] = [open(pod, any, 0), open(pod, any, 0)];
+    const ask = async (client: typeof one) => {
+      const answer = once(client, 'message', { signal: AbortSignal.timeout(1_000) });
+      client.send('?', SERVICE_PORT, CLUSTER_IP);
+      const [message, { address, port }] = await answer;
+      assert.deepEqual([address, port], [CLUSTER_IP, SERVICE_PORT]);
+      return String(message);
+    };
+    const first = await ask(one);
+    assert.notEqual(await ask(other), first);
+    clock.advance(29_000);
+    assert.equal(await ask(one), first);
+    clock.advance(29_000);
+    assert.equal(await ask(one), first);
+    clock.advance(30_000);
+    assert.notEqual(await ask(one), first);
   });
 
   test('a client that comes between two processes is served by the second', async () => {
