@@ -267,8 +267,10 @@ describe('UserspaceBackend', () => {
         .sort(),
       ['local 10.244.2.10/32', 'local 10.96.0.100/32', 'unreachable 10.96.0.0/16'],
     );
+    const told = () => new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(await backend.intact(), true);
     for (const route of ours()) node.routes.delete(route);
+    await told();
     assert.equal(await backend.intact(), false);
     await backend.observe();
     assert.deepEqual(await backend.apply(table, []), { writes: 3 });

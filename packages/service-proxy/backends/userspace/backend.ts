@@ -65,7 +65,7 @@ export class UserspaceBackend implements ProxyBackend {
     this.#clock = clock;
     this.#logger = logger;
     this.#random = random;
-    this.#routes = new ServiceRoutes(netns.routes);
+    this.#routes = new ServiceRoutes(netns);
     this.#flows = new FlowLimit(clock);
   }
 
@@ -150,6 +150,7 @@ export class UserspaceBackend implements ProxyBackend {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#endRelays();
     this.#routes.suspend(); // after the resets: they need the address as much as answers do
+    this.#routes[Symbol.dispose]();
     this.#flows[Symbol.dispose]();
   }
 

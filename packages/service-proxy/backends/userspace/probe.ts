@@ -19,7 +19,7 @@ export function probeRelay(netns: NetworkNamespace): readonly string[] {
     }
   };
   if (netns.links.get('lo')?.up !== true) missing.push('missing: a loopback link (lo) that is up');
-  attempt('the right to add routes (CAP_NET_ADMIN)', () => new ServiceRoutes(netns.routes).probe(ADDRESS));
+  attempt('the right to add routes (CAP_NET_ADMIN)', () => new ServiceRoutes(netns).probe(ADDRESS));
   attempt('the right to listen on any address and port, with a filter (CAP_NET_BIND_SERVICE)', () => {
     const fd = bindIn(netns, { protocol: 'tcp', address: ADDRESS, port: LOW_PORT, freeBind: true });
     const server = createServer().listen({ fd });
