@@ -46,8 +46,10 @@ async function boot(files: VmFiles, command: readonly string[], memoryMib: numbe
     writeFileSync(join(own, 'command'), words.map((word) => `${word}\0`).join(''));
     const log = openSync(join(own, 'log'), 'w');
     const machine = spawn(
-      files.kernel,
+      'setpriv',
       [
+        // It leaves this process group, and told to end it ends its processes; killed, it would leave some.
+        ...['--pdeathsig', 'TERM', files.kernel],
         ...[`mem=${memoryMib}M`, 'rootfstype=hostfs', 'root=98:0', 'rw', 'quiet', 'panic=-1'],
         ...[`init=${join(own, 'guest.sh')}`, `uml_dir=${own}`, 'umid=vm'],
         // The console goes to the log, the serial line to this program's standard output.
