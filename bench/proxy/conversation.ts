@@ -11,6 +11,7 @@ export class Conversation {
 
   constructor(child: ChildProcess) {
     this.#child = child;
+    child.stdin?.on('error', () => {}); // it has ended: so do its answers
     if (child.stdout === null) throw new Error('a process to talk with has pipes');
     this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
