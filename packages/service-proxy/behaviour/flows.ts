@@ -221,7 +221,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
 
     shown('TCP: a connection goes on while its endpoint terminates, and new ones go elsewhere', async () => {
       const tcp = [{ name: 'main', port: ECHO_PORT, protocol: 'TCP' }];
-      const echo = createServer((socket) => void socket.pipe(socket));
+      const echo = createServer((socket) => void socket.on('error', () => {}).pipe(socket));
       echo.listen({ fd: bindIn(lab.pod('b'), { protocol: 'tcp', address: PODS.b, port: ECHO_PORT }) });
       using _echo = { [Symbol.dispose]: () => void echo.close() };
       await using cluster = new Cluster();
