@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { InvalidInputError } from '#runtime';
+import { DEFAULT_IPVS_OPTIONS } from '#service-proxy';
 import { AGENT_HELP, agentPaths, parseAgentOptions } from './options.ts';
 
 const REQUIRED = [
@@ -39,6 +40,7 @@ describe('parseAgentOptions', () => {
       proxy: 'nftables',
       iptablesVariant: 'auto',
       nodePortAddresses: 'primary',
+      ipvs: DEFAULT_IPVS_OPTIONS,
       masquerade: true,
       health: { address: '0.0.0.0', port: 10256 },
       metrics: { address: '127.0.0.1', port: 10249 },
@@ -72,6 +74,26 @@ describe('parseAgentOptions', () => {
     assert.ok(command.kind === 'cleanup');
     assert.equal(command.options.masquerade, false);
     assert.deepEqual(command.options.metrics, { address: '::1', port: 0 });
+  });
+
+  test('--ipvs-…: how IPVS balances', () => {
+    const parsed = (...flags: readonly string[]) => {
+      const command = parseAgentOptions([...REQUIRED, ...flags]);
+      assert.ok(command.kind === 'run');
+      return command.options.ipvs;
+    };
+    const times = ['--ipvs-tcp-timeout', '1h', '--ipvs-tcpfin-timeout', '0s', '--ipvs-udp-timeout', '1m30s'];
+    assert.deepEqual(
+      parsed('--ipvs-scheduler', 'mh', '--ipvs-grace-period', '30s', '--ipvs-strict-arp', ...times),
+      {
+        ...{ scheduler: 'mh', gracePeriodMs: 30_000, strictArp: true, forwarding: 'masquerade' },
+        timeouts: { tcp: 3600, udp: 90 },
+      },
+    );
+    assert.equal(parsed('--ipvs-direct-routing').forwarding, 'direct');
+    assert.throws(() => parsed('--ipvs-scheduler', 'best'), /--ipvs-scheduler: .*"best".* one of rr, wrr/);
+    for (const wrong of ['', '15', '-1s', 'soon'])
+      assert.throws(() => parsed(`--ipvs-grace-period=${wrong}`), /--ipvs-grace-period: /);
   });
 
   test('--nodeport-addresses: words or prefixes', () => {

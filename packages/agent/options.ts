@@ -4,8 +4,11 @@ import { FORWARD_POLICIES, type ForwardPolicy, type PodRecords, parseStubDomains
 import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
 import {
+  DEFAULT_IPVS_OPTIONS,
   IPTABLES_VARIANT_CHOICES,
+  IPVS_SCHEDULERS,
   type IptablesVariantChoice,
+  type IpvsOptions,
   type NodePortAddressOption,
   PROXY_MECHANISMS,
   type ProxyMechanism,
@@ -51,6 +54,7 @@ export interface AgentOptions {
   readonly iptablesVariant: IptablesVariantChoice;
   /** Addresses of the node that answer on NodePorts. */
   readonly nodePortAddresses: NodePortAddressOption;
+  readonly ipvs: IpvsOptions;
   readonly masquerade: boolean;
   readonly health: ListenAddress;
   readonly metrics: ListenAddress;
@@ -85,6 +89,13 @@ const FLAGS = {
   proxy: { type: 'string', default: 'nftables' },
   'iptables-variant': { type: 'string', default: 'auto' },
   'nodeport-addresses': { type: 'string', default: 'primary' },
+  'ipvs-scheduler': { type: 'string', default: DEFAULT_IPVS_OPTIONS.scheduler },
+  'ipvs-grace-period': { type: 'string', default: '15m' },
+  'ipvs-strict-arp': { type: 'boolean', default: DEFAULT_IPVS_OPTIONS.strictArp },
+  'ipvs-direct-routing': { type: 'boolean', default: false },
+  'ipvs-tcp-timeout': { type: 'string' },
+  'ipvs-tcpfin-timeout': { type: 'string' },
+  'ipvs-udp-timeout': { type: 'string' },
   masquerade: { type: 'boolean', default: true },
   'health-address': { type: 'string', default: '0.0.0.0:10256' },
   'metrics-address': { type: 'string', default: '127.0.0.1:10249' },
@@ -115,6 +126,13 @@ How
   --iptables-variant ${IPTABLES_VARIANT_CHOICES.join('|')}
                           which of its two kernel interfaces --proxy iptables uses; auto: the one that is in use here
   --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas
+  --ipvs-scheduler NAME   with --proxy ipvs, for Services without the annotation podway.io/ipvs-scheduler [rr]:
+                          ${IPVS_SCHEDULERS.join(' ')}
+  --ipvs-grace-period T   connections to an endpoint that is gone may go on so long: 30s, 15m, 1h [15m]
+  --ipvs-strict-arp       answer no ARP for Services' addresses, as load balancers on the nodes' link need it
+  --ipvs-direct-routing   packets reach endpoints unchanged where these share a link, have the Service's port and hold its address
+  --ipvs-tcp-timeout T, --ipvs-tcpfin-timeout T, --ipvs-udp-timeout T   after which silent connections are forgotten
+                          [the kernel's: 15m, 2m, 5m]
   --no-masquerade         Pods' packets leave the cluster with the Pods' own addresses
   --dns-upstreams LIST    who is asked for names outside the cluster: 192.0.2.53, tls://192.0.2.53#NAME, or /etc/resolv.conf
                           for those that file names; none: such names do not exist
@@ -198,6 +216,13 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     nodePortAddresses: reading('--nodeport-addresses', values['nodeport-addresses'], () =>
       parseNodePortAddressOption(values['nodeport-addresses']),
     ),
+    ipvs: {
+      scheduler: oneOf('--ipvs-scheduler', values['ipvs-scheduler'], IPVS_SCHEDULERS),
+      gracePeriodMs: 1000 * duration('--ipvs-grace-period', values['ipvs-grace-period']),
+      strictArp: values['ipvs-strict-arp'],
+      forwarding: values['ipvs-direct-routing'] ? 'direct' : 'masquerade',
+      timeouts: ipvsTimeouts(values),
+    },
     masquerade: values.masquerade,
     health: listenAddress('--health-address', values['health-address']),
     metrics: listenAddress('--metrics-address', values['metrics-address']),
@@ -231,6 +256,30 @@ function between(flag: string, value: string, least: number, most: number): numb
 /** What stands between commas; nothing in ''. */
 function words(value: string): readonly string[] {
   return value.split(',').filter((word) => word !== '');
+}
+
+/** `90s`, `15m`, `1h30m`; @returns seconds */
+function duration(flag: string, value: string): number {
+  const found = /^(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?$/.exec(value);
+  if (found === null || value === '')
+    throw new InvalidInputError(flag, value, 'must be a time, as 30s, 15m or 1h30m');
+  const [, hours = 0, minutes = 0, seconds = 0] = found;
+  return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+}
+
+/** Timeouts that are asked for; as kube-proxy has it, 0s asks for none. */
+function ipvsTimeouts(values: ReturnType<typeof parse>): IpvsOptions['timeouts'] {
+  const timeouts = {
+    tcp: 'ipvs-tcp-timeout',
+    tcpFin: 'ipvs-tcpfin-timeout',
+    udp: 'ipvs-udp-timeout',
+  } as const;
+  return Object.fromEntries(
+    Object.entries(timeouts).flatMap(([name, flag]) => {
+      const seconds = duration(`--${flag}`, values[flag] ?? '0s');
+      return seconds === 0 ? [] : [[name, seconds]];
+    }),
+  );
 }
 
 function list<T>(flag: string, value: string, parseOne: (text: string) => T): readonly T[] {

@@ -14,6 +14,7 @@ import {
   type ServiceProxy,
   type SyncReport,
 } from '#service-proxy';
+import { hostAddresses } from './host-addresses.ts';
 import { keepLoopbackNodePorts } from './loopback-node-ports.ts';
 import type { AgentOptions } from './options.ts';
 
@@ -48,7 +49,7 @@ export async function startServices(
   stack: AsyncDisposableStack,
 ): Promise<ServiceProxy> {
   const { netns, clock, logger, isHealthy, ...watched } = deps;
-  const machine = { netns, clock, logger, iptablesVariant: options.iptablesVariant };
+  const machine = { netns, clock, logger, iptablesVariant: options.iptablesVariant, ipvs: options.ipvs };
   const create = (name: ProxyMechanism) => stack.use(createBackend(name, machine));
   const backend = create(mechanism);
   const missing = await backend.probe();
@@ -73,11 +74,7 @@ export async function startServices(
         serviceCIDRs: options.serviceCidrs,
         localAddresses: options.clusterDns,
         nodePortAddresses: (primary) =>
-          nodePortAddresses(
-            options.nodePortAddresses,
-            primary,
-            netns.addresses.list().map(({ address }) => address),
-          ),
+          nodePortAddresses(options.nodePortAddresses, primary, () => hostAddresses(netns)),
       },
     ),
   );

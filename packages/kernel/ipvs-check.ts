@@ -1,6 +1,12 @@
 import { addressBits, familyOf } from '#ip';
 import { KernelError } from './errors.ts';
-import type { IpvsChange, IpvsDestinationKey, IpvsService, IpvsServiceKey } from './ipvs-port.ts';
+import type {
+  IpvsChange,
+  IpvsDestinationKey,
+  IpvsService,
+  IpvsServiceKey,
+  IpvsTimeouts,
+} from './ipvs-port.ts';
 import { describeIpvsChange } from './ipvs-text.ts';
 
 /** A name reaches the kernel's module loader. IP_VS_SCHEDNAME_MAXLEN is 16 with the end. */
@@ -14,6 +20,20 @@ export function checkIpvsChange(change: IpvsChange): void {
   const problem = problemOf(change);
   if (problem !== undefined)
     throw new KernelError({ errno: 'EINVAL', ...describeIpvsChange(change), detail: problem });
+}
+
+/** 0 would mean "as it was" to the kernel. @throws KernelError `EINVAL` */
+export function checkIpvsTimeouts(timeouts: Partial<IpvsTimeouts>): void {
+  for (const [name, seconds] of Object.entries(timeouts)) {
+    const problem = rangeProblem('seconds', seconds, 1, MAX_SECONDS);
+    if (problem !== undefined)
+      throw new KernelError({
+        errno: 'EINVAL',
+        operation: 'set IPVS timeout',
+        object: name,
+        detail: problem,
+      });
+  }
 }
 
 function problemOf(change: IpvsChange): string | undefined {
@@ -36,11 +56,11 @@ function problemOf(change: IpvsChange): string | undefined {
 }
 
 function serviceProblem(service: IpvsService): string | undefined {
-  const { scheduler, port, protocol, persistentSeconds, persistencePrefix, onePacket } = service;
+  const { scheduler, port, protocol, persistentSeconds, persistencePrefix, onePacket, mark } = service;
   if (!SCHEDULER.test(scheduler)) return `${JSON.stringify(scheduler)} is no scheduler's name`;
   if (onePacket && protocol !== 'UDP') return 'one-packet scheduling is for UDP';
   if (persistentSeconds === undefined) {
-    if (port === 0) return 'a service of every port needs persistence';
+    if (port === 0 && mark === undefined) return 'a service of every port needs persistence';
     if (persistencePrefix !== undefined) return 'a persistence prefix without persistence';
     return undefined;
   }
@@ -52,8 +72,9 @@ function serviceProblem(service: IpvsService): string | undefined {
   );
 }
 
-function portProblem({ port }: IpvsServiceKey | IpvsDestinationKey): string | undefined {
-  return rangeProblem('port', port, 0, 65535);
+function portProblem(key: IpvsServiceKey | IpvsDestinationKey): string | undefined {
+  if ('mark' in key && key.mark !== undefined) return rangeProblem('mark', key.mark, 1, 0xffffffff);
+  return rangeProblem('port', key.port, 0, 65535);
 }
 
 function rangeProblem(what: string, value: number, least: number, most: number): string | undefined {

@@ -16,6 +16,11 @@ export interface IpvsServiceKey {
   /** 0: every port that no other service has, and then persistence is a must. */
   readonly port: number;
   readonly protocol: IpvsProtocol;
+  /**
+   * Answers every packet that carries this firewall mark, whatever it is addressed to: of address, port and protocol only the address's family
+   * counts then. Listed with the unspecified address, port 0 and TCP.
+   */
+  readonly mark?: number;
 }
 
 /** A virtual server. */
@@ -71,6 +76,15 @@ export type IpvsChange =
       readonly destination: IpvsDestinationKey;
     };
 
+/** How long a connection is remembered that says nothing, seconds. */
+export interface IpvsTimeouts {
+  /** An established TCP connection. */
+  readonly tcp: number;
+  /** One of which an end has sent FIN. */
+  readonly tcpFin: number;
+  readonly udp: number;
+}
+
 /** One line of the connection table (/proc/net/ip_vs_conn). */
 export interface IpvsConnection {
   readonly service: IpvsServiceKey;
@@ -90,7 +104,7 @@ export interface IpvsConnectionFilter {
 }
 
 /**
- * IPVS, the kernel's layer-4 balancer, in one namespace. Services by firewall mark are others' and not seen, but by {@link flush}.
+ * IPVS, the kernel's layer-4 balancer, in one namespace.
  * Load ip_vs before a namespace is made, or the namespace has no net.ipv4.vs.* settings.
  *
  * Without ip_vs every call but `available` throws `EOPNOTSUPP`. A scheduler the kernel does not have (its module is loaded when
@@ -122,6 +136,9 @@ export interface IpvsPort {
   change(changes: readonly IpvsChange[]): void;
   /** Removes every service of the namespace, whoever made it. */
   flush(): void;
+  timeouts(): IpvsTimeouts;
+  /** For the namespace's connections from their next packet on. What is left out stays; less than a second is `EINVAL`. */
+  setTimeouts(timeouts: Partial<IpvsTimeouts>): void;
   /** The connections and persistence templates of the namespace; the kernel does not filter, so that all are read. */
   connections(filter?: IpvsConnectionFilter): Promise<readonly IpvsConnection[]>;
 }

@@ -1,8 +1,9 @@
 import { familyOf } from '#ip';
 import type { IpvsChange, IpvsDestinationKey, IpvsServiceKey } from './ipvs-port.ts';
 
-/** `TCP 10.96.0.1:80` */
+/** `TCP 10.96.0.1:80`, `mark 7 IPv6` */
 export function describeIpvsService(service: IpvsServiceKey): string {
+  if (service.mark !== undefined) return `mark ${service.mark} ${familyOf(service.address)}`;
   return `${service.protocol} ${describeIpvsDestination(service)}`;
 }
 

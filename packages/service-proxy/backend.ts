@@ -28,9 +28,10 @@ export interface ProxyBackend extends AsyncDisposable {
   cleanup(): Promise<void>;
   /**
    * {@link cleanup} for the sake of another mechanism that serves already: established connections may be carried to their end.
+   * @param successor that mechanism
    * @returns whether nothing is left; else it is called again
    */
-  retire(): Promise<boolean>;
+  retire(successor: Pick<ProxyBackend, 'name' | 'ownsFlow'>): Promise<boolean>;
 }
 
 export interface BackendObservation {

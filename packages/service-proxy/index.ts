@@ -3,6 +3,8 @@ export {
   VARIANT_CHOICES as IPTABLES_VARIANT_CHOICES,
   type VariantChoice as IptablesVariantChoice,
 } from './backends/iptables/variant.ts';
+export { DEFAULT_IPVS_OPTIONS, type IpvsOptions } from './backends/ipvs/options.ts';
+export { VIP_LINK } from './backends/ipvs/virtual-addresses.ts';
 export {
   createBackend,
   type MechanismDeps,
@@ -21,6 +23,7 @@ export {
   parseNodePortAddressOption,
   selectsLoopback,
 } from './table/facts.ts';
+export { IPVS_SCHEDULERS } from './table/ipvs-preferences.ts';
 export { buildTable, printTable } from './table/table.ts';
 export { observedRules } from './walker/observed.ts';
 export { walk } from './walker/walk.ts';

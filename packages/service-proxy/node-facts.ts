@@ -28,7 +28,8 @@ export function nodeFacts(name: string, node: Node | undefined, settings: NodeSe
     podCIDRs: (podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR])).map((text) => parsePrefix(text)),
     clusterCIDRs: settings.clusterCIDRs,
     serviceCIDRs: settings.serviceCIDRs,
-    nodePortAddresses: settings.nodePortAddresses?.(addresses) ?? nodePortAddresses('primary', addresses, []),
+    nodePortAddresses:
+      settings.nodePortAddresses?.(addresses) ?? nodePortAddresses('primary', addresses, () => []),
     localAddresses: settings.localAddresses,
   };
 }

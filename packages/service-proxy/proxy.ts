@@ -284,7 +284,7 @@ class RunningServiceProxy implements ServiceProxy {
     const { logger } = this.#deps;
     const left: ProxyBackend[] = [];
     for (const predecessor of this.#retiring) {
-      const gone = await predecessor.retire().catch((error: unknown) => {
+      const gone = await predecessor.retire(this.#deps.backend).catch((error: unknown) => {
         logger.warn('what another mechanism left cannot be removed', {
           mechanism: predecessor.name,
           error: errorMessage(error),

@@ -5,9 +5,12 @@ import { lackingMechanisms } from './support/lacking-mechanisms.ts';
 import { proxyModeCases } from './support/proxy-mode-cases.ts';
 import { output } from './support/run.ts';
 
-const MECHANISM: ProxyMechanism = 'nftables';
+const MECHANISMS: readonly ProxyMechanism[] = ['nftables', 'ipvs'];
 
 /** A lab on a kernel with ip_vs: as a rule the one of the virtual machine, an older one than most. */
-const skip = lackingMechanisms(await output([PODWAY, 'agent', '--probe'])).get(MECHANISM) ?? false;
+const lacking = lackingMechanisms(await output([PODWAY, 'agent', '--probe']));
 
-suite(`lab up --proxy ${MECHANISM}, where ip_vs is`, { skip }, () => proxyModeCases(MECHANISM));
+for (const mechanism of MECHANISMS)
+  suite(`lab up --proxy ${mechanism}, where ip_vs is`, { skip: lacking.get(mechanism) ?? false }, () =>
+    proxyModeCases(mechanism),
+  );

@@ -176,6 +176,30 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
       assert.throws(() => ipvs.change(make), /add IPVS service TCP 10\.96\.0\.1:1: EEXIST/);
       ipvs.change([]);
     });
+    test('services by firewall mark: one of each family, apart from those by address', () => {
+      const { ipvs } = given.netns;
+      const marked: IpvsService = { ...web, address: ip('0.0.0.0'), port: 0, mark: 7 };
+      const marked6: IpvsService = { ...marked, address: ip('::') };
+      ipvs.addService(web);
+      ipvs.addService({ ...marked, address: ip('10.1.1.1'), port: 9, protocol: 'UDP' });
+      ipvs.addService(marked6);
+      refuses('EEXIST', () => ipvs.addService(marked));
+      for (const mark of [0, 2 ** 32, 1.5]) refuses('EINVAL', () => ipvs.addService({ ...marked, mark }));
+      assert.deepEqual(services(), [marked, web, marked6]);
+      ipvs.addDestination(marked, one);
+      assert.deepEqual([destinations(marked), destinations(web)], [[{ ...one, ...idle }], []]);
+      ipvs.deleteService(marked);
+      assert.deepEqual(services(), [web, marked6]);
+    });
+    test('timeouts, setTimeouts: what is left out stays', () => {
+      const { ipvs } = given.netns;
+      const before = ipvs.timeouts();
+      assert.deepEqual(before, { tcp: 900, tcpFin: 120, udp: 300 });
+      ipvs.setTimeouts({ tcp: 600, udp: 5 });
+      assert.deepEqual(ipvs.timeouts(), { tcp: 600, tcpFin: 120, udp: 5 });
+      refuses('EINVAL', () => ipvs.setTimeouts({ tcp: 0 }));
+      assert.deepEqual(given.other.ipvs.timeouts(), before);
+    });
     test('flush: removes every service of the namespace', () => {
       const { netns, other } = given;
       for (const where of [netns, other]) where.ipvs.addService(web);

@@ -1,6 +1,6 @@
-import { addressBits, familyOf, type IpAddress, ipToBytes } from '#ip';
+import { addressBits, familyOf, type IpAddress, ipToBytes, parseIp } from '#ip';
 import { KernelError } from '../errors.ts';
-import { checkIpvsChange } from '../ipvs-check.ts';
+import { checkIpvsChange, checkIpvsTimeouts } from '../ipvs-check.ts';
 import { matchesIpvsFilter } from '../ipvs-connections.ts';
 import type {
   IpvsChange,
@@ -12,6 +12,7 @@ import type {
   IpvsPort,
   IpvsService,
   IpvsServiceKey,
+  IpvsTimeouts,
 } from '../ipvs-port.ts';
 import { describeIpvsChange, describeIpvsDestination, describeIpvsService } from '../ipvs-text.ts';
 import { drop, type FakeIpvsService, type NamespaceState } from './state.ts';
@@ -19,6 +20,8 @@ import { drop, type FakeIpvsService, type NamespaceState } from './state.ts';
 const SCHEDULERS: readonly string[] = [
   ...['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh', 'fo', 'ovf', 'twos'],
 ];
+
+const UNSPECIFIED = { IPv4: parseIp('0.0.0.0'), IPv6: parseIp('::') } as const;
 
 /** No traffic makes connections here: tests put them in with {@link addConnection}, and destinations count them. */
 export class FakeIpvs implements IpvsPort {
@@ -107,6 +110,17 @@ export class FakeIpvs implements IpvsPort {
     this.#state.ipvsServices.clear();
   }
 
+  timeouts(): IpvsTimeouts {
+    this.#require('read', 'IPVS timeouts');
+    return this.#state.ipvsTimeouts;
+  }
+
+  setTimeouts(timeouts: Partial<IpvsTimeouts>): void {
+    checkIpvsTimeouts(timeouts);
+    this.#require('set', 'IPVS timeouts');
+    this.#state.ipvsTimeouts = { ...this.#state.ipvsTimeouts, ...timeouts };
+  }
+
   async connections(filter: IpvsConnectionFilter = {}): Promise<readonly IpvsConnection[]> {
     this.#require('list', 'IPVS connections');
     return this.#state.ipvsConnections.filter((connection) => matchesIpvsFilter(connection, filter));
@@ -187,11 +201,14 @@ function canBeDestination(address: IpAddress): boolean {
 
 /** As the kernel gives a service back: what has no effect is left out. */
 function normal(service: IpvsService): IpvsService {
-  const { address, port, protocol, scheduler, persistentSeconds, persistencePrefix, schedulerFlags } =
-    service;
+  const { scheduler, persistentSeconds, persistencePrefix, schedulerFlags, mark } = service;
+  const address = mark === undefined ? service.address : UNSPECIFIED[familyOf(service.address)];
   const narrow = persistencePrefix !== undefined && persistencePrefix < addressBits(familyOf(address));
   return {
-    ...{ address, port, protocol, scheduler, persistentSeconds },
+    ...(mark === undefined
+      ? { address, port: service.port, protocol: service.protocol }
+      : { address, port: 0, protocol: 'TCP', mark }),
+    ...{ scheduler, persistentSeconds },
     ...(narrow ? { persistencePrefix } : {}),
     ...(schedulerFlags !== undefined && schedulerFlags.length > 0
       ? { schedulerFlags: [...new Set(schedulerFlags)].sort() }

@@ -1,7 +1,7 @@
 import type { IpAddress, MacAddress } from '#ip';
 import { parseMac } from '#ip';
 import { KernelError } from '../errors.ts';
-import type { IpvsConnection, IpvsDestination, IpvsService } from '../ipvs-port.ts';
+import type { IpvsConnection, IpvsDestination, IpvsService, IpvsTimeouts } from '../ipvs-port.ts';
 import type {
   ConntrackEntry,
   FdbEntry,
@@ -70,6 +70,7 @@ export class NamespaceState {
   /** By protocol, address and port. */
   readonly ipvsServices = new Map<string, FakeIpvsService>();
   readonly ipvsConnections: IpvsConnection[] = [];
+  ipvsTimeouts: IpvsTimeouts = { tcp: 900, tcpFin: 120, udp: 300 };
   readonly listeners = new Set<{
     readonly kinds: readonly NetworkEventKind[];
     readonly listener: (event: NetworkEvent) => void;

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFile } from 'node:fs';
 import { promisify } from 'node:util';
-import { isKernelError, KernelError } from '../errors.ts';
-import { checkIpvsChange } from '../ipvs-check.ts';
+import { isKernelError, KernelError, NetlinkFormatError } from '../errors.ts';
+import { checkIpvsChange, checkIpvsTimeouts } from '../ipvs-check.ts';
 import { parseIpvsConnections } from '../ipvs-connections.ts';
 import type {
   IpvsChange,
@@ -13,18 +13,23 @@ import type {
   IpvsPort,
   IpvsService,
   IpvsServiceKey,
+  IpvsTimeouts,
 } from '../ipvs-port.ts';
 import { describeIpvsChange, describeIpvsService } from '../ipvs-text.ts';
 import { decodeFamily, encodeFamilyRequest, GENL_ID_CTRL } from '../netlink/generic.ts';
 import {
   decodeIpvsDestination,
   decodeIpvsService,
+  decodeIpvsTimeouts,
   encodeIpvsChange,
   encodeIpvsDestinationDump,
   encodeIpvsFlush,
   encodeIpvsServiceDump,
+  encodeIpvsTimeouts,
+  encodeIpvsTimeoutsRequest,
   IPVS_GENL_NAME,
 } from '../netlink/ipvs.ts';
+import type { NetlinkWriter } from '../netlink/writer.ts';
 import type { NetlinkRequest, NetlinkSocket } from './netlink-socket.ts';
 import { wrapFileErrors } from './netns-files.ts';
 
@@ -121,6 +126,27 @@ export class LinuxIpvs implements IpvsPort {
     const object = 'IPVS services';
     const type = this.#type(operation, object);
     this.#netlink().execute({ type, body: encodeIpvsFlush, operation, object });
+  }
+
+  timeouts(): IpvsTimeouts {
+    const operation = 'read';
+    const object = 'IPVS timeouts';
+    const type = this.#type(operation, object);
+    const [timeouts] = this.#netlink().query(
+      { type, body: encodeIpvsTimeoutsRequest, operation, object },
+      ({ payload }) => decodeIpvsTimeouts(payload),
+    );
+    if (timeouts === undefined) throw new NetlinkFormatError('netlink: no IPVS timeouts');
+    return timeouts;
+  }
+
+  setTimeouts(timeouts: Partial<IpvsTimeouts>): void {
+    checkIpvsTimeouts(timeouts);
+    const operation = 'set';
+    const object = 'IPVS timeouts';
+    const type = this.#type(operation, object);
+    const body = (writer: NetlinkWriter) => encodeIpvsTimeouts(writer, timeouts);
+    this.#netlink().execute({ type, body, operation, object });
   }
 
   async connections(filter?: IpvsConnectionFilter): Promise<readonly IpvsConnection[]> {

@@ -138,11 +138,16 @@ describe('IPVS messages', () => {
       ),
     );
   });
-  test('decodeIpvsService: a service by firewall mark, and of no protocol of ours, is none', () => {
+  test('decodeIpvsService: a service by firewall mark has its family and mark', () => {
+    const { scheduler, persistentSeconds } = dns;
+    const key = { address: ip('::'), port: 0, protocol: 'TCP', mark: 7 } as const;
+    const service = { ...key, scheduler, persistentSeconds };
+    assert.deepEqual(decodeIpvsService(encode({ op: 'add-service', service })), service);
+    const elsewhere = { ...service, address: ip('fd00::9'), port: 9, protocol: 'UDP' } as const;
+    assert.deepEqual(decodeIpvsService(encode({ op: 'add-service', service: elsewhere })), service);
+  });
+  test('decodeIpvsService: one of no protocol of ours is none', () => {
     const writer = new NetlinkWriter();
-    writer.raw(Uint8Array.of(1, 1, 0, 0)).nest(1, () => writer.attrU16(1, 2).attrU16(2, 6).attrU32(5, 7));
-    assert.equal(decodeIpvsService(writer.bytes()), undefined);
-    writer.reset();
     writer.raw(Uint8Array.of(1, 1, 0, 0)).nest(1, () => writer.attrU16(1, 2).attrU16(2, 50));
     assert.equal(decodeIpvsService(writer.bytes()), undefined);
   });

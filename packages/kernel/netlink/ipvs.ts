@@ -1,4 +1,4 @@
-import { addressBits, familyOf, type IpAddress, ipFromBytes, ipToBytes } from '#ip';
+import { addressBits, familyOf, type IpAddress, ipFromBytes, ipToBytes, parseIp } from '#ip';
 import { NetlinkFormatError } from '../errors.ts';
 import type {
   IpvsChange,
@@ -9,6 +9,7 @@ import type {
   IpvsSchedulerFlag,
   IpvsService,
   IpvsServiceKey,
+  IpvsTimeouts,
 } from '../ipvs-port.ts';
 import { familyNumber } from './address.ts';
 import { GENL_HEADER, generic } from './generic.ts';
@@ -20,6 +21,8 @@ export const IPVS_GENL_NAME = 'IPVS';
 const IPVS_GENL_VERSION = 1;
 const IPVS_CMD_GET_SERVICE = 4;
 const IPVS_CMD_GET_DEST = 8;
+const IPVS_CMD_SET_CONFIG = 12;
+const IPVS_CMD_GET_CONFIG = 13;
 const IPVS_CMD_FLUSH = 17;
 const IPVS_COMMANDS = {
   'add-service': 1,
@@ -31,6 +34,7 @@ const IPVS_COMMANDS = {
 } as const;
 const IPVS_CMD_ATTR_SERVICE = 1;
 const IPVS_CMD_ATTR_DEST = 2;
+const IPVS_CMD_ATTR_TIMEOUTS = { tcp: 4, tcpFin: 5, udp: 6 } as const;
 const IPVS_SVC_ATTR = {
   ...{ family: 1, protocol: 2, address: 3, port: 4, fwmark: 5 },
   ...{ scheduler: 6, flags: 7, timeout: 8, netmask: 9 },
@@ -85,6 +89,27 @@ export function encodeIpvsFlush(writer: NetlinkWriter): void {
   generic(writer, IPVS_CMD_FLUSH, IPVS_GENL_VERSION);
 }
 
+export function encodeIpvsTimeouts(writer: NetlinkWriter, { tcp, tcpFin, udp }: Partial<IpvsTimeouts>): void {
+  generic(writer, IPVS_CMD_SET_CONFIG, IPVS_GENL_VERSION);
+  if (tcp !== undefined) writer.attrU32(IPVS_CMD_ATTR_TIMEOUTS.tcp, tcp);
+  if (tcpFin !== undefined) writer.attrU32(IPVS_CMD_ATTR_TIMEOUTS.tcpFin, tcpFin);
+  if (udp !== undefined) writer.attrU32(IPVS_CMD_ATTR_TIMEOUTS.udp, udp);
+}
+
+export function encodeIpvsTimeoutsRequest(writer: NetlinkWriter): void {
+  generic(writer, IPVS_CMD_GET_CONFIG, IPVS_GENL_VERSION);
+}
+
+/** @throws NetlinkFormatError */
+export function decodeIpvsTimeouts(payload: Buffer): IpvsTimeouts {
+  const fields = new Attributes(afterHeader(payload, GENL_HEADER, 'IPVS timeouts'));
+  return {
+    tcp: fields.u32(IPVS_CMD_ATTR_TIMEOUTS.tcp) ?? 0,
+    tcpFin: fields.u32(IPVS_CMD_ATTR_TIMEOUTS.tcpFin) ?? 0,
+    udp: fields.u32(IPVS_CMD_ATTR_TIMEOUTS.udp) ?? 0,
+  };
+}
+
 /** A dump of every service. */
 export function encodeIpvsServiceDump(writer: NetlinkWriter): void {
   generic(writer, IPVS_CMD_GET_SERVICE, IPVS_GENL_VERSION);
@@ -96,29 +121,40 @@ export function encodeIpvsDestinationDump(writer: NetlinkWriter, service: IpvsSe
   encodeService(writer, service, undefined);
 }
 
-/** undefined: a service by firewall mark, or of a protocol that is none of ours. @throws NetlinkFormatError */
+/** undefined: of a protocol that is none of ours. @throws NetlinkFormatError */
 export function decodeIpvsService(payload: Buffer): IpvsService | undefined {
   const fields = new Attributes(afterHeader(payload, GENL_HEADER, 'an IPVS service')).nested(
     IPVS_CMD_ATTR_SERVICE,
   );
-  const number = fields?.u16(IPVS_SVC_ATTR.protocol);
-  const [protocol] = PROTOCOLS.find(([, known]) => known === number) ?? [];
-  if (fields === undefined || protocol === undefined || fields.has(IPVS_SVC_ATTR.fwmark)) return undefined;
-  const address = decodeIp(fields, IPVS_SVC_ATTR.address, fields.u16(IPVS_SVC_ATTR.family));
+  const key = fields && decodeKey(fields);
+  if (fields === undefined || key === undefined) return undefined;
+  const { address } = key;
   const flags = fields.u32(IPVS_SVC_ATTR.flags) ?? 0;
   const persistent = (flags & IP_VS_SVC_F_PERSISTENT) !== 0;
   const prefix = decodePersistencePrefix(fields, address);
   const schedulerFlags = SCHEDULER_FLAGS.flatMap(([name, flag]) => ((flags & flag) !== 0 ? [name] : []));
   return {
-    address,
-    port: fields.u16be(IPVS_SVC_ATTR.port) ?? 0,
-    protocol,
+    ...key,
     scheduler: fields.string(IPVS_SVC_ATTR.scheduler) ?? '',
     persistentSeconds: persistent ? (fields.u32(IPVS_SVC_ATTR.timeout) ?? 0) : undefined,
     ...(persistent && prefix !== addressBits(familyOf(address)) ? { persistencePrefix: prefix } : {}),
     ...(schedulerFlags.length > 0 ? { schedulerFlags } : {}),
     ...((flags & IP_VS_SVC_F_ONEPACKET) !== 0 ? { onePacket: true } : {}),
   };
+}
+
+function decodeKey(fields: Attributes): IpvsServiceKey | undefined {
+  const family = fields.u16(IPVS_SVC_ATTR.family);
+  const mark = fields.u32(IPVS_SVC_ATTR.fwmark);
+  if (mark !== undefined) {
+    const address = parseIp(family === familyNumber('IPv4') ? '0.0.0.0' : '::');
+    return { address, port: 0, protocol: 'TCP', mark };
+  }
+  const number = fields.u16(IPVS_SVC_ATTR.protocol);
+  const [protocol] = PROTOCOLS.find(([, known]) => known === number) ?? [];
+  if (protocol === undefined) return undefined;
+  const address = decodeIp(fields, IPVS_SVC_ATTR.address, family);
+  return { address, port: fields.u16be(IPVS_SVC_ATTR.port) ?? 0, protocol };
 }
 
 /** @param service whose family it has, unless the message says otherwise. @throws NetlinkFormatError */
@@ -149,11 +185,13 @@ export function decodeIpvsDestination(payload: Buffer, service: IpvsServiceKey):
 function encodeService(writer: NetlinkWriter, key: IpvsServiceKey, service: IpvsService | undefined): void {
   const [, protocol = 0] = PROTOCOLS.find(([name]) => name === key.protocol) ?? [];
   writer.nest(IPVS_CMD_ATTR_SERVICE, () => {
-    writer
-      .attrU16(IPVS_SVC_ATTR.family, familyNumber(familyOf(key.address)))
-      .attrU16(IPVS_SVC_ATTR.protocol, protocol)
-      .attr(IPVS_SVC_ATTR.address, ipToBytes(key.address))
-      .attrU16be(IPVS_SVC_ATTR.port, key.port);
+    writer.attrU16(IPVS_SVC_ATTR.family, familyNumber(familyOf(key.address)));
+    if (key.mark !== undefined) writer.attrU32(IPVS_SVC_ATTR.fwmark, key.mark);
+    else
+      writer
+        .attrU16(IPVS_SVC_ATTR.protocol, protocol)
+        .attr(IPVS_SVC_ATTR.address, ipToBytes(key.address))
+        .attrU16be(IPVS_SVC_ATTR.port, key.port);
     if (service !== undefined) encodeServiceFields(writer, service);
   });
 }

@@ -3,15 +3,13 @@ import type { Clock, Logger } from '#runtime';
 import type { ProxyBackend } from '../backend.ts';
 import { IptablesBackend } from './iptables/backend.ts';
 import type { VariantChoice } from './iptables/variant.ts';
+import { IpvsBackend } from './ipvs/backend.ts';
+import { DEFAULT_IPVS_OPTIONS, type IpvsOptions } from './ipvs/options.ts';
 import { NftablesBackend } from './nftables/backend.ts';
 import { UserspaceBackend } from './userspace/backend.ts';
 
 /** The ways to carry Services, the one to choose without a reason for another first. */
-export const PROXY_MECHANISMS = [
-  'nftables',
-  'iptables',
-  'userspace', //
-] as const;
+export const PROXY_MECHANISMS = ['nftables', 'iptables', 'ipvs', 'userspace'] as const;
 export type ProxyMechanism = (typeof PROXY_MECHANISMS)[number];
 
 export interface MechanismDeps {
@@ -21,6 +19,7 @@ export interface MechanismDeps {
   readonly logger: Logger;
   /** Which of the two kernel interfaces iptables uses [auto]. */
   readonly iptablesVariant?: VariantChoice;
+  readonly ipvs?: IpvsOptions;
 }
 
 /** A backend of its own for each call: nothing is read, written or started yet. */
@@ -31,6 +30,8 @@ export function createBackend(mechanism: ProxyMechanism, deps: MechanismDeps): P
       return new NftablesBackend(netns.nft);
     case 'iptables':
       return new IptablesBackend(netns.iptables, netns.nft, deps.iptablesVariant);
+    case 'ipvs':
+      return new IpvsBackend(deps, deps.ipvs ?? DEFAULT_IPVS_OPTIONS);
     case 'userspace':
       return new UserspaceBackend(deps);
   }

@@ -35,9 +35,12 @@ export class NamespaceLab implements AsyncDisposable {
   readonly #answered = new Set<TcpSocket>();
 
   readonly family: IpFamily;
+  readonly #answerMs: number;
 
-  constructor(kernel: Kernel, family: IpFamily = 'IPv4') {
+  /** @param answerMs who has not answered until then is silent */
+  constructor(kernel: Kernel, family: IpFamily = 'IPv4', answerMs = ANSWER_MS) {
     this.#kernel = kernel;
+    this.#answerMs = answerMs;
     this.family = family;
     for (const name of ['node', 'lan', 'outside', ...POD_NAMES]) {
       const netns = kernel.createNetns(DIRECTORY + name);
@@ -97,7 +100,7 @@ export class NamespaceLab implements AsyncDisposable {
     });
     socket.on('error', () => {});
     const ask = async (): Promise<Outcome> => {
-      const signal = AbortSignal.timeout(ANSWER_MS);
+      const signal = AbortSignal.timeout(this.#answerMs);
       const answer = once(socket, 'message', { signal }).then(
         ([message]) => String(message).split(' ')[0] ?? '',
         (error: unknown) => (refusal(error) ? 'refused' : 'silence'),
@@ -200,7 +203,7 @@ export class NamespaceLab implements AsyncDisposable {
   }
 
   async #tryTcp(from: Client, to: Place): Promise<Outcome> {
-    const signal = AbortSignal.timeout(ANSWER_MS);
+    const signal = AbortSignal.timeout(this.#answerMs);
     try {
       const socket = await connectIn(this.#clientNetns(from), to.address, to.port, { signal });
       return Buffer.concat(await socket.toArray({ signal })).toString();
@@ -218,7 +221,7 @@ export class NamespaceLab implements AsyncDisposable {
       const connected = once(socket, 'connect');
       socket.connect(to.port, to.address);
       await connected;
-      const answer = once(socket, 'message', { signal: AbortSignal.timeout(ANSWER_MS) });
+      const answer = once(socket, 'message', { signal: AbortSignal.timeout(this.#answerMs) });
       socket.send('?');
       const [message] = await answer;
       return String(message);

@@ -38,6 +38,26 @@ const dual: NodeFacts = {
 
 const CASES: readonly Case[] = [
   {
+    name: 'annotations for IPVS; a value that is none is a problem',
+    services: [
+      service(
+        {},
+        {
+          metadata: {
+            name: 'web',
+            annotations: { 'podway.io/ipvs-scheduler': 'wlc', 'podway.io/ipvs-forwarding': 'far' },
+          },
+        },
+      ),
+    ],
+    slices: [slice(['a'])],
+    table: [
+      'default/web ClusterIP 10.96.0.100:80/TCP main -> 10.244.1.10:8080*, masquerade outside-cluster',
+      'default/web IPVS scheduler wlc',
+      'default/web problem: annotation podway.io/ipvs-forwarding: "far" is not one of masquerade, direct',
+    ],
+  },
+  {
     name: 'two families: each with the endpoints of its own slices',
     services: [nodePortService({ clusterIPs: [CLUSTER_IP, V6], ipFamilies: ['IPv4', 'IPv6'] })],
     slices: [

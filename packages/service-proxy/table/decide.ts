@@ -14,6 +14,7 @@ import { errorMessage } from '#runtime';
 import { candidates } from './endpoints.ts';
 import type { Frontend, FrontendKind, Masquerade, Protocol, ServiceEntry, Target } from './entry.ts';
 import type { NodeFacts } from './facts.ts';
+import { ipvsPreferences } from './ipvs-preferences.ts';
 import { choosePools, type Pools } from './pools.ts';
 
 /** Another proxy's Service (`service.kubernetes.io/service-proxy-name`), or one that wants no proxy: not ours. */
@@ -44,6 +45,7 @@ export function decideService(
   const families = new Set(clusterIPs.map(familyOf));
   const listed = [...slices];
   const ranges = sourceRanges(service, facts, problems);
+  const ipvs = ipvsPreferences(service, problems);
   const frontends: Frontend[] = [];
   const readyLocal = new Set<IpAddress>();
 
@@ -85,6 +87,7 @@ export function decideService(
       localOnly && spec.healthCheckNodePort !== undefined && spec.healthCheckNodePort > 0
         ? { port: spec.healthCheckNodePort, localEndpoints: readyLocal.size }
         : undefined,
+    ...(Object.keys(ipvs).length > 0 && { ipvs }),
     problems: [...new Set(problems)],
     created: service.metadata?.creationTimestamp ?? '',
   };

@@ -1,4 +1,5 @@
 import type { IpAddress, IpFamily, IpPrefix } from '#ip';
+import type { IpvsPreferences } from './ipvs-preferences.ts';
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 
@@ -66,6 +67,8 @@ export interface ServiceEntry {
   readonly frontends: readonly Frontend[];
   /** `spec.healthCheckNodePort`: answers 200 while this node has ready endpoints. */
   readonly healthCheck: { readonly port: number; readonly localEndpoints: number } | undefined;
+  /** What the Service asks of one mechanism; the others pass over it. */
+  readonly ipvs?: IpvsPreferences;
   /** What in the objects could not be used, for the log. */
   readonly problems: readonly string[];
   /** Orders Services that claim the same address and port: the oldest has it. */

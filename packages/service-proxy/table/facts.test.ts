@@ -19,7 +19,10 @@ describe('nodePortAddresses', () => {
   ];
   for (const [option, expected] of cases)
     test(option, () => {
-      assert.deepEqual(nodePortAddresses(parseNodePortAddressOption(option), PRIMARY, HOST), expected);
+      assert.deepEqual(
+        nodePortAddresses(parseNodePortAddressOption(option), PRIMARY, () => HOST),
+        expected,
+      );
     });
 
   test('an option that is none of these says so', () => {

@@ -71,7 +71,7 @@ export function selectsLoopback(option: NodePortAddressOption, family: IpFamily)
 export function nodePortAddresses(
   option: NodePortAddressOption,
   primary: readonly IpAddress[],
-  host: readonly IpAddress[],
+  host: () => readonly IpAddress[],
 ): readonly IpAddress[] {
   if (option === 'primary')
     return primary.filter(
@@ -83,5 +83,7 @@ export function nodePortAddresses(
       : option.some(
           (prefix) => prefixFamily(prefix) === familyOf(address) && prefixContains(prefix, address),
         );
-  return [...new Set(host.filter((address) => selected(address) && !prefixContains(LOOPBACK.IPv6, address)))];
+  return [
+    ...new Set(host().filter((address) => selected(address) && !prefixContains(LOOPBACK.IPv6, address))),
+  ];
 }

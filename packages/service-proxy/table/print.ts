@@ -7,6 +7,9 @@ export function printEntry(entry: ServiceEntry): string {
     lines.push(
       `${entry.service} health check on port ${entry.healthCheck.port}: ${entry.healthCheck.localEndpoints} local endpoints`,
     );
+  const { scheduler, forwarding } = entry.ipvs ?? {};
+  if (scheduler !== undefined) lines.push(`${entry.service} IPVS scheduler ${scheduler}`);
+  if (forwarding !== undefined) lines.push(`${entry.service} IPVS forwarding ${forwarding}`);
   for (const problem of entry.problems) lines.push(`${entry.service} problem: ${problem}`);
   return `${lines.join('\n')}\n`;
 }

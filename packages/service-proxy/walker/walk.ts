@@ -202,6 +202,13 @@ class Walk {
         step(`the destination becomes ${address} port ${port}`);
         return { kind: 'accept' };
       }
+      case 'set mark': {
+        const key = this.#key(statement.key);
+        const value = key && this.#rules.find(statement.map, key);
+        if (value === undefined) return 'no match';
+        step(`marked ${value}`);
+        return 'next';
+      }
       case 'learn': {
         const key = this.#key(statement.key);
         const data = this.#key(statement.data);

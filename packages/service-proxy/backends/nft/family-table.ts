@@ -36,6 +36,8 @@ export class FamilyTable<Placed> {
   /** Whether what is remembered below is what the kernel holds. */
   #known = false;
   #exists = false;
+  /** Or one of another version was there when last looked at. */
+  #isThere = false;
   #chains = new Set<string>();
   #uses: ChainUses;
   #facts: readonly NftElement[] = [];
@@ -59,7 +61,9 @@ export class FamilyTable<Placed> {
     this.#programmed = new Map();
     this.#shared = new Map();
     this.#uses = new ChainUses(this.#layout.shape.targets);
-    const listing = await this.#usable(await this.#table.read());
+    const found = await this.#table.read();
+    this.#isThere = found !== undefined;
+    const listing = await this.#usable(found);
     this.#exists = listing !== undefined;
     this.#chains = new Set(listing?.chains.map(({ name }) => name));
     const observed = new Map(this.#layout.shape.sets.map(({ name }) => [name, new Map<string, string>()]));
@@ -155,14 +159,33 @@ export class FamilyTable<Placed> {
     return ruleRepairs(listing, this.#layout.shape)?.length === 0;
   }
 
+  /** Whether there is a table, or one of another version was. */
+  get isThere(): boolean {
+    return this.#isThere;
+  }
+
   /** How many Services it carries. */
   get size(): number {
     return this.#programmed.size;
   }
 
+  /** After {@link observe}: takes every Service's elements out but those of some sets. */
+  async keepOnly(sets: ReadonlySet<string>): Promise<void> {
+    const operations: NftOperation[] = [];
+    for (const [set, elements] of this.#observed ?? [])
+      if (!sets.has(set))
+        for (const [key, value] of elements)
+          operations.push({ do: 'delete element', element: { set, key, value } });
+    this.#known = false;
+    this.#observed = undefined;
+    await this.#write(operations);
+  }
+
   async remove(): Promise<void> {
     this.#known = false;
     this.#observed = undefined;
+    this.#exists = false;
+    this.#isThere = false;
     await this.#table.remove();
   }
 
@@ -186,6 +209,7 @@ export class FamilyTable<Placed> {
       if (!has(this.#facts, element)) operations.push({ do: 'add element', element });
     await this.#write(operations);
     this.#exists = true;
+    this.#isThere = true;
     this.#facts = wanted;
     return operations.length;
   }

@@ -26,6 +26,14 @@ export interface TargetChains {
   readonly readyMade: readonly string[];
 }
 
+export const NO_TARGETS: TargetChains = {
+  is: () => false,
+  body(name) {
+    throw new Error(`${name} is no target chain`);
+  },
+  readyMade: [],
+};
+
 /**
  * A {@link TableShape} and the elements that Services have in it.
  * @template Placed what of a Service's elements depends on the past, as which endpoint has which slot

@@ -86,7 +86,8 @@ function partText(bytes: Uint8Array, at: number, type: NftType, family: IpFamily
       return PROTOCOL_NAMES.get(bytes[at] ?? 0) ?? String(bytes[at]);
     case 'port':
       return String(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
-    case 'slot': {
+    case 'slot':
+    case 'mark': {
       const view = new DataView(bytes.buffer, bytes.byteOffset);
       return String(view.getUint32(at, endianness() === 'LE'));
     }

@@ -10,8 +10,8 @@ export interface NftListing {
   readonly elements: readonly NftElement[];
 }
 
-/** Types of the parts of a key. `slot` is the number that `numgen` draws. */
-export type NftType = 'address' | 'protocol' | 'port' | 'slot';
+/** Types of the parts of a key. `slot` is the number that `numgen` draws, `mark` one that a packet carries while it is in the kernel. */
+export type NftType = 'address' | 'protocol' | 'port' | 'slot' | 'mark';
 
 export interface NftSet {
   readonly name: string;
@@ -87,6 +87,7 @@ export type NftStatement =
       /** Of no use to the kernel, but nft wants it. */
       readonly data: readonly NftField[];
     }
+  | { readonly do: 'set mark'; readonly key: readonly NftField[]; readonly map: string }
   | { readonly do: 'masquerade' | 'drop' | 'return' }
   | { readonly do: 'goto' | 'jump'; readonly chain: string }
   | { readonly do: 'reject'; readonly with: RejectWith };

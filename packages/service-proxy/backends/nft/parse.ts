@@ -120,6 +120,12 @@ function parseStatement(expression: unknown, implied: Set<string>): NftStatement
       const { key, data } = fields(fields(fields(body)['addr'])['map']);
       return { do: 'dnat', key: parseKey(key, implied), map: setName(data) };
     }
+    case 'mangle': {
+      const { key, value } = fields(body);
+      if (fields(fields(key)['meta'])['key'] !== 'mark') throw new UnknownNftError('statement', expression);
+      const map = fields(fields(value)['map']);
+      return { do: 'set mark', key: parseKey(map['key'], implied), map: setName(map['data']) };
+    }
     case 'masquerade':
     case 'drop':
     case 'return':

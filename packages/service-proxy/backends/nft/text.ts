@@ -41,6 +41,8 @@ function typeName(type: NftType, family: IpFamily): string {
       return 'inet_service';
     case 'slot':
       return 'integer';
+    case 'mark':
+      return 'mark';
   }
 }
 
@@ -81,6 +83,8 @@ function statementText(statement: NftStatement, family: IpFamily, transport: str
       return `${key(statement.key)} vmap @${statement.map}`;
     case 'dnat':
       return `dnat ${tableFamily(family)} to ${key(statement.key)} map @${statement.map}`;
+    case 'set mark':
+      return `meta mark set ${key(statement.key)} map @${statement.map}`;
     case 'learn':
       return `update @${statement.map} { ${key(statement.key)} timeout ${statement.timeout}s : ${key(statement.data)} }`;
     case 'forget':

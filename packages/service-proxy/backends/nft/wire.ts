@@ -40,6 +40,7 @@ const KNOWN: Readonly<Record<Exclude<NftType, 'address'>, Map<string, Uint8Array
   protocol: new Map(),
   port: new Map(),
   slot: new Map(),
+  mark: new Map(),
 };
 
 function partBytes(text: string, type: NftType): Uint8Array {
@@ -59,8 +60,9 @@ function numberBytes(text: string, type: Exclude<NftType, 'address'>): Uint8Arra
       const port = Number(text);
       return Uint8Array.of(port >> 8, port & 0xff);
     }
-    case 'slot': {
-      // numgen leaves its number in the register in the host's byte order (net/netfilter/nft_numgen.c).
+    case 'slot':
+    case 'mark': {
+      // numgen leaves its number in the register in the host's byte order (net/netfilter/nft_numgen.c), as marks are.
       const bytes = new Uint8Array(4);
       new DataView(bytes.buffer).setUint32(0, Number(text), endianness() === 'LE');
       return bytes;

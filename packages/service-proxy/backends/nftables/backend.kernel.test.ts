@@ -10,8 +10,9 @@ import { WalkedWorld } from '../../behaviour/walked-world.ts';
 import { buildTable, diffTables } from '../../table/table.ts';
 import { KernelTable } from '../nft/kernel-table.ts';
 import type { NftListing } from '../nft/model.ts';
+import { probeNft } from '../nft/probe.ts';
 import { NftablesBackend } from './backend.ts';
-import { probeNft } from './probe.ts';
+import { FEATURES } from './features.ts';
 import { SHAPE } from './structure.ts';
 
 const elements = (listing: NftListing) =>
@@ -76,10 +77,10 @@ describe('NftablesBackend in the kernel', () => {
       run: (script: string) =>
         script.includes(text) ? Promise.reject(new Error('Operation not supported')) : netns.nft.run(script),
     });
-    const [one, ...more] = await probeNft(without('flags interval'));
+    const [one, ...more] = await probeNft(without('flags interval'), FEATURES);
     assert.match(one ?? '', /^missing: ranges in concatenations.*Operation not supported$/);
     assert.deepEqual(more, []);
-    assert.equal((await probeNft(without('add table'))).length, 1);
+    assert.equal((await probeNft(without('add table'), FEATURES)).length, 1);
   });
 
   test('cleanup removes our tables and leaves everyone else’s', async () => {

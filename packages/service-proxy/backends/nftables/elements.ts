@@ -8,10 +8,9 @@ import {
 } from '../../table/entry.ts';
 import type { NftElement } from '../nft/model.ts';
 import { placeText, transport } from '../nft/place.ts';
-import { rangeText } from '../nft/range-text.ts';
+import { sourceElements } from '../nft/sources.ts';
 import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 import { assignSlots, endpointText } from './slots.ts';
-import { SOURCE_NODE_ITSELF, SOURCE_OUTSIDE_NODE } from './structure.ts';
 import { isSticky, learnChain, targetChain } from './target-chains.ts';
 
 /** Which endpoint is in which slot of one frontend's pools. */
@@ -58,12 +57,9 @@ export function entryElements(
 ): readonly NftElement[] {
   const elements: NftElement[] = [];
   const add = (set: string, key: string, value = '') => elements.push({ set, key, value });
-  const hairpins = new Set<string>();
-  const clusterIPs = new Set<string>();
-  for (const frontend of entry.frontends) {
-    if (frontend.family !== family) continue;
+  const frontends = entry.frontends.filter((frontend) => frontend.family === family);
+  for (const frontend of frontends) {
     const place = placeText(frontend);
-    if (frontend.kind === 'ClusterIP') clusterIPs.add(frontend.address);
     if (frontend.target.kind === 'reject') {
       add('refused', place);
       continue;
@@ -79,30 +75,11 @@ export function entryElements(
     frontendSlots?.local.forEach(
       (text, slot) => void add(localEndpointMap(protocol), `${slotPlace} . ${slot}`, text),
     );
-    const source = sourceChain(frontend);
-    if (source !== undefined) add('sources', place, `goto ${source}`);
-    for (const range of frontend.sourceRanges ?? []) add('allowed_sources', `${place} . ${rangeText(range)}`);
-    const endpoints = reachableEndpoints(frontend);
-    for (const { address, local } of endpoints) if (local) hairpins.add(`${address} . ${address}`);
     if (isSticky(frontend)) {
       add('learners', place, `jump ${learnChain(frontend.affinitySeconds)}`);
-      for (const endpoint of endpoints) add('affine_endpoints', `${place} . ${endpointText(endpoint)}`);
+      for (const endpoint of reachableEndpoints(frontend))
+        add('affine_endpoints', `${place} . ${endpointText(endpoint)}`);
     }
   }
-  for (const address of clusterIPs) add('cluster_ips', address);
-  for (const pair of hairpins) add('hairpins', pair);
-  return elements;
-}
-
-/** Cluster IPs need no element of their own: a rule sends all of them to `source_outside_cluster`. */
-function sourceChain(frontend: Frontend): string | undefined {
-  switch (frontend.masquerade) {
-    case 'outside-node':
-      return SOURCE_OUTSIDE_NODE;
-    case 'node-itself':
-      return SOURCE_NODE_ITSELF;
-    case 'outside-cluster':
-    case 'none':
-      return undefined;
-  }
+  return [...elements, ...sourceElements(frontends)];
 }

@@ -14,6 +14,7 @@ import {
   ORIGINAL,
   REFUSE,
 } from '../nft/rules.ts';
+import { SOURCE_CHAINS, SOURCE_OUTSIDE_CLUSTER, SOURCE_SETS } from '../nft/sources.ts';
 import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 import { isTargetChain, targetChainBody } from './target-chains.ts';
 
@@ -22,11 +23,9 @@ const ENDPOINT = ['address', 'port'] as const;
 /** Every set and map of the table. README.md says what each is for. */
 const SETS: readonly NftSet[] = [
   ...FACT_SETS,
-  { name: 'cluster_ips', key: ['address'], data: undefined, kind: 'plain' },
-  { name: 'hairpins', key: ['address', 'address'], data: undefined, kind: 'plain' },
+  ...SOURCE_SETS,
   { name: 'refused', key: PLACE, data: undefined, kind: 'plain' },
   { name: 'services', key: PLACE, data: 'verdict', kind: 'plain' },
-  { name: 'sources', key: PLACE, data: 'verdict', kind: 'plain' },
   ...PROTOCOLS.flatMap((protocol) =>
     [endpointMap(protocol), localEndpointMap(protocol)].map(
       (name): NftSet => ({
@@ -38,15 +37,10 @@ const SETS: readonly NftSet[] = [
       }),
     ),
   ),
-  { name: 'allowed_sources', key: [...PLACE, 'address'], data: undefined, kind: 'interval' },
   { name: 'learners', key: PLACE, data: 'verdict', kind: 'plain' },
   { name: 'affine_endpoints', key: [...PLACE, ...ENDPOINT], data: undefined, kind: 'plain' },
   { name: 'affinity', key: ['address', ...PLACE], data: ENDPOINT, kind: 'learned' },
 ];
-
-const SOURCE_OUTSIDE_CLUSTER = 'source_outside_cluster';
-export const SOURCE_OUTSIDE_NODE = 'source_outside_node';
-export const SOURCE_NODE_ITSELF = 'source_node_itself';
 
 const CHAINS: readonly NftChain[] = [
   REFUSE,
@@ -63,8 +57,7 @@ const CHAINS: readonly NftChain[] = [
     [inSet(['saddr'], 'cluster_cidrs'), { do: 'return' }],
     [{ do: 'masquerade' }],
   ),
-  chain(SOURCE_OUTSIDE_NODE, [inSet(['saddr'], 'pod_cidrs'), { do: 'return' }], [{ do: 'masquerade' }]),
-  chain(SOURCE_NODE_ITSELF, [is('fib saddr type', 'local'), { do: 'masquerade' }]),
+  ...SOURCE_CHAINS,
   chain(
     'translated',
     ...eachProtocol([decide(ORIGINAL, 'learners')]),

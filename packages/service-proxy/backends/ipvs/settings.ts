@@ -1,0 +1,98 @@
+import type { IpFamily } from '#ip';
+import type { SysctlPort } from '#kernel';
+import { errorMessage, PodwayError } from '#runtime';
+
+/** A setting of the kernel without which IPVS cannot carry Services. */
+export class IpvsSettingError extends PodwayError {
+  readonly code = 'IpvsSetting';
+  readonly setting: string;
+  constructor(setting: string, value: string, why: string, cause: unknown) {
+    super(`${setting} must be ${value} (${why}), and cannot be set: ${errorMessage(cause)}`, { cause });
+    this.setting = setting;
+  }
+}
+
+interface Setting {
+  readonly key: string;
+  readonly value: string;
+  readonly why: string;
+  /** Services cannot be carried without it. */
+  readonly needed: boolean;
+  /** Values that are as good. */
+  readonly enough?: readonly string[];
+}
+
+const IPVS_SETTINGS: readonly Setting[] = [
+  {
+    ...{ key: 'net.ipv4.vs.conntrack', value: '1', needed: true },
+    why: 'masquerading looks at tracked connections',
+  },
+  {
+    ...{ key: 'net.ipv4.vs.expire_nodest_conn', value: '1', needed: false },
+    why: 'a packet of a connection to an endpoint that is gone must not vanish',
+  },
+  {
+    ...{ key: 'net.ipv4.vs.expire_quiescent_template', value: '1', needed: false },
+    why: 'session affinity must not lead to an endpoint that has left',
+  },
+  {
+    // Since Linux 5.9 this costs no dropped SYN (commit f0a5e4d7a594); before, 0 led to dead endpoints and 1 to a second of delay.
+    ...{ key: 'net.ipv4.vs.conn_reuse_mode', value: '1', needed: false },
+    why: 'a client that uses its port again must reach a living endpoint',
+  },
+];
+
+const FORWARDING: Readonly<Record<IpFamily, Setting>> = {
+  IPv4: {
+    ...{ key: 'net.ipv4.ip_forward', value: '1', needed: true },
+    why: 'answers of endpoints pass through this node',
+  },
+  IPv6: {
+    ...{ key: 'net.ipv6.conf.all.forwarding', value: '1', needed: true },
+    why: 'answers of endpoints pass through this node',
+  },
+};
+
+const STRICT_ARP: readonly Setting[] = [
+  {
+    ...{ key: 'net.ipv4.conf.all.arp_ignore', value: '1', enough: ['2', '3', '8'], needed: false },
+    why: '--ipvs-strict-arp: no ARP answer for VIPs',
+  },
+  {
+    ...{ key: 'net.ipv4.conf.all.arp_announce', value: '2', needed: false },
+    why: '--ipvs-strict-arp: no ARP question from VIPs',
+  },
+];
+
+export const CONNTRACK_SETTING = 'net.ipv4.vs.conntrack';
+
+/**
+ * Sets what is not as it must be.
+ * @returns how much was written, and what could not be set that Services can live without
+ * @throws IpvsSettingError
+ */
+export function applySettings(
+  sysctl: SysctlPort,
+  families: Iterable<IpFamily>,
+  strictArp: boolean,
+): { readonly writes: number; readonly problems: readonly string[] } {
+  let writes = 0;
+  const problems: string[] = [];
+  const settings = [
+    ...IPVS_SETTINGS,
+    ...[...families].map((family) => FORWARDING[family]),
+    ...(strictArp ? STRICT_ARP : []),
+  ];
+  for (const { key, value, why, needed, enough = [] } of settings) {
+    const present = sysctl.get(key);
+    if (present === value || (present !== undefined && enough.includes(present))) continue;
+    try {
+      sysctl.set(key, value);
+      writes++;
+    } catch (error) {
+      if (needed) throw new IpvsSettingError(key, value, why, error);
+      problems.push(`${key} should be ${value} (${why}), and cannot be set: ${errorMessage(error)}`);
+    }
+  }
+  return { writes, problems };
+}

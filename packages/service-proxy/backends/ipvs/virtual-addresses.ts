@@ -1,0 +1,140 @@
+import { addressBits, familyOf, type IpAddress } from '#ip';
+import { ensureAddressHolder, isKernelError, KernelError, type NetworkNamespace } from '#kernel';
+
+/** Its name is kube-proxy's, so that tools that look at it find it. */
+export const VIP_LINK = 'kube-ipvs0';
+/** Turns of the event loop: a second or so, where one is enough. */
+const ROUTE_TRIES = 2_000;
+/** Addresses that are bound between other work: some milliseconds. */
+const PART = 500;
+
+/**
+ * The VIPs as addresses of the node, on a link that is kept down: the kernel's table of local addresses has them, which is all that IPVS needs.
+ * Several Services may ask for one.
+ */
+export class VirtualAddresses {
+  readonly #netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>;
+  /** How many Services ask for each. */
+  readonly #uses = new Map<IpAddress, number>();
+  readonly #bound = new Set<IpAddress>();
+  /** No Service asks for them now. */
+  readonly #unused = new Set<IpAddress>();
+
+  constructor(netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>) {
+    this.#netns = netns;
+  }
+
+  get bound(): ReadonlySet<IpAddress> {
+    return this.#bound;
+  }
+
+  observe(): void {
+    this.#uses.clear();
+    this.#bound.clear();
+    this.#unused.clear();
+    for (const address of this.#list()) {
+      this.#bound.add(address);
+      this.#unused.add(address);
+    }
+  }
+
+  /** Makes the link. @returns how much it wrote */
+  prepare(): number {
+    const link = this.#netns.links.get(VIP_LINK);
+    if (link !== undefined && !link.up) return 0;
+    ensureAddressHolder(this.#netns.links, VIP_LINK, { up: false });
+    // Taken down, a link loses its IPv6 addresses.
+    const kept = new Set(this.#list());
+    for (const address of this.#bound) if (!kept.has(address)) this.#bound.delete(address);
+    return 1;
+  }
+
+  ask(address: IpAddress): void {
+    this.#uses.set(address, (this.#uses.get(address) ?? 0) + 1);
+    this.#unused.delete(address);
+  }
+
+  release(address: IpAddress): void {
+    const uses = (this.#uses.get(address) ?? 0) - 1;
+    if (uses > 0) {
+      this.#uses.set(address, uses);
+      return;
+    }
+    this.#uses.delete(address);
+    this.#unused.add(address);
+  }
+
+  /** Binds what is asked for; resolves when packets to it come here. @returns how much it wrote */
+  async bind(wanted: Iterable<IpAddress>): Promise<number> {
+    const fresh: IpAddress[] = [];
+    for (const address of wanted) {
+      if (this.#bound.has(address) || !this.#uses.has(address)) continue;
+      try {
+        this.#netns.addresses.add({ ...place(address), noDad: true });
+      } catch (error) {
+        if (!isKernelError(error, 'EEXIST')) throw error;
+      }
+      this.#bound.add(address);
+      fresh.push(address);
+      if (fresh.length % PART === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await this.#untilLocal(fresh.filter((address) => familyOf(address) === 'IPv6'));
+    return fresh.length;
+  }
+
+  /** An IPv6 address gets its local route from a work queue, a moment later (net/ipv6/addrconf.c, addrconf_dad_start). */
+  async #untilLocal(addresses: readonly IpAddress[]): Promise<void> {
+    let waiting = addresses;
+    for (let tries = 0; waiting.length > 0 && tries < ROUTE_TRIES; tries++) {
+      if (tries > 0) await new Promise((resolve) => setImmediate(resolve));
+      waiting = waiting.filter((address) => !this.#isLocal(address));
+    }
+  }
+
+  #isLocal(address: IpAddress): boolean {
+    try {
+      return this.#netns.routes.lookup(address).type === 'local';
+    } catch (error) {
+      if (error instanceof KernelError) return false; // no way there yet
+      throw error;
+    }
+  }
+
+  /** Unbinds what nobody asks for. @returns how much it wrote */
+  unbindUnused(): number {
+    let written = 0;
+    for (const address of this.#unused) {
+      if (this.#bound.delete(address)) {
+        this.#netns.addresses.delete(place(address));
+        written++;
+      }
+      this.#unused.delete(address);
+    }
+    return written;
+  }
+
+  /** Whether the link and every address are there. */
+  isIntact(): boolean {
+    const link = this.#netns.links.get(VIP_LINK);
+    if (link === undefined || link.up) return false;
+    const found = new Set(this.#list());
+    return found.size === this.#bound.size && [...this.#bound].every((address) => found.has(address));
+  }
+
+  remove(): void {
+    this.#netns.links.delete(VIP_LINK);
+    this.observe();
+  }
+
+  #list(): readonly IpAddress[] {
+    if (this.#netns.links.get(VIP_LINK) === undefined) return [];
+    return this.#netns.addresses
+      .list({ link: VIP_LINK })
+      .filter(({ scope }) => scope !== 'link') // fe80:: of a link that someone has brought up
+      .map(({ address }) => address);
+  }
+}
+
+function place(address: IpAddress) {
+  return { link: VIP_LINK, address, prefixLength: addressBits(familyOf(address)) };
+}
