@@ -39,6 +39,8 @@ interface Job {
   readonly name: string;
   /** Runs tests and writes a line a test to the file. */
   readonly command: (report: string) => readonly string[];
+  /** Runs in the virtual machine, which has one processor and disturbs nobody's namespaces. */
+  readonly isVirtual?: true;
 }
 
 export interface TestResult {
@@ -114,7 +116,7 @@ async function ipvsJobs(files: readonly string[]): Promise<readonly Job[] | { re
     ...[...node, join(root, 'test/vm/run.ts'), '--'],
     ...[...node, join(root, 'tools/test.ts'), `--results=${report}`, ...files],
   ];
-  return [{ name: 'ipvs, in a virtual machine', command }];
+  return [{ name: 'ipvs, in a virtual machine', command, isVirtual: true }];
 }
 
 function hasIpvs(): boolean {
@@ -196,27 +198,34 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   const results: TestResult[] = [];
-  for await (const some of runAll(files)) {
+  await runAll(files, (some) => {
     results.push(...some);
     if (resultsFile !== undefined)
       appendFileSync(resultsFile, some.map((result) => `${JSON.stringify(result)}\n`).join(''));
-  }
+  });
   if (resultsFile === undefined) printSummary(results);
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 }
 
-/** The results of one job after the other. */
-async function* runAll(files: readonly string[]): AsyncGenerator<readonly TestResult[]> {
+/** One job after the other, and beside them, on another processor, those of the virtual machine. */
+async function runAll(
+  files: readonly string[],
+  report: (results: readonly TestResult[]) => void,
+): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'podway-test-'));
+  const inTurn = async (jobs: readonly Job[]) => {
+    for (const job of jobs) report(await runJob(job, scratch));
+  };
   try {
-    for (const job of jobsFor(files)) yield await runJob(job, scratch);
     const ipvsFiles = files.filter((file) => tierOf(file) === 'ipvs');
     const ipvs = await ipvsJobs(ipvsFiles);
-    if ('skip' in ipvs)
-      yield ipvsFiles.map((file) => ({
-        ...{ file, name: 'every test', outcome: 'skipped', reason: ipvs.skip },
-      }));
-    else for (const job of ipvs) yield await runJob(job, scratch);
+    const others = jobsFor(files);
+    if ('skip' in ipvs) {
+      await inTurn(others);
+      report(ipvsFiles.map((file) => ({ file, name: 'every test', outcome: 'skipped', reason: ipvs.skip })));
+    } else if (ipvs.some(({ isVirtual }) => isVirtual) && availableParallelism() > 1)
+      await Promise.all([inTurn(others), inTurn(ipvs)]);
+    else await inTurn([...others, ...ipvs]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
