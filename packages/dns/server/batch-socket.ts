@@ -16,6 +16,8 @@ import {
 
 /** Messages taken from or given to the kernel in one call. */
 const BATCH = 64;
+/** With so many messages in a call, another one is made at once. */
+const EAGER = 4;
 /** No query is longer (what is cut by the kernel is dropped), and no reply over UDP. */
 const MESSAGE_OCTETS = 2048;
 /** A power of two apart, the first octets of all messages would compete for the same few lines of the processor's cache. */
@@ -197,7 +199,8 @@ export class BatchSocket implements Disposable {
         first = i + 1;
       }
       this.#flush(first, count);
-      if (count < BATCH) return;
+      // After a handful there is often more by now, and asking costs less than the event loop's next turn.
+      if (count < EAGER) return;
     }
   }
 
