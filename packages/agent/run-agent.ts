@@ -1,11 +1,11 @@
 import { takeInheritedSockets } from '#dns';
 import { linuxKernel } from '#kernel';
 import { createKubeClient, loadClientConfig } from '#kube-client';
-import { errorMessage, InvalidInputError, streamLogger, systemClock } from '#runtime';
+import { errorMessage, InvalidInputError, type Logger, streamLogger, systemClock } from '#runtime';
 import { startAgent } from './agent.ts';
 import { cleanUpNode } from './clean-up.ts';
 import { AGENT_HELP, type AgentOptions, parseAgentOptions } from './options.ts';
-import { probeMechanisms } from './services.ts';
+import { logMechanisms, probeMechanisms } from './services.ts';
 import { releaseStartupMemory } from './startup-memory.ts';
 
 /** By then the cluster is listed and its rules are made. */
@@ -57,6 +57,15 @@ async function describeMechanisms({
     .join('');
 }
 
+/** What need not be done while the node waits for its network. */
+async function settle({ proxy, iptablesVariant }: AgentOptions, logger: Logger): Promise<void> {
+  using netns = linuxKernel().currentNetns();
+  await logMechanisms(proxy, { netns, iptablesVariant, clock: systemClock, logger }).catch((error: unknown) =>
+    logger.warn('what this machine offers cannot be told', { error: errorMessage(error) }),
+  );
+  releaseStartupMemory();
+}
+
 async function run(options: AgentOptions): Promise<void> {
   const logger = streamLogger(options.logLevel);
   const { promise: stopped, resolve: stop } = Promise.withResolvers<NodeJS.Signals>();
@@ -72,6 +81,6 @@ async function run(options: AgentOptions): Promise<void> {
     sockets: takeInheritedSockets(process.env, process.pid),
   });
   logger.info('the agent runs', { node: options.nodeName });
-  using _release = systemClock.setTimer(SETTLED_MS, releaseStartupMemory, { unref: true });
+  using _settled = systemClock.setTimer(SETTLED_MS, () => void settle(options, logger), { unref: true });
   logger.info('the agent ends; traffic goes on', { signal: await stopped });
 }

@@ -92,6 +92,15 @@ export async function probeMechanisms(
   return found;
 }
 
+/** The ways to carry Services that this machine has, in the log; for the others, what they lack. */
+export async function logMechanisms(inUse: ProxyMechanism | 'none', deps: MechanismDeps): Promise<void> {
+  const found = [...(await probeMechanisms(deps))].map(([name, missing]) => [
+    name,
+    name === inUse ? 'in use' : missing.length === 0 ? 'possible' : `not possible: ${missing.join('; ')}`,
+  ]);
+  deps.logger.info('ways to carry Services on this machine (--proxy)', Object.fromEntries(found));
+}
+
 async function usableMechanisms(deps: MechanismDeps): Promise<readonly ProxyMechanism[]> {
   return [...(await probeMechanisms(deps))]
     .filter(([, missing]) => missing.length === 0)

@@ -6,9 +6,9 @@ import { AT_CLUSTER_IP, AT_NODE_PORT, type Client, type Place, udp } from './cas
 import { nodePortService, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
 import { expectedOutcome } from './expected-outcome.ts';
 import { inFamily } from './in-family.ts';
-import type { TestedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
+import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** Clients that stay with their endpoint. */
 export function describeAffinity(mechanism: TestedMechanism): void {

@@ -1,4 +1,5 @@
-import { describeMechanism, testedMechanism } from './mechanism.ts';
+import { describeMechanism } from './mechanism.ts';
+import { testedMechanism } from './tested-mechanism.ts';
 
 /** What IPVS cannot do, by the test's name. */
 const LIMITS: ReadonlyMap<string, string> = new Map([

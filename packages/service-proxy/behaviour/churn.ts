@@ -4,9 +4,9 @@ import { linuxKernel } from '#kernel';
 import { seededRandom } from '#runtime';
 import { AT_CLUSTER_IP } from './case.ts';
 import { PODS, type PodName, service, slice } from './cluster.ts';
-import type { TestedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
+import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** No moment without an answer. */
 export function describeChurn(mechanism: TestedMechanism): void {

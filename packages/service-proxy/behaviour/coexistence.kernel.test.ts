@@ -4,9 +4,9 @@ import { after, before, describe, test } from 'node:test';
 import { linuxKernel } from '#kernel';
 import { AT_CLUSTER_IP, AT_NODE_PORT, place } from './case.ts';
 import { NODE_ADDRESS, nodePortService, OTHER_CLUSTER_IP, PODS, slice, TARGET_PORT } from './cluster.ts';
-import { testedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
+import { testedMechanism } from './tested-mechanism.ts';
 
 const NODE = 'behaviour-node';
 const PUBLISHED = 8088;

@@ -1,5 +1,5 @@
 import type { Outcome } from './case.ts';
-import type { TestedMechanism } from './mechanism.ts';
+import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** What an outcome of the cases is with a mechanism. */
 export function expectedOutcome({ replacesSources }: TestedMechanism, outcome: Outcome): Outcome {

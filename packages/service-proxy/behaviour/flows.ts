@@ -23,8 +23,8 @@ import {
   TERMINATING,
 } from './cluster.ts';
 import { expectedOutcome } from './expected-outcome.ts';
-import type { TestedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
+import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** Where connections stay open. */
 const ECHO_PORT = 9090;

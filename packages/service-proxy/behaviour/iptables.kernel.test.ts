@@ -1,7 +1,8 @@
 import { describe } from 'node:test';
 import { linuxKernel } from '#kernel';
 import { IptablesBackend } from '../backends/iptables/backend.ts';
-import { describeMechanism, type TestedMechanism } from './mechanism.ts';
+import { describeMechanism } from './mechanism.ts';
+import type { TestedMechanism } from './tested-mechanism.ts';
 
 const installed = linuxKernel().currentNetns().iptables.variants();
 

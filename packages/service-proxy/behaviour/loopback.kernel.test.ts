@@ -5,9 +5,9 @@ import { LoopbackRouting, linuxKernel } from '#kernel';
 import type { ProxyMechanism } from '../backends/mechanisms.ts';
 import { type BehaviourState, type BehaviourWorld, client, place, udp } from './case.ts';
 import { NODE_ADDRESS, NODE_PORT, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
-import { testedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
+import { testedMechanism } from './tested-mechanism.ts';
 import { WalkedIptables, WalkedWorld } from './walked-world.ts';
 
 const AT_LOOPBACK = place(parseIp('127.0.0.1'), NODE_PORT);

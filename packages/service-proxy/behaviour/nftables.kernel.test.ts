@@ -1,3 +1,4 @@
-import { describeMechanism, testedMechanism } from './mechanism.ts';
+import { describeMechanism } from './mechanism.ts';
+import { testedMechanism } from './tested-mechanism.ts';
 
 describeMechanism(testedMechanism('nftables'));

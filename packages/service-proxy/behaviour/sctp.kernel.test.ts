@@ -5,9 +5,9 @@ import { type IpAddress, ipFromBytes, ipToBytes } from '#ip';
 import { linuxKernel, type NetworkNamespace } from '#kernel';
 import type { ProxyMechanism } from '../backends/mechanisms.ts';
 import { CLUSTER_IP, PODS, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
-import { testedMechanism } from './mechanism.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
+import { testedMechanism } from './tested-mechanism.ts';
 
 const IPPROTO_SCTP = 132;
 const MSG_DONTWAIT = 0x40;

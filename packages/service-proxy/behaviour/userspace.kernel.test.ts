@@ -1,4 +1,5 @@
-import { describeMechanism, testedMechanism } from './mechanism.ts';
+import { describeMechanism } from './mechanism.ts';
+import { testedMechanism } from './tested-mechanism.ts';
 
 /** What a relay in a process cannot do, by a part of the test's name. */
 const CANNOT: readonly (readonly [test: string, reason: string])[] = [

@@ -43,7 +43,7 @@ export class NftablesBackend implements ProxyBackend {
     return this.#tables.remove();
   }
 
-  /** Established connections go on: what conntrack has decided for them holds as long as anybody's nat chain is there. */
+  /** Established connections go on: what conntrack has decided for them holds as long as some rule on the node translates. */
   async retire(): Promise<boolean> {
     await this.cleanup();
     return true;
