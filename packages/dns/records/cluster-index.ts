@@ -19,6 +19,18 @@ interface ServiceEntry {
   view: ServiceView | undefined;
 }
 
+interface PodKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** All that DNS knows at one moment, as references. */
+interface ClusterSnapshot {
+  readonly services: readonly { readonly service: Service; readonly slices: readonly EndpointSlice[] }[];
+  /** By address. */
+  readonly pods: readonly (readonly [IpAddress, PodKey])[];
+}
+
 /**
  * The cluster's Services and EndpointSlices as DNS asks for them: by `namespace/name` and by address. Holds the
  * informers' objects, copies nothing, and does for one change what that change needs. Every change ends the epochs of
@@ -32,7 +44,7 @@ export class ClusterIndex {
   readonly #namespaceObjects = new Set<string>();
   readonly #clusterIps = new AddressOwners();
   readonly #endpointIps = new AddressOwners();
-  readonly #pods = new Map<IpAddress, { readonly namespace: string; readonly name: string }>();
+  readonly #pods = new Map<IpAddress, PodKey>();
 
   constructor(epochs: Epochs = new Epochs()) {
     this.epochs = epochs;
@@ -61,8 +73,16 @@ export class ClusterIndex {
   }
 
   /** The Pod with this address; hostNetwork Pods have none of their own. */
-  podOfAddress(address: IpAddress): { readonly namespace: string; readonly name: string } | undefined {
+  podOfAddress(address: IpAddress): PodKey | undefined {
     return this.#pods.get(address);
+  }
+
+  /** What there is now. Later changes do not reach it: informers replace their objects and never write to them. */
+  snapshot(): ClusterSnapshot {
+    const services: { service: Service; slices: readonly EndpointSlice[] }[] = [];
+    for (const { service, slices } of this.#services.values())
+      if (service !== undefined) services.push({ service, slices: [...slices.values()] });
+    return { services, pods: [...this.#pods] };
   }
 
   /** One change of the Services, as an informer reports it. */

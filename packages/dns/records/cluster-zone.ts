@@ -10,19 +10,11 @@ import {
   type ResourceRecord,
 } from '../wire/index.ts';
 import type { ClusterIndex } from './cluster-index.ts';
-import {
-  addressData,
-  addressOfLabel,
-  EMPTY,
-  endpointNode,
-  type Node,
-  serviceNode,
-  srvData,
-  zonalNode,
-} from './nodes.ts';
+import { addressData, addressOfLabel, EMPTY, type Node, serviceNode } from './nodes.ts';
 import { type Resolution, record } from './resolution.ts';
 import { addressOfReverseName } from './reverse-name.ts';
-import type { NamedPort, ServiceView } from './service-view.ts';
+import { nodeBelowService, serviceRecords } from './service-names.ts';
+import { addressLabel, serviceView } from './service-view.ts';
 
 /** How names of Pods (`10-1-0-2.NAMESPACE.pod.ZONE`) are answered; the specification's section 2.6 calls for `insecure`. */
 export type PodRecords = 'disabled' | 'insecure' | 'verified';
@@ -37,12 +29,11 @@ export interface ClusterZoneOptions {
   readonly podRecords: PodRecords;
   /** Where this DNS is reached: the addresses of `ns.dns.ZONE`. */
   readonly serverAddresses: readonly IpAddress[];
+  /** The zone's version, where it may be transferred; else it need not move, and a moving one would make answers differ. */
+  readonly serial?: () => number;
 }
 
 export const SCHEMA_VERSION = '1.1.0';
-
-/** `ZONE._zone.SERVICE.NAMESPACE.svc.ZONE`: those endpoints of a headless Service that are in one zone of the cluster. */
-const ZONES_LABEL = '_zone';
 
 interface Found {
   readonly node: Node | undefined;
@@ -68,6 +59,35 @@ export class ClusterZone {
   zoneOf(name: DnsName): DnsName | undefined {
     if (isInZone(name, this.#domain)) return this.#domain;
     return this.#reverseZones.find((zone) => isInZone(name, zone));
+  }
+
+  /** Whether this canonical name is the zone that {@link transfer} gives. */
+  isDomain(name: DnsName): boolean {
+    return name === this.#domain;
+  }
+
+  /**
+   * Every record of the cluster's domain as it is when the first one is taken, between two SOA records (RFC 5936 section
+   * 2.2). Names that are made from the question, as insecure Pod records are, cannot be listed; verified ones are. Holds
+   * references to the informers' objects, and makes the records of one Service at a time.
+   */
+  *transfer(): Generator<ResourceRecord> {
+    const { ttl, podRecords } = this.#options;
+    const { services, pods } = this.#index.snapshot();
+    const [soa, ...apex] = this.#apex().records.map((data) => record(this.#domain, ttl, data));
+    if (soa === undefined) return;
+    yield soa;
+    yield* apex;
+    for (const name of [`dns-version.${this.#domain}`, `ns.dns.${this.#domain}`])
+      for (const data of this.#findInDomain(name).node?.records ?? []) yield record(name, ttl, data);
+    for (const { service, slices } of services) {
+      const { namespace = '', name = '' } = service.metadata ?? {};
+      yield* serviceRecords(serviceView(service, slices), this.#nameOf(`${namespace}/${name}`), ttl);
+    }
+    if (podRecords === 'verified')
+      for (const [address, { namespace }] of pods)
+        yield record(`${addressLabel(address)}.${namespace}.pod.${this.#domain}`, ttl, addressData(address));
+    yield soa;
   }
 
   /**
@@ -112,6 +132,8 @@ export class ClusterZone {
       authorities: data.length === 0 ? [this.#soa(zone)] : [],
       additionals: typeCode === RECORD_TYPES.SRV && data.length > 0 ? (node?.additionals ?? []) : [],
       stamp: this.#index.epochs.stamp(tags),
+      // Who transfers the zone asks for its SOA to learn of changes: of any, which no stamp stands for.
+      ...(this.#options.serial !== undefined && typeCode === RECORD_TYPES.SOA && { lifetimeMs: 0 }),
     };
   }
 
@@ -124,8 +146,7 @@ export class ClusterZone {
       type: 'SOA',
       primary: `ns.dns.${this.#domain}`,
       mailbox: `hostmaster.${this.#domain}`,
-      // Nobody transfers the zone, so its serial need not move; a moving one would make every answer differ.
-      serial: 1,
+      serial: this.#options.serial?.() ?? 1,
       refresh: 7200,
       retry: 1800,
       expire: 86400,
@@ -180,51 +201,11 @@ export class ClusterZone {
     const tags = [`service:${namespace}/${name}`];
     const view = this.#index.view(namespace, name);
     if (view === undefined) return { node: undefined, tags };
-    const serviceName = `${name}.${namespace}.svc.${this.#domain}`;
-    if (rest.length === 0) return { node: serviceNode(view), tags };
-    const [label = '', port, ...more] = rest;
-    if (more.length > 0 || view.kind === 'external' || view.kind === 'pending')
-      return { node: undefined, tags };
-    if (label === ZONES_LABEL && view.kind === 'headless')
-      return { node: zonalNode(view.endpoints, port), tags };
-    if (label.startsWith('_')) {
-      const node = this.#protocolNode(view, serviceName, label.slice(1), port);
-      if (node !== undefined) return { node, tags };
-    }
-    return { node: port === undefined ? endpointNode(view.endpoints, label) : undefined, tags };
-  }
-
-  /** `_tcp.SERVICE` (exists, holds nothing) and `_PORT._tcp.SERVICE` (SRV records). */
-  #protocolNode(
-    view: ServiceView & { readonly kind: 'cluster-ip' | 'headless' },
-    serviceName: DnsName,
-    protocol: string,
-    port: string | undefined,
-  ): Node | undefined {
-    const isProtocol = (named: NamedPort) => named.protocol === protocol;
-    const all = view.kind === 'headless' ? view.endpoints.flatMap(({ ports }) => ports) : view.ports;
-    if (port === undefined) return all.some(isProtocol) ? EMPTY : undefined;
-    const isPort = (named: NamedPort) => isProtocol(named) && `_${named.name}` === port;
-    if (!all.some(isPort)) return undefined;
-    if (view.kind === 'cluster-ip')
-      return {
-        records: view.ports.filter(isPort).map((named) => srvData(named.port, serviceName, 1)),
-        additionals: view.addresses.map((address) =>
-          record(serviceName, this.#options.ttl, addressData(address)),
-        ),
-      };
-    const offering = view.endpoints.flatMap((endpoint) =>
-      endpoint.ports.filter(isPort).map((named) => ({ ...endpoint, port: named.port })),
-    );
-    const targets = new Map(offering.map((each) => [`${each.hostname} ${each.port}`, each]));
-    return {
-      records: [...targets.values()].map((each) =>
-        srvData(each.port, `${each.hostname}.${serviceName}`, targets.size),
-      ),
-      additionals: offering.map((each) =>
-        record(`${each.hostname}.${serviceName}`, this.#options.ttl, addressData(each.address)),
-      ),
-    };
+    const node =
+      rest.length === 0
+        ? serviceNode(view)
+        : nodeBelowService(view, this.#nameOf(`${namespace}/${name}`), rest, this.#options.ttl);
+    return { node, tags };
   }
 
   #findPod(namespace: string, label: string): Found {

@@ -19,7 +19,7 @@ export const CLASS_IN = 1;
 
 export const OPCODE_QUERY = 0;
 
-/** Response codes, RFC 1035 section 4.1.1 and RFC 6891. */
+/** Response codes, RFC 1035 section 4.1.1, RFC 2136 section 2.2 and RFC 6891. */
 export const RCODES = {
   NOERROR: 0,
   FORMERR: 1,
@@ -27,6 +27,7 @@ export const RCODES = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  NOTAUTH: 9,
   BADVERS: 16,
 } as const;
 

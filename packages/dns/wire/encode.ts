@@ -62,7 +62,7 @@ export function writeRecord(writer: MessageWriter, record: ResourceRecord): numb
   return ttlAt;
 }
 
-function writeEdns(writer: MessageWriter, edns: Edns, rcode: number): void {
+export function writeEdns(writer: MessageWriter, edns: Edns, rcode: number): void {
   writer.uint8(0);
   writer.uint16(META_TYPES.OPT);
   writer.uint16(edns.udpPayloadSize);

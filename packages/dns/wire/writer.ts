@@ -29,6 +29,12 @@ export class MessageWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Takes back all from `length` on. */
+  rewind(length: number): void {
+    this.#length = length;
+    for (const [name, offset] of this.#offsets) if (offset >= length) this.#offsets.delete(name);
+  }
+
   uint8(value: number): void {
     this.#reserve(1);
     this.#view.setUint8(this.#length, value);
