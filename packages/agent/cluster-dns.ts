@@ -69,6 +69,7 @@ export function startClusterDns(deps: ClusterDnsDeps, options: AgentOptions): Cl
       reversePrefixes: [...options.clusterCidrs, ...options.serviceCidrs],
       podRecords: options.dnsPods,
       ...(options.dnsAutopath && { autopath: { furtherDomains: outside.searches } }),
+      transferTo: options.dnsTransferTo,
       queryLogRate: options.dnsLogQueries,
       clock,
       logger,

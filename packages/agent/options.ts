@@ -43,6 +43,8 @@ export interface AgentOptions {
   readonly dnsPods: PodRecords;
   /** Answers the first question of a Pod's search list with what the whole list finds. */
   readonly dnsAutopath: boolean;
+  /** Who may have the cluster's domain as a whole, by AXFR. */
+  readonly dnsTransferTo: readonly IpPrefix[];
   /** The part of the queries that is logged, 0 to 1. */
   readonly dnsLogQueries: number;
   readonly runDir: string;
@@ -80,6 +82,7 @@ const FLAGS = {
   'dns-ttl': { type: 'string', default: '5' },
   'dns-pods': { type: 'string', default: 'insecure' },
   'dns-autopath': { type: 'boolean', default: false },
+  'dns-transfer-to': { type: 'string', default: '' },
   'dns-log-queries': { type: 'string', default: '0' },
   'run-dir': { type: 'string', default: '/run/podway' },
   'state-dir': { type: 'string', default: '/var/lib/podway' },
@@ -142,6 +145,7 @@ How
   --dns-ttl SECONDS       of the cluster's names [5]
   --dns-pods disabled|insecure|verified   names of Pods' addresses [insecure]; verified watches all Pods
   --dns-autopath          answer a Pod's first question with what its search list finds; watches all Pods
+  --dns-transfer-to CIDR,…  who may have all of the cluster's names at once, by AXFR; none: nobody
   --dns-log-queries PART  log this part of the queries, 0 to 1, with the Pods that ask; watches all Pods
 Where (directories are made)
   --run-dir DIR           the CNI socket, agent.sock [/run/podway]
@@ -205,6 +209,9 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     dnsTtl: between('--dns-ttl', values['dns-ttl'], 0, 86_400),
     dnsPods: oneOf('--dns-pods', values['dns-pods'], ['disabled', 'insecure', 'verified']),
     dnsAutopath: values['dns-autopath'],
+    dnsTransferTo: words(values['dns-transfer-to']).map((text) =>
+      reading('--dns-transfer-to', text, () => parsePrefix(text.trim())),
+    ),
     dnsLogQueries: between('--dns-log-queries', values['dns-log-queries'], 0, 1),
     runDir: directory('--run-dir', values['run-dir']),
     stateDir: directory('--state-dir', values['state-dir']),

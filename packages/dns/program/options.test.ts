@@ -14,12 +14,15 @@ test('parseDnsOptions: defaults and repeated flags', () => {
       '--metrics-address',
       '127.0.0.1:0',
     ],
+    ...['--transfer-to', '192.0.2.0/24, 2001:db8::/32'],
   ]);
   assert.deepEqual(options?.listen, [
     { address: '10.96.0.10', port: 53 },
     { address: 'fd00::a', port: 53 },
   ]);
   assert.deepEqual(options?.stubDomains, { 'corp.example': ['192.0.2.2', '192.0.2.3'] });
+  assert.deepEqual(options?.transferTo, ['192.0.2.0/24', '2001:db8::/32']);
+  assert.deepEqual(parseDnsOptions([])?.transferTo, []);
   assert.deepEqual([options?.ttl, options?.podRecords, options?.pages], [5, 'insecure', undefined]);
   assert.equal(parseDnsOptions(['--help']), undefined);
 });
@@ -31,6 +34,7 @@ for (const [args, field] of [
   [['--ttl', '-1'], 'arguments'],
   [['--ttl=x'], '--ttl'],
   [['--pods', 'maybe'], '--pods'],
+  [['--transfer-to', '192.0.2.1'], '--transfer-to'],
   [['--log-queries', '2'], '--log-queries'],
   [['--nonsense'], 'arguments'],
 ] as const)

@@ -20,6 +20,8 @@ export interface DnsProgramOptions {
   readonly hosts: string | undefined;
   readonly podRecords: PodRecords;
   readonly autopath: boolean;
+  /** Who may have the cluster's domain as a whole. */
+  readonly transferTo: readonly IpPrefix[];
   readonly ttl: number;
   readonly queryLogRate: number;
   readonly logLevel: LogLevel;
@@ -39,6 +41,7 @@ const FLAGS = {
   pods: { type: 'string', default: 'insecure' },
   autopath: { type: 'boolean', default: false },
   ttl: { type: 'string', default: '5' },
+  'transfer-to': { type: 'string', default: '' },
   'log-queries': { type: 'string', default: '0' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -65,6 +68,7 @@ Other names
   --hosts FILE               names and addresses as in /etc/hosts, before all else
 How
   --autopath                 answer a Pod's first question with what its search list finds; watches all Pods
+  --transfer-to CIDR,…       who may have all of the cluster's names at once, by AXFR; none: nobody
   --log-queries PART         log this part of the queries, 0 to 1
   --log-level ${LOG_LEVELS.join('|')}
   --help
@@ -96,6 +100,7 @@ export function parseDnsOptions(args: readonly string[]): DnsProgramOptions | un
     podRecords: oneOf('--pods', values.pods, ['disabled', 'insecure', 'verified']),
     autopath: values.autopath,
     ttl: number('--ttl', values.ttl, 0, 86_400),
+    transferTo: prefixes('--transfer-to', values['transfer-to']),
     queryLogRate: number('--log-queries', values['log-queries'], 0, 1),
     logLevel: oneOf('--log-level', values['log-level'], LOG_LEVELS),
   };
@@ -111,6 +116,15 @@ function listenAddress(flag: string, text: string): ListenAddress {
   if (!isIp(address) || Number(port) > 65535)
     throw new InvalidInputError(flag, text, 'must be ADDRESS:PORT, or [ADDRESS]:PORT for IPv6');
   return { address, port: Number(port) };
+}
+
+/** What stands between commas; nothing in ''. */
+function prefixes(flag: string, text: string): readonly IpPrefix[] {
+  try {
+    return text === '' ? [] : text.split(',').map((each) => parsePrefix(each.trim()));
+  } catch (error) {
+    throw new InvalidInputError(flag, text, errorMessage(error));
+  }
 }
 
 function number(flag: string, text: string, least: number, most: number): number {

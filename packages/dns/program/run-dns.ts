@@ -61,6 +61,7 @@ async function run(options: DnsProgramOptions): Promise<void> {
       hosts: options.hosts === undefined ? [] : parseHosts(await readFile(options.hosts, 'utf8')),
       ...(options.autopath && { autopath: { furtherDomains: node?.searches ?? [] } }),
       ttl: options.ttl,
+      transferTo: options.transferTo,
       queryLogRate: options.queryLogRate,
       logger,
     }),

@@ -49,6 +49,7 @@ before(async () => {
   ])
     await run('ip', command.split(' '));
   const pets = Array.from({ length: 300 }, (_, i) => endpoint(`10.244.${i >> 8}.${i & 255}`));
+  const herd = Array.from({ length: 400 }, (_, i) => endpoint(`10.245.${i >> 8}.${i & 255}`));
   server = await createDnsServer({
     services: new MemoryInformer([
       service('default/kubernetes', {
@@ -57,14 +58,19 @@ before(async () => {
       }),
       service('shop/web', { clusterIP: '10.96.0.80' }),
       service('shop/pets', { clusterIP: 'None' }),
+      service('shop/herd', { clusterIP: 'None' }),
       service('shop/out', { type: 'ExternalName', externalName: 'kubernetes.default.svc.cluster.local' }),
     ]),
-    endpointSlices: new MemoryInformer([slice('shop/pets-1', 'pets', pets)]),
+    endpointSlices: new MemoryInformer([
+      slice('shop/pets-1', 'pets', pets),
+      slice('shop/herd-1', 'herd', herd),
+    ]),
     listen: [
       { address: '127.0.0.1', port: 53 },
       { address: '::1', port: 53 },
     ],
     reversePrefixes: [parsePrefix('10.96.0.0/16'), parsePrefix('fd00:96::/112')],
+    transferTo: [parsePrefix('127.0.0.1/32')],
   });
   const { text } = podResolvConf('ClusterFirst', undefined, {
     clusterDns: ['127.0.0.1'],
@@ -182,8 +188,27 @@ test('dig: flags, sections, status, EDNS and TCP', async (t) => {
   assert.match(await dig('+noedns', '+ignore', 'pets.shop.svc.cluster.local'), /flags: qr aa tc rd ra/);
   assert.match(await dig('+edns=1', '+noednsneg', name), /status: BADVERS/);
   assert.match(await dig('+tcp', 'pets.shop.svc.cluster.local'), /ANSWER: 300,/);
-  assert.match(await dig('cluster.local', 'AXFR'), /Transfer failed/);
   assert.match(await dig(name, 'TYPE65'), /status: NOERROR[\s\S]*ANSWER: 0, AUTHORITY: 1/);
+});
+
+test('dig: transfers the zone, from the address that may', async (t) => {
+  const transfer = await output('dig', ['@127.0.0.1', '+onesoa', 'cluster.local', 'AXFR']);
+  if (transfer === undefined) return t.skip('dig is not installed');
+  const size = (text: string) => /XFR size: [^,]*/.exec(text)?.[0];
+  // SOA twice, NS, version, ns in both families; web, out, kubernetes in both families and its port; 300 pets and a herd of 400, twice.
+  assert.equal(size(transfer.text), 'XFR size: 1411 records (messages 2');
+  for (const line of [
+    /^cluster\.local\.\t+5\tIN\tSOA\tns\.dns\.cluster\.local\. hostmaster/m,
+    /^dns-version\.cluster\.local\.\s+5\s+IN\s+TXT\s+"1\.1\.0"/m,
+    /^_https\._tcp\.kubernetes\.default\.svc\.cluster\.local\.\s+5\s+IN\s+SRV\s+0 100 443 kubernetes/m,
+    /^out\.shop\.svc\.cluster\.local\.\s+5\s+IN\s+CNAME\s+kubernetes/m,
+    /^10-244-1-43\.pets\.shop\.svc\.cluster\.local\.\s+5\s+IN\s+A\s+10\.244\.1\.43/m,
+  ])
+    assert.match(transfer.text, line);
+  const dig = async (...args: string[]) => (await output('dig', args))?.text ?? '';
+  assert.equal(size(await dig('@127.0.0.1', 'cluster.local', 'IXFR=1')), size(transfer.text));
+  assert.match(await dig('@::1', 'cluster.local', 'AXFR'), /Transfer failed/);
+  assert.match(await dig('@127.0.0.1', 'svc.cluster.local', 'AXFR'), /Transfer failed/);
 });
 
 test('drill: reads our answers', async (t) => {

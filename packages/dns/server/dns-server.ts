@@ -6,6 +6,7 @@ import { ClusterIndex } from '../records/cluster-index.ts';
 import { ClusterZone, type PodRecords } from '../records/cluster-zone.ts';
 import { HostEntries, type HostEntry } from '../records/host-entries.ts';
 import { reverseZones } from '../records/reverse-name.ts';
+import { ZoneSerial } from '../records/zone-serial.ts';
 import type { ForwardPolicy } from '../upstream/forwarder.ts';
 import { LoopGuard } from '../upstream/loop-guard.ts';
 import type { DnsName } from '../wire/index.ts';
@@ -20,6 +21,7 @@ import { SearchPath } from './search-path.ts';
 import { SyncGate } from './sync-gate.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { type ListenAddress, UdpListener } from './udp-listener.ts';
+import { ZoneTransfers } from './zone-transfers.ts';
 
 export interface DnsServerOptions {
   readonly services: Informer<Service>;
@@ -62,6 +64,8 @@ export interface DnsServerOptions {
   readonly autopath?: { readonly furtherDomains: readonly DnsName[] };
   /** What one client may ask; {@link CLIENT_LIMITS} when absent. */
   readonly clientLimits?: ClientLimits;
+  /** Clients that may have the cluster's domain as a whole, by AXFR over TCP; nobody when absent. */
+  readonly transferTo?: readonly IpPrefix[];
   /** The part of the queries that is logged, 0 to 1; none when absent. */
   readonly queryLogRate?: number;
   readonly clock?: Clock;
@@ -89,7 +93,7 @@ const WAITING = 1000;
  */
 export async function createDnsServer(options: DnsServerOptions): Promise<DnsServer> {
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
-  const { ttl = 5, clusterDomain = 'cluster.local' } = options;
+  const { ttl = 5, clusterDomain = 'cluster.local', transferTo = [] } = options;
   await using stack = new AsyncDisposableStack();
   const index = new ClusterIndex();
   stack.use(follow(options.services, (current, old) => index.applyService(current, old)));
@@ -99,12 +103,14 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
   if (options.pods !== undefined)
     stack.use(follow(options.pods, (current, old) => index.applyPod(current, old)));
 
+  const serial = new ZoneSerial(index.epochs, clock);
   const zone = new ClusterZone(index, {
     clusterDomain,
     reverseZones: (options.reversePrefixes ?? []).flatMap(reverseZones),
     ttl,
     podRecords: options.podRecords ?? 'insecure',
     serverAddresses: options.listen.map(({ address }) => parseIp(address)),
+    ...(transferTo.length > 0 && { serial: () => serial.current }),
   });
   const loops = new LoopGuard(random, logger);
   const outside = stack.use(new Outside(options, { clock, random, logger }));
@@ -133,6 +139,7 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
         options.queryLogRate > 0 && {
           queryLog: new QueryLog(options.queryLogRate, { logger, random, index }),
         }),
+      ...(transferTo.length > 0 && { transfers: new ZoneTransfers(zone, gate, transferTo) }),
     },
     { answers: ANSWERS, waiting: WAITING, clientLimits: options.clientLimits ?? CLIENT_LIMITS },
   );

@@ -44,7 +44,8 @@ export class RequestReader {
     this.recursionDesired = (flags & 1) !== 0;
     this.checkingDisabled = ((packet[3] ?? 0) & 0x10) !== 0;
     if (((flags >> 3) & 0xf) !== OPCODE_QUERY) return this.#refuse(RCODES.NOTIMP);
-    if (uint16(packet, 4) !== 1 || uint16(packet, 6) !== 0 || uint16(packet, 8) !== 0)
+    const authorities = uint16(packet, 8);
+    if (uint16(packet, 4) !== 1 || uint16(packet, 6) !== 0 || authorities > 1)
       return this.#refuse(RCODES.FORMERR);
 
     let hash = 0x811c9dc5;
@@ -63,20 +64,21 @@ export class RequestReader {
     this.typeCode = uint16(packet, at);
     this.class = uint16(packet, at + 2);
     this.questionEnd = at + 4;
+    // RFC 1995 section 3: who asks for IXFR sends the SOA of what it has.
+    if (authorities === 1 && this.typeCode !== META_TYPES.IXFR) return this.#refuse(RCODES.FORMERR);
+    const others = authorities + uint16(packet, 10);
     const verdict =
-      uint16(packet, 10) === 0 && this.questionEnd === length
-        ? 'query'
-        : this.#readAdditionals(packet, length);
+      others === 0 && this.questionEnd === length ? 'query' : this.#readOthers(packet, length, others);
     this.variant = variantOf(this);
     hash = Math.imul(hash ^ this.typeCode, 0x01000193) ^ this.class;
     this.hash = Math.imul(hash ^ this.variant, 0x01000193) >>> 1;
     return verdict;
   }
 
-  /** At most an OPT and what a client may sign with, which is passed over. */
-  #readAdditionals(packet: Uint8Array, length: number): Verdict {
+  /** At most an OPT, and what is passed over: what a client may sign with, and the SOA of an IXFR. */
+  #readOthers(packet: Uint8Array, length: number, records: number): Verdict {
     let at = this.questionEnd;
-    for (let left = uint16(packet, 10); left > 0; left--) {
+    for (let left = records; left > 0; left--) {
       const nameAt = at;
       for (;;) {
         const label = packet[at];

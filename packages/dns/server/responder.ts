@@ -1,7 +1,7 @@
 import type { Clock, Random } from '#runtime';
 import type { Epochs } from '../records/epochs.ts';
 import type { Inquiry, Resolution } from '../records/resolution.ts';
-import { canonicalName, type DnsName } from '../wire/index.ts';
+import { canonicalName, type DnsName, RCODES } from '../wire/index.ts';
 import { MessageReader } from '../wire/reader.ts';
 import { AnswerTable } from './answer-table.ts';
 import { ClientLimiter, type ClientLimits } from './client-limiter.ts';
@@ -20,6 +20,7 @@ import type { QueryLog } from './query-log.ts';
 import { HEADER_OCTETS, RequestReader } from './request-reader.ts';
 import type { Resolver } from './resolver.ts';
 import type { SyncGate } from './sync-gate.ts';
+import { isTransferType, type ZoneTransfers } from './zone-transfers.ts';
 
 export type Transport = 'udp' | 'tcp';
 
@@ -44,7 +45,12 @@ export interface ResponderDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly queryLog?: QueryLog;
+  /** Absent: nobody may have a zone as a whole. */
+  readonly transfers?: ZoneTransfers;
 }
+
+/** A reply of many messages, each made when it is taken. */
+export type MessageStream = Iterable<Uint8Array>;
 
 /** Longest reply: over TCP. */
 export const REPLY_OCTETS = 0xffff;
@@ -77,8 +83,24 @@ export class Responder {
   /**
    * Writes the reply to `out`, which has {@link REPLY_OCTETS} for TCP and what UDP_PAYLOAD allows for UDP, and returns
    * its length: 0 when none is sent. A promise of the reply when the answer must come from elsewhere. Never throws,
-   * never rejects; `packet` is not read after the call. `now`: monotonic milliseconds.
+   * never rejects; `packet` is not read after the call. Over TCP also a stream of messages. `now`: monotonic milliseconds.
    */
+  respond(
+    packet: Uint8Array,
+    length: number,
+    client: Client,
+    transport: 'udp',
+    out: Buffer,
+    now: number,
+  ): number | Promise<Uint8Array>;
+  respond(
+    packet: Uint8Array,
+    length: number,
+    client: Client,
+    transport: 'tcp',
+    out: Buffer,
+    now: number,
+  ): number | Promise<Uint8Array> | MessageStream;
   respond(
     packet: Uint8Array,
     length: number,
@@ -86,7 +108,7 @@ export class Responder {
     transport: Transport,
     out: Buffer,
     now: number,
-  ): number | Promise<Uint8Array> {
+  ): number | Promise<Uint8Array> | MessageStream {
     if (!this.#limiter.admits(client.key, now)) {
       this.counters.limited++;
       return 0;
@@ -103,7 +125,47 @@ export class Responder {
       if (kept.ages) this.counters.outsideAgain[isDenial(kept) ? 'denial' : 'success']++;
       return this.#render(kept, packet, request, client, transport, now, out, 0);
     }
+    if (this.#deps.transfers !== undefined && transport === 'tcp' && isTransferType(request.typeCode))
+      return this.#transfer(this.#deps.transfers, packet, request, client, now, out);
     return this.#makeAndRender(packet, request, client, transport, now, out);
+  }
+
+  #transfer(
+    transfers: ZoneTransfers,
+    packet: Uint8Array,
+    request: RequestReader,
+    client: Client,
+    now: number,
+    out: Buffer,
+  ): number | MessageStream {
+    const question: Inquiry = {
+      name: new MessageReader(packet, HEADER_OCTETS).name(),
+      typeCode: request.typeCode,
+      class: request.class,
+    };
+    const name = canonicalName(question.name);
+    const rcode = transfers.verdict(name, question.class, client.address);
+    if (rcode !== RCODES.NOERROR) {
+      const refusal = prepareAnswer({ ...question, name }, failure(rcode), now);
+      return this.#render(refusal, packet, request, client, 'tcp', now, out, 0);
+    }
+    this.#deps.queryLog?.note(packet, request, client, 'tcp', rcode, 0);
+    const { recursionDesired, edns, dnssecOk } = request;
+    const id = new MessageReader(packet).uint16();
+    return this.#counted(transfers.messages({ id, question, recursionDesired, edns, dnssecOk }), now);
+  }
+
+  /** Counts a stream as one reply, when it ends. */
+  *#counted(messages: MessageStream, since: number): Generator<Uint8Array> {
+    let octets = 0;
+    try {
+      for (const message of messages) {
+        octets += message.length;
+        yield message;
+      }
+    } finally {
+      this.#count(octets, 'tcp', RCODES.NOERROR, (this.#deps.clock.monotonic() - since) / 1000);
+    }
   }
 
   #makeAndRender(

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '#runtime';
 import { clientKey } from './client-limiter.ts';
 import type { InheritedSocket } from './inherited-sockets.ts';
-import { type Client, REPLY_OCTETS, type Responder } from './responder.ts';
+import { type Client, type MessageStream, REPLY_OCTETS, type Responder } from './responder.ts';
 import { duplicate } from './socket-calls.ts';
 import type { ListenAddress } from './udp-listener.ts';
 
@@ -112,6 +112,8 @@ class Connection implements Disposable {
   readonly #limits: TcpLimits;
   #buffer: Buffer = Buffer.alloc(0);
   #waiting = 0;
+  /** While a reply of many messages goes out; aborted when the connection closes. */
+  #streaming: AbortController | undefined;
   #ended = false;
   #idle: Disposable | undefined;
 
@@ -130,6 +132,7 @@ class Connection implements Disposable {
 
   [Symbol.dispose](): void {
     this.#idle?.[Symbol.dispose]();
+    this.#streaming?.abort();
   }
 
   #restartIdle(): void {
@@ -161,7 +164,11 @@ class Connection implements Disposable {
   }
 
   #isBusy(): boolean {
-    return this.#waiting >= this.#limits.pipelined || this.#socket.writableLength > this.#limits.unreadOctets;
+    return (
+      this.#streaming !== undefined ||
+      this.#waiting >= this.#limits.pipelined ||
+      this.#socket.writableLength > this.#limits.unreadOctets
+    );
   }
 
   #answer(packet: Buffer): void {
@@ -183,19 +190,43 @@ class Connection implements Disposable {
       });
       // Over TCP, what gets no reply is no DNS client, or too eager a one.
     } else if (reply === 0) this.#socket.destroy();
-    else this.#send(scratch.subarray(0, reply));
+    else if (typeof reply === 'number') this.#send(scratch.subarray(0, reply));
+    else void this.#stream(reply);
   }
 
-  #send(reply: Uint8Array): void {
-    if (this.#socket.destroyed || !this.#socket.writable) return;
+  /** One message a turn of the event loop, and none while the client leaves unread what the socket holds. Then the next question. */
+  async #stream(messages: MessageStream): Promise<void> {
+    this.#streaming = new AbortController();
+    const { signal } = this.#streaming;
+    try {
+      for (const message of messages) {
+        if (this.#send(message)) await new Promise((resolve) => setImmediate(resolve));
+        else await once(this.#socket, 'drain', { signal });
+        signal.throwIfAborted();
+        // A client that reads is not idle.
+        this.#restartIdle();
+      }
+    } catch {
+      // The connection is gone, or half a reply was sent: no reader takes it for a whole one.
+      this.#socket.destroy();
+      return;
+    }
+    this.#streaming = undefined;
+    this.#proceed();
+    if (this.#ended) this.#finish();
+  }
+
+  /** Whether more may be sent at once. */
+  #send(reply: Uint8Array): boolean {
+    if (this.#socket.destroyed || !this.#socket.writable) return false;
     const frame = Buffer.allocUnsafe(reply.length + 2);
     frame.writeUInt16BE(reply.length, 0);
     frame.set(reply, 2);
-    this.#socket.write(frame);
+    return this.#socket.write(frame);
   }
 
   #finish(): void {
     this.#ended = true;
-    if (this.#waiting === 0) this.#socket.end();
+    if (this.#waiting === 0 && this.#streaming === undefined) this.#socket.end();
   }
 }
