@@ -60,7 +60,8 @@ test('Cgroups: what is left is killed and removed at the end, or by whoever come
   const [program = '', ...args] = joinCommand(group, ['sleep', '1000']);
   const child = spawn(program, args, { stdio: 'ignore' });
   const exited = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
-  const file = group.joinFiles[0] ?? '';
+  // It joins one hierarchy after the other.
+  const file = group.joinFiles.at(-1) ?? '';
   while (!readFileSync(file, 'utf8').includes(`${child.pid}`)) await new Promise(setImmediate);
   assert.deepEqual(removeCgroups(own.directories).length, own.directories.length);
   await own[Symbol.asyncDispose]();
