@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { ROUTE_PROTOCOL_PODWAY } from '#kernel';
+import type { ProxyMechanism } from '#service-proxy';
 import { eventually } from './support/eventually.ts';
 import { startLab, type TestLab } from './support/lab.ts';
+import { PROXY } from './support/proxy.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
+
+/** What takes away the better part of what each mechanism made. */
+const DESTRUCTION: Readonly<Record<ProxyMechanism, readonly string[]>> = {
+  nftables: ['nft', 'delete', 'table', 'ip', 'podway'],
+  iptables: ['iptables', '-t', 'nat', '-F'],
+  ipvs: ['ip', 'link', 'delete', 'kube-ipvs0'],
+  userspace: ['ip', 'route', 'flush', 'table', 'local', 'proto', String(ROUTE_PROTOCOL_PODWAY)],
+};
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Services: restarts', () => {
@@ -96,8 +107,8 @@ suite('[sig-network] Services: restarts', () => {
   test('should recreate its iptables rules if they are deleted [Disruptive]', async () => {
     const one = await start('recreate-rules');
     await isUp(one);
-    // Ours are nftables'; the case takes away what the proxy made, whatever that is.
-    await lab.exec('node1', 'nft', 'delete', 'table', 'ip', 'podway');
+    // The case takes away what the proxy made, whatever that is.
+    await lab.exec('node1', ...DESTRUCTION[PROXY]);
     await isUp(one);
   });
 
@@ -105,6 +116,6 @@ suite('[sig-network] Services: restarts', () => {
     const get = (url: string) => lab.exec('node1', 'curl', '-sS', '-f', '-m', '5', `http://127.0.0.1:${url}`);
     await answersHealthz();
     assert.match(JSON.parse(await get('10256/healthz')).lastUpdated, /^\d{4}-\d\d-\d\dT/);
-    assert.equal(await get('10249/proxyMode'), 'nftables');
+    assert.equal(await get('10249/proxyMode'), PROXY);
   });
 });

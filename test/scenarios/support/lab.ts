@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
 import { type Account, createAccount } from './account.ts';
+import { PROXY } from './proxy.ts';
 import { type Outcome, output, type RunOptions, run } from './run.ts';
 
 /** The launcher of this checkout. */
@@ -75,6 +76,7 @@ export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
   };
   try {
     const flags = [
+      ...(options.flags?.includes('--proxy') ? [] : ['--proxy', PROXY]),
       ...(options.nodes === undefined ? [] : ['--nodes', String(options.nodes)]),
       ...(options.flags ?? []),
     ];
