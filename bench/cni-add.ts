@@ -14,7 +14,8 @@ import { sleep, systemClock } from '#runtime';
 import { type Benchmark, type BenchmarkResult, median } from './benchmark.ts';
 
 const REFERENCE = process.env['PODWAY_REFERENCE_CNI'] ?? '/usr/lib/cni';
-const ROUNDS = 30;
+const ROUNDS = 60;
+const WARM_UP = 10;
 const PARALLEL = { pods: 100, at: 8, rounds: 3 } as const;
 const CHAIN_ROUNDS = 10;
 /** Fewer rounds: the reference takes half a minute and more for each. */
@@ -56,7 +57,7 @@ export const benchmark: Benchmark = {
     const output = execFileSync('unshare', [...rootless, ...inside, 'sh', '-c', script, 'sh', ...self], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: 120_000,
+      timeout: 300_000,
     });
     return JSON.parse(output) as BenchmarkResult;
   },
@@ -205,9 +206,9 @@ async function measure(client: string): Promise<BenchmarkResult> {
     return { [Symbol.dispose]: () => kernel.deleteNetns(`/run/netns/${pod.name}`) };
   };
 
-  /** In turns, so that what else the machine does falls on both. The first three are not counted. */
+  /** In turns, so that what else the machine does falls on both. The first few are not counted: an agent runs for weeks. */
   const alternate = async (kind: 'plain' | 'chain', rounds: number, label: string) => {
-    for (let round = -3; round < rounds; round++)
+    for (let round = -WARM_UP; round < rounds; round++)
       for (const [side, networks] of Object.entries(sides)) {
         const pod = { name: `pod-${side}`, number: 0 };
         using _ = namespace(pod);
@@ -252,7 +253,7 @@ async function measure(client: string): Promise<BenchmarkResult> {
     [`podway ADD, Pod ${GROWN} of a node`]: podway.plain,
     'podway ADD, first Pod of a node': podwayNetworks(join(emptyDir, 'podway')).plain,
   };
-  for (let round = -3; round < ROUNDS; round++)
+  for (let round = -WARM_UP; round < ROUNDS; round++)
     for (const [name, network] of Object.entries(nodes)) {
       const pod = { name: 'another', number: GROWN };
       using _ = namespace(pod);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -38,18 +39,27 @@ static long read_all(int fd, char *into) {
   return size;
 }
 
-static int write_all(int fd, const char *from, long size) {
+static void print_bytes(const char *from, long size) {
   while (size > 0) {
-    long put = sys_send(fd, from, size, MSG_NOSIGNAL);
-    if (put == -ENOTSOCK) put = sys_write(fd, from, size);
-    if (put < 0 && put != -EINTR) return -1;
+    long put = sys_write(1, from, size);
+    if (put < 0 && put != -EINTR) return;
     if (put > 0) from += put, size -= put;
   }
-  return 0;
 }
 
-static int print(const char *text) {
-  return write_all(1, text, text_length(text));
+static void print(const char *text) {
+  print_bytes(text, text_length(text));
+}
+
+/* All parts in one message as far as the socket takes them: each message wakes the agent once. */
+static void send_parts(int fd, struct iovec *parts, unsigned count) {
+  while (count > 0) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    long put = sys_sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (put < 0 && put != -EINTR) return;
+    for (; put > 0 && count > 0 && put >= (long)parts->iov_len; parts++, count--) put -= parts->iov_len;
+    if (put > 0) parts->iov_base = (char *)parts->iov_base + put, parts->iov_len -= put;
+  }
 }
 
 /* The configuration's cniVersion, for what is answered here; the newest when it has none that looks like one. */
@@ -98,13 +108,15 @@ static int connect_agent(void) {
 /* The agent may answer, and close, before it has read everything: failures show when there is no answer. */
 static void send_request(int fd, char **environment, long size) {
   static const char *const names[] = {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"};
-  write_all(fd, "podway-cni 1\n", 13);
+  struct iovec parts[3 + sizeof names / sizeof *names] = {{(char *)"podway-cni 1\n", 13}};
+  unsigned count = 1;
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
     const char *entry = find_variable(environment, names[i]);
-    if (entry) write_all(fd, entry, text_length(entry) + 1);
+    if (entry) parts[count++] = (struct iovec){(char *)entry, text_length(entry) + 1};
   }
-  write_all(fd, "", 1);
-  write_all(fd, input, size);
+  parts[count++] = (struct iovec){(char *)"", 1};
+  if (size > 0) parts[count++] = (struct iovec){input, size};
+  send_parts(fd, parts, count);
   sys_shutdown(fd, SHUT_WR);
 }
 
@@ -126,7 +138,7 @@ int client(char **environment) {
     if (got > 0 && (answer[0] == '0' || answer[0] == '1')) {
       if (got > 1) {
         answer[got] = '\n';
-        write_all(1, answer + 1, got);
+        print_bytes(answer + 1, got);
       }
       return answer[0] - '0';
     }
@@ -136,7 +148,7 @@ int client(char **environment) {
   print(cni_version());
   print("\",\"code\":11,\"msg\":\"the Podway agent of this node does not answer\","
         "\"details\":\"is it running? its socket is ");
-  for (long i = 0; settings[i]; i++) write_all(1, (const char *)&settings[i], 1);
+  print((const char *)settings);
   print("\"}\n");
   return 1;
 }

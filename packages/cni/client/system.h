@@ -50,9 +50,7 @@ static long sys_socket(int domain, int type, int protocol) { return call(__NR_so
 static long sys_connect(int fd, const void *address, long size) { return call(__NR_connect, fd, (long)address, size, 0, 0, 0); }
 static long sys_shutdown(int fd, int how) { return call(__NR_shutdown, fd, how, 0, 0, 0, 0); }
 static long sys_nanosleep(const struct timespec *time) { return call(__NR_nanosleep, (long)time, 0, 0, 0, 0, 0); }
-static long sys_send(int fd, const void *from, long size, int flags) {
-  return call(__NR_sendto, fd, (long)from, size, flags, 0, 0);
-}
+static long sys_sendmsg(int fd, const void *message, int flags) { return call(__NR_sendmsg, fd, (long)message, flags, 0, 0, 0); }
 static long sys_setsockopt(int fd, int level, int name, const void *value, long size) {
   return call(__NR_setsockopt, fd, level, name, (long)value, size, 0);
 }
