@@ -203,6 +203,10 @@ describe('IpvsBackend in the kernel', () => {
       assert.deepEqual(weights(), { b: 1, c: 1 });
       assert.deepEqual(bound().sort(), [CLUSTER_IP, EXTERNAL_ADDRESS].sort());
     }
+    // Something else may bring a run before anyone has looked.
+    links.delete(VIP_LINK);
+    await backend.apply(table, []);
+    assert.deepEqual(bound().sort(), [CLUSTER_IP, EXTERNAL_ADDRESS].sort());
     assert.equal(await restart(state), 0);
   });
 

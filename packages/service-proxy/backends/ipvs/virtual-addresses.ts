@@ -19,6 +19,8 @@ export class VirtualAddresses {
   readonly #bound = new Set<IpAddress>();
   /** No Service asks for them now. */
   readonly #unused = new Set<IpAddress>();
+  /** Were bound until somebody took the link away. */
+  readonly #lost = new Set<IpAddress>();
 
   constructor(netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>) {
     this.#netns = netns;
@@ -32,20 +34,25 @@ export class VirtualAddresses {
     this.#uses.clear();
     this.#bound.clear();
     this.#unused.clear();
+    this.#lost.clear();
     for (const address of this.#list()) {
       this.#bound.add(address);
       this.#unused.add(address);
     }
   }
 
-  /** Makes the link. @returns how much it wrote */
+  /** Makes the link; what was bound to one that is gone is bound with the next {@link bind}. @returns how much it wrote */
   prepare(): number {
     const link = this.#netns.links.get(VIP_LINK);
     if (link !== undefined && !link.up) return 0;
     ensureAddressHolder(this.#netns.links, VIP_LINK, { up: false });
     // Taken down, a link loses its IPv6 addresses.
     const kept = new Set(this.#list());
-    for (const address of this.#bound) if (!kept.has(address)) this.#bound.delete(address);
+    for (const address of this.#bound) {
+      if (kept.has(address)) continue;
+      this.#bound.delete(address);
+      this.#lost.add(address);
+    }
     return 1;
   }
 
@@ -67,7 +74,8 @@ export class VirtualAddresses {
   /** Binds what is asked for; resolves when packets to it come here. @returns how much it wrote */
   async bind(wanted: Iterable<IpAddress>): Promise<number> {
     const fresh: IpAddress[] = [];
-    for (const address of wanted) {
+    for (const address of [...this.#lost, ...wanted]) {
+      this.#lost.delete(address);
       if (this.#bound.has(address) || !this.#uses.has(address)) continue;
       try {
         this.#netns.addresses.add({ ...place(address), noDad: true });
@@ -118,7 +126,7 @@ export class VirtualAddresses {
     const link = this.#netns.links.get(VIP_LINK);
     if (link === undefined || link.up) return false;
     const found = new Set(this.#list());
-    return found.size === this.#bound.size && [...this.#bound].every((address) => found.has(address));
+    return found.size === this.#bound.size && [...this.#uses.keys()].every((address) => found.has(address));
   }
 
   remove(): void {
