@@ -1,5 +1,5 @@
 import { isKernelError } from './errors.ts';
-import type { LinkPort } from './ports.ts';
+import type { LinkPort } from './ports/links.ts';
 
 /**
  * Makes a link that only holds addresses of this host, as for a Service's or the DNS server's: a dummy link, or a

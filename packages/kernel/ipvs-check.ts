@@ -1,13 +1,13 @@
 import { addressBits, familyOf } from '#ip';
 import { KernelError } from './errors.ts';
+import { describeIpvsChange } from './ipvs-text.ts';
 import type {
   IpvsChange,
   IpvsDestinationKey,
   IpvsService,
   IpvsServiceKey,
   IpvsTimeouts,
-} from './ipvs-port.ts';
-import { describeIpvsChange } from './ipvs-text.ts';
+} from './ports/ipvs.ts';
 
 /** A name reaches the kernel's module loader. IP_VS_SCHEDNAME_MAXLEN is 16 with the end. */
 const SCHEDULER = /^[a-z0-9_-]{1,15}$/;

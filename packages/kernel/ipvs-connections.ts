@@ -1,6 +1,6 @@
 import { type IpAddress, ipFromBytes } from '#ip';
 import { NetlinkFormatError } from './errors.ts';
-import type { IpvsConnection, IpvsConnectionFilter, IpvsDestinationKey, IpvsProtocol } from './ipvs-port.ts';
+import type { IpvsConnection, IpvsConnectionFilter, IpvsDestinationKey, IpvsProtocol } from './ports/ipvs.ts';
 
 /**
  * Reads /proc/net/ip_vs_conn: a line of titles, then a line a connection, addresses and ports in hexadecimal

@@ -1,5 +1,5 @@
 import { familyOf } from '#ip';
-import type { IpvsChange, IpvsDestinationKey, IpvsServiceKey } from './ipvs-port.ts';
+import type { IpvsChange, IpvsDestinationKey, IpvsServiceKey } from './ports/ipvs.ts';
 
 /** `TCP 10.96.0.1:80`, `mark 7 IPv6` */
 export function describeIpvsService(service: IpvsServiceKey): string {

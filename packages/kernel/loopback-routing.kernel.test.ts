@@ -7,7 +7,7 @@ import { parseIp } from '#ip';
 import { bindIn } from './linux/bind-in.ts';
 import { linuxKernel } from './linux/kernel.ts';
 import { LoopbackRouting } from './loopback-routing.ts';
-import type { NetworkNamespace } from './ports.ts';
+import type { NetworkNamespace } from './ports/namespace.ts';
 
 const SYSCTL = 'net.ipv4.conf.all.route_localnet';
 const LOOPBACK = parseIp('127.0.0.1');

@@ -1,4 +1,4 @@
-import type { NetworkNamespace } from './ports.ts';
+import type { NetworkNamespace } from './ports/namespace.ts';
 
 const TABLE = 'podway-loopback';
 const SYSCTL = 'net.ipv4.conf.all.route_localnet';

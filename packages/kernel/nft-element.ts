@@ -1,5 +1,5 @@
 import { KernelError } from './errors.ts';
-import type { NftElementChange } from './ports.ts';
+import type { NftElementChange } from './ports/nft.ts';
 
 /** The length nft allows an element's comment, in bytes. */
 const COMMENT_MAX = 128;

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '#runtime';
-import type { RateLimit } from './ports.ts';
+import type { RateLimit } from './ports/shaping.ts';
 
 /** @throws InvalidInputError for a rate below a byte a second or a burst that no packet fits into */
 export function checkRateLimit(link: string, { rate, burst }: RateLimit): void {

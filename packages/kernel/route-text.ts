@@ -1,4 +1,4 @@
-import { ROUTE_TABLE_MAIN, type RouteSpec } from './ports.ts';
+import { ROUTE_TABLE_MAIN, type RouteSpec } from './ports/routes.ts';
 
 /** The route in the words of `ip route`: for errors, logs and plans. */
 export function describeRoute(route: RouteSpec): string {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach } from 'node:test';
 import { parseIp } from '#ip';
 import { isKernelError } from '../errors.ts';
-import type { Kernel, NetworkNamespace } from '../ports.ts';
+import type { Kernel } from '../ports/kernel.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 
 /** Two empty namespaces for every test of the suite that makes it. */
 export class Fixture {

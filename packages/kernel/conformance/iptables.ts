@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { IP_FAMILIES, type IpFamily } from '#ip';
-import type { IptablesVariant } from '../ports.ts';
+import type { IptablesVariant } from '../ports/iptables.ts';
 import { type Fixture, refusesLater } from './fixture.ts';
 
 export function iptablesConformance(given: Fixture): void {

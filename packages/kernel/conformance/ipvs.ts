@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { parseIp as ip } from '#ip';
-import type { IpvsChange, IpvsDestinationSpec, IpvsService } from '../ipvs-port.ts';
-import type { Kernel } from '../ports.ts';
+import type { IpvsChange, IpvsDestinationSpec, IpvsService } from '../ports/ipvs.ts';
+import type { Kernel } from '../ports/kernel.ts';
 import { Fixture, refuses } from './fixture.ts';
 
 /** What every adapter of IPVS does, and refuses; apart from the rest, as not every kernel has ip_vs. */

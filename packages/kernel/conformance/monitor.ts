@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseIp as ip, parseMac } from '#ip';
-import type { NetworkEvent } from '../ports.ts';
+import type { NetworkEvent } from '../ports/monitor.ts';
 import type { Fixture } from './fixture.ts';
 
 export function monitorConformance(given: Fixture): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { NftElementChange } from '../ports.ts';
+import type { NftElementChange } from '../ports/nft.ts';
 import { type Fixture, refusesLater } from './fixture.ts';
 
 export function nftConformance(given: Fixture): void {

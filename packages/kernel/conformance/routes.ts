@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseIp as ip, parsePrefix as to } from '#ip';
-import type { RouteSpec } from '../ports.ts';
+import type { RouteSpec } from '../ports/routes.ts';
 import { type Fixture, refuses } from './fixture.ts';
 
 export function routesConformance(given: Fixture): void {

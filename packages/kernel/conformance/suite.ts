@@ -1,5 +1,5 @@
 import { describe } from 'node:test';
-import type { Kernel } from '../ports.ts';
+import type { Kernel } from '../ports/kernel.ts';
 import { addressesConformance } from './addresses.ts';
 import { conntrackConformance } from './conntrack.ts';
 import { Fixture } from './fixture.ts';

@@ -1,6 +1,6 @@
 import { addressBits, familyOf, type IpFamily } from '#ip';
 import { KernelError } from '../errors.ts';
-import type { AddressPort, InterfaceAddress } from '../ports.ts';
+import type { AddressPort, InterfaceAddress } from '../ports/addresses.ts';
 import { drop, type NamespaceState } from './state.ts';
 
 export class FakeAddresses implements AddressPort {

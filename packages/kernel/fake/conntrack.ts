@@ -1,5 +1,5 @@
 import { matchesConntrackFilter } from '../netlink/conntrack.ts';
-import type { ConntrackEntry, ConntrackFilter, ConntrackPort, ConntrackTuple } from '../ports.ts';
+import type { ConntrackEntry, ConntrackFilter, ConntrackPort, ConntrackTuple } from '../ports/conntrack.ts';
 import { drop, type NamespaceState } from './state.ts';
 
 /** No traffic makes entries here: tests put them in with {@link add}. */

@@ -1,6 +1,6 @@
 import type { IpFamily } from '#ip';
 import { KernelError } from '../errors.ts';
-import type { IptablesPort, IptablesVariant } from '../ports.ts';
+import type { IptablesPort, IptablesVariant } from '../ports/iptables.ts';
 import { FakeLimitError } from './limit-error.ts';
 import type { NamespaceState } from './state.ts';
 

@@ -2,6 +2,7 @@ import { addressBits, familyOf, type IpAddress, ipToBytes, parseIp } from '#ip';
 import { KernelError } from '../errors.ts';
 import { checkIpvsChange, checkIpvsTimeouts } from '../ipvs-check.ts';
 import { matchesIpvsFilter } from '../ipvs-connections.ts';
+import { describeIpvsChange, describeIpvsDestination, describeIpvsService } from '../ipvs-text.ts';
 import type {
   IpvsChange,
   IpvsConnection,
@@ -13,8 +14,7 @@ import type {
   IpvsService,
   IpvsServiceKey,
   IpvsTimeouts,
-} from '../ipvs-port.ts';
-import { describeIpvsChange, describeIpvsDestination, describeIpvsService } from '../ipvs-text.ts';
+} from '../ports/ipvs.ts';
 import { drop, type FakeIpvsService, type NamespaceState } from './state.ts';
 
 const SCHEDULERS: readonly string[] = [

@@ -1,5 +1,5 @@
 import { KernelError } from '../errors.ts';
-import type { Kernel } from '../ports.ts';
+import type { Kernel } from '../ports/kernel.ts';
 import { FakeNamespace } from './namespace.ts';
 import { NamespaceState } from './state.ts';
 

@@ -1,6 +1,7 @@
 import { type MacAddress, macFromBytes } from '#ip';
 import { KernelError } from '../errors.ts';
-import type { Link, LinkChange, LinkPort, LinkSpec, NetworkNamespace } from '../ports.ts';
+import type { Link, LinkChange, LinkPort, LinkSpec } from '../ports/links.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { BLANK, enslave, type FakeLink, type NamespaceState, release } from './state.ts';
 
 const MIN_MTU = 68;

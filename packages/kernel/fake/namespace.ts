@@ -1,5 +1,6 @@
 import { KernelError } from '../errors.ts';
-import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.ts';
+import type { NetworkEvent, NetworkEventKind } from '../ports/monitor.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { FakeAddresses } from './addresses.ts';
 import { FakeConntrack } from './conntrack.ts';
 import { FakeIptables } from './iptables.ts';

@@ -1,6 +1,7 @@
 import { familyOf, type IpFamily } from '#ip';
 import { KernelError } from '../errors.ts';
-import type { FdbEntry, FdbPort, Neighbour, NeighbourPort } from '../ports.ts';
+import type { FdbEntry, FdbPort } from '../ports/fdb.ts';
+import type { Neighbour, NeighbourPort } from '../ports/neighbours.ts';
 import { drop, type NamespaceState } from './state.ts';
 
 export class FakeNeighbours implements NeighbourPort {

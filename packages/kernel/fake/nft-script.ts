@@ -1,4 +1,4 @@
-import type { NftFamily } from '../ports.ts';
+import type { NftFamily } from '../ports/nft.ts';
 import { FakeLimitError } from './limit-error.ts';
 
 export type NftDeclaration = { readonly family: NftFamily; readonly table: string } & (

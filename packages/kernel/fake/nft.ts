@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { KernelError } from '../errors.ts';
 import { checkElement, describeElement, flattenNftKey } from '../nft-element.ts';
-import type { NftElement, NftElementChange, NftFamily, NftPort } from '../ports.ts';
+import type { NftElement, NftElementChange, NftFamily, NftPort } from '../ports/nft.ts';
 import { FakeLimitError } from './limit-error.ts';
 import { type NftDeclaration, parseNftScript } from './nft-script.ts';
 import type { FakeNftSet, FakeNftTable, NamespaceState } from './state.ts';

@@ -16,7 +16,7 @@ import {
   type Route,
   type RoutePort,
   type RouteSpec,
-} from '../ports.ts';
+} from '../ports/routes.ts';
 import { describeRoute } from '../route-text.ts';
 import { drop, type NamespaceState } from './state.ts';
 

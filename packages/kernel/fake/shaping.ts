@@ -1,4 +1,4 @@
-import type { RateLimit, ShapingPort } from '../ports.ts';
+import type { RateLimit, ShapingPort } from '../ports/shaping.ts';
 import { checkRateLimit } from '../rate-limit.ts';
 import type { FakeLink, NamespaceState } from './state.ts';
 

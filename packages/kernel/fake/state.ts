@@ -1,19 +1,15 @@
 import type { IpAddress, MacAddress } from '#ip';
 import { parseMac } from '#ip';
 import { KernelError } from '../errors.ts';
-import type { IpvsConnection, IpvsDestination, IpvsService, IpvsTimeouts } from '../ipvs-port.ts';
-import type {
-  ConntrackEntry,
-  FdbEntry,
-  InterfaceAddress,
-  LinkKind,
-  Neighbour,
-  NetworkEvent,
-  NetworkEventKind,
-  NftElement,
-  Route,
-  VxlanOptions,
-} from '../ports.ts';
+import type { InterfaceAddress } from '../ports/addresses.ts';
+import type { ConntrackEntry } from '../ports/conntrack.ts';
+import type { FdbEntry } from '../ports/fdb.ts';
+import type { IpvsConnection, IpvsDestination, IpvsService, IpvsTimeouts } from '../ports/ipvs.ts';
+import type { LinkKind, VxlanOptions } from '../ports/links.ts';
+import type { NetworkEvent, NetworkEventKind } from '../ports/monitor.ts';
+import type { Neighbour } from '../ports/neighbours.ts';
+import type { NftElement } from '../ports/nft.ts';
+import type { Route } from '../ports/routes.ts';
 
 export interface FakeLink {
   readonly kind: LinkKind;

@@ -1,5 +1,5 @@
 import { KernelError } from '../errors.ts';
-import type { SysctlPort } from '../ports.ts';
+import type { SysctlPort } from '../ports/sysctl.ts';
 import { sysctlPath } from '../sysctl-path.ts';
 import type { NamespaceState } from './state.ts';
 

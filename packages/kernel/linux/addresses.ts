@@ -9,7 +9,7 @@ import {
   RTM_GETADDR,
   RTM_NEWADDR,
 } from '../netlink/address.ts';
-import type { AddressPort, InterfaceAddress } from '../ports.ts';
+import type { AddressPort, InterfaceAddress } from '../ports/addresses.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
 

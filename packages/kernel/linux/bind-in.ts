@@ -1,7 +1,7 @@
 import { familyOf, type IpAddress } from '#ip';
 import { KernelError } from '../errors.ts';
 import { AF_INET, AF_INET6, encodeSocketAddress } from '../netlink/socket-address.ts';
-import type { NetworkNamespace } from '../ports.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { check, libc } from './libc.ts';
 import { requireLinuxNamespace } from './namespace.ts';
 

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { IpAddress } from '#ip';
 import { errnoName, KernelError } from '../errors.ts';
 import { encodeSocketAddress } from '../netlink/socket-address.ts';
-import type { NetworkNamespace } from '../ports.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { openSocketIn } from './bind-in.ts';
 import { check, koffi, lastErrno, libc } from './libc.ts';
 

@@ -7,7 +7,7 @@ import {
   IPCTNL_MSG_CT_GET,
   matchesConntrackFilter,
 } from '../netlink/conntrack.ts';
-import type { ConntrackEntry, ConntrackFilter, ConntrackPort } from '../ports.ts';
+import type { ConntrackEntry, ConntrackFilter, ConntrackPort } from '../ports/conntrack.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 
 export class LinuxConntrack implements ConntrackPort {

@@ -7,7 +7,8 @@ import {
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
 } from '../netlink/neighbour.ts';
-import type { FdbEntry, FdbPort, Link, LinkPort } from '../ports.ts';
+import type { FdbEntry, FdbPort } from '../ports/fdb.ts';
+import type { Link, LinkPort } from '../ports/links.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
 

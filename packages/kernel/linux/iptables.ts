@@ -3,7 +3,8 @@ import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { IpFamily } from '#ip';
 import { isKernelError, KernelError } from '../errors.ts';
-import type { IptablesPort, IptablesVariant, NftPort } from '../ports.ts';
+import type { IptablesPort, IptablesVariant } from '../ports/iptables.ts';
+import type { NftPort } from '../ports/nft.ts';
 import { wrapFileErrors } from './netns-files.ts';
 import { insideNewNetns } from './thread-netns.ts';
 

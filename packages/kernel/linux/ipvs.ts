@@ -3,18 +3,6 @@ import { promisify } from 'node:util';
 import { isKernelError, KernelError, NetlinkFormatError } from '../errors.ts';
 import { checkIpvsChange, checkIpvsTimeouts } from '../ipvs-check.ts';
 import { parseIpvsConnections } from '../ipvs-connections.ts';
-import type {
-  IpvsChange,
-  IpvsConnection,
-  IpvsConnectionFilter,
-  IpvsDestination,
-  IpvsDestinationKey,
-  IpvsDestinationSpec,
-  IpvsPort,
-  IpvsService,
-  IpvsServiceKey,
-  IpvsTimeouts,
-} from '../ipvs-port.ts';
 import { describeIpvsChange, describeIpvsService } from '../ipvs-text.ts';
 import { decodeFamily, encodeFamilyRequest, GENL_ID_CTRL } from '../netlink/generic.ts';
 import {
@@ -30,6 +18,18 @@ import {
   IPVS_GENL_NAME,
 } from '../netlink/ipvs.ts';
 import type { NetlinkWriter } from '../netlink/writer.ts';
+import type {
+  IpvsChange,
+  IpvsConnection,
+  IpvsConnectionFilter,
+  IpvsDestination,
+  IpvsDestinationKey,
+  IpvsDestinationSpec,
+  IpvsPort,
+  IpvsService,
+  IpvsServiceKey,
+  IpvsTimeouts,
+} from '../ports/ipvs.ts';
 import type { NetlinkRequest, NetlinkSocket } from './netlink-socket.ts';
 import { wrapFileErrors } from './netns-files.ts';
 

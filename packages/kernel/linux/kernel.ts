@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
-import type { Kernel, NetworkNamespace } from '../ports.ts';
+import type { Kernel } from '../ports/kernel.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { LinuxNamespace } from './namespace.ts';
 import { openNetnsFile, pinNetns, unpinNetns } from './netns-files.ts';
 import { insideNewNetns } from './thread-netns.ts';

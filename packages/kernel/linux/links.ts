@@ -13,7 +13,8 @@ import {
   RTM_NEWLINK,
 } from '../netlink/link.ts';
 import type { NetlinkWriter } from '../netlink/writer.ts';
-import type { Link, LinkChange, LinkPort, LinkSpec, NetworkNamespace } from '../ports.ts';
+import type { Link, LinkChange, LinkPort, LinkSpec } from '../ports/links.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { deleteLink } from './link-deletion.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkRequest, type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';

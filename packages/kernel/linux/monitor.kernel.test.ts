@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp, parseMac } from '#ip';
-import type { NetworkEvent } from '../ports.ts';
+import type { NetworkEvent } from '../ports/monitor.ts';
 import { linuxKernel } from './kernel.ts';
 import { monitorNetns } from './monitor.ts';
 

@@ -1,6 +1,6 @@
 import { isKernelError } from '../errors.ts';
 import { decodeEvent, EVENT_GROUPS } from '../netlink/event.ts';
-import type { NetworkEvent, NetworkEventKind } from '../ports.ts';
+import type { NetworkEvent, NetworkEventKind } from '../ports/monitor.ts';
 import { koffi } from './libc.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { KernelError } from '../errors.ts';
-import type { NetworkEvent, NetworkEventKind, NetworkNamespace } from '../ports.ts';
+import type { NetworkEvent, NetworkEventKind } from '../ports/monitor.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { LinuxAddresses } from './addresses.ts';
 import { LinuxConntrack } from './conntrack.ts';
 import { LinuxFdb } from './fdb.ts';

@@ -9,7 +9,7 @@ import {
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
 } from '../netlink/neighbour.ts';
-import type { Neighbour, NeighbourPort } from '../ports.ts';
+import type { Neighbour, NeighbourPort } from '../ports/neighbours.ts';
 import { sendAnnouncement } from './announce.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';

@@ -5,7 +5,7 @@ import { encodeRules } from '../netlink/nft-rules.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import { checkElement, describeElement, describeSet } from '../nft-element.ts';
-import type { NftElementChange, NftFamily, NftRawRule } from '../ports.ts';
+import type { NftElementChange, NftFamily, NftRawRule } from '../ports/nft.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 
 const MSG_DONTWAIT = 0x40;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { NetworkNamespace, NftElementChange } from '../ports.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
+import type { NftElementChange } from '../ports/nft.ts';
 import { linuxKernel } from './kernel.ts';
 
 describe('LinuxNft', () => {

@@ -3,7 +3,7 @@ import { decodeElements, encodeElementDump, NFT_MSG_GETSETELEM } from '../netlin
 import { decodeGeneration, decodeTable, NFT_MSG_GETGEN, NFT_MSG_GETTABLE } from '../netlink/nft-rules.ts';
 import type { NetlinkWriter } from '../netlink/writer.ts';
 import { nftError } from '../nft-errors.ts';
-import type { NftElement, NftElementChange, NftFamily, NftPort, NftRawRule } from '../ports.ts';
+import type { NftElement, NftElementChange, NftFamily, NftPort, NftRawRule } from '../ports/nft.ts';
 import { type NftResult, runNft } from './libnftables.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import { addRules, changeElements } from './nft-transaction.ts';

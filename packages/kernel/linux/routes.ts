@@ -12,7 +12,7 @@ import {
   RTM_GETROUTE,
   RTM_NEWROUTE,
 } from '../netlink/route.ts';
-import type { Route, RoutePort, RouteSpec } from '../ports.ts';
+import type { Route, RoutePort, RouteSpec } from '../ports/routes.ts';
 import { describeRoute } from '../route-text.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink-socket.ts';

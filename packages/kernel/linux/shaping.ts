@@ -15,7 +15,7 @@ import {
   RTM_NEWTFILTER,
 } from '../netlink/traffic-control.ts';
 import type { NetlinkWriter } from '../netlink/writer.ts';
-import type { RateLimit, ShapingPort } from '../ports.ts';
+import type { RateLimit, ShapingPort } from '../ports/shaping.ts';
 import { checkRateLimit } from '../rate-limit.ts';
 import type { LinkNames } from './link-names.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink-socket.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { type IpFamily, parseIp, parsePrefix } from '#ip';
-import type { NetworkNamespace } from '../ports.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { bindIn } from './bind-in.ts';
 import { connectIn } from './connect-in.ts';
 import { linuxKernel } from './kernel.ts';

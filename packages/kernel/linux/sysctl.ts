@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isKernelError } from '../errors.ts';
-import type { SysctlPort } from '../ports.ts';
+import type { SysctlPort } from '../ports/sysctl.ts';
 import { sysctlPath } from '../sysctl-path.ts';
 import { wrapFileErrors } from './netns-files.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import type { NetworkNamespace } from '../ports.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { linuxKernel } from './kernel.ts';
 
 describe('the thread and its namespaces', () => {

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { parseIp, parseMac } from '#ip';
-import type { NetworkNamespace } from '../ports.ts';
+import type { NetworkNamespace } from '../ports/namespace.ts';
 import { bindIn } from './bind-in.ts';
 import { linuxKernel } from './kernel.ts';
 

@@ -1,6 +1,6 @@
 import { addressBits, familyOf, type IpAddress, type IpFamily, ipFromBytes, ipToBytes } from '#ip';
 import { NetlinkFormatError } from '../errors.ts';
-import type { InterfaceAddress } from '../ports.ts';
+import type { InterfaceAddress } from '../ports/addresses.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
 

@@ -1,6 +1,6 @@
 import { familyOf, type IpAddress, ipFromBytes, ipToBytes } from '#ip';
 import { NetlinkFormatError } from '../errors.ts';
-import type { ConntrackEntry, ConntrackFilter, ConntrackTuple } from '../ports.ts';
+import type { ConntrackEntry, ConntrackFilter, ConntrackTuple } from '../ports/conntrack.ts';
 import { familyNumber } from './address.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';

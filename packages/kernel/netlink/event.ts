@@ -1,4 +1,4 @@
-import type { NetworkEvent, NetworkEventKind } from '../ports.ts';
+import type { NetworkEvent, NetworkEventKind } from '../ports/monitor.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from './address.ts';
 import { RTM_DELLINK, RTM_NEWLINK } from './link.ts';
 import { RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbour.ts';

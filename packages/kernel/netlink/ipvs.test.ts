@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { addressBits, familyOf, parseIp as ip, ipFromBytes } from '#ip';
 import { NetlinkFormatError } from '../errors.ts';
-import type { IpvsChange, IpvsDestinationSpec, IpvsService } from '../ipvs-port.ts';
+import type { IpvsChange, IpvsDestinationSpec, IpvsService } from '../ports/ipvs.ts';
 import { decodeFamily, encodeFamilyRequest } from './generic.ts';
 import { decodeIpvsDestination, decodeIpvsService, encodeIpvsChange } from './ipvs.ts';
 import { NetlinkWriter } from './writer.ts';

@@ -10,7 +10,7 @@ import type {
   IpvsService,
   IpvsServiceKey,
   IpvsTimeouts,
-} from '../ipvs-port.ts';
+} from '../ports/ipvs.ts';
 import { familyNumber } from './address.ts';
 import { GENL_HEADER, generic } from './generic.ts';
 import { Attributes, afterHeader } from './reader.ts';

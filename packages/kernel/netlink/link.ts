@@ -1,5 +1,5 @@
 import { familyOf, ipFromBytes, ipToBytes, macFromBytes, macToBytes } from '#ip';
-import type { Link, LinkChange, LinkKind, LinkSpec, VxlanOptions } from '../ports.ts';
+import type { Link, LinkChange, LinkKind, LinkSpec, VxlanOptions } from '../ports/links.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
 

@@ -1,5 +1,6 @@
 import { familyOf, type IpFamily, ipFromBytes, ipToBytes, macFromBytes, macToBytes } from '#ip';
-import type { FdbEntry, Neighbour } from '../ports.ts';
+import type { FdbEntry } from '../ports/fdb.ts';
+import type { Neighbour } from '../ports/neighbours.ts';
 import { familyNumber } from './address.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';

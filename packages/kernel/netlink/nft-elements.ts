@@ -1,5 +1,5 @@
 import { NetlinkFormatError } from '../errors.ts';
-import type { NftElement, NftElementChange, NftFamily, NftVerdict } from '../ports.ts';
+import type { NftElement, NftElementChange, NftFamily, NftVerdict } from '../ports/nft.ts';
 import { Attributes, afterHeader, eachAttribute } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
 

@@ -1,4 +1,4 @@
-import type { NftExpression, NftFamily, NftRawField, NftRawRule } from '../ports.ts';
+import type { NftExpression, NftFamily, NftRawField, NftRawRule } from '../ports/nft.ts';
 import {
   batchEdge,
   NFNL_MSG_BATCH_BEGIN,

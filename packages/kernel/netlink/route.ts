@@ -18,7 +18,7 @@ import {
   type Route,
   type RouteSpec,
   type RouteType,
-} from '../ports.ts';
+} from '../ports/routes.ts';
 import { familyNumber } from './address.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';

@@ -1,4 +1,4 @@
-import type { RateLimit } from '../ports.ts';
+import type { RateLimit } from '../ports/shaping.ts';
 import { Attributes, afterHeader, eachAttribute } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
 

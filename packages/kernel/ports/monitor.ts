@@ -1,0 +1,10 @@
+export type NetworkEventKind = 'link' | 'address' | 'route' | 'neighbour';
+
+export type NetworkEvent =
+  | {
+      readonly kind: NetworkEventKind;
+      readonly change: 'new' | 'del';
+      /** 0 when the kernel names no link, as for a multipath route. */
+      readonly ifindex: number;
+    }
+  | { readonly kind: 'overrun' };

@@ -1,0 +1,24 @@
+import type { IpAddress, IpFamily, MacAddress } from '#ip';
+
+export interface Neighbour {
+  readonly link: string;
+  readonly address: IpAddress;
+  readonly mac: MacAddress | undefined;
+  readonly state: 'permanent' | 'reachable' | 'stale' | 'failed' | 'noarp' | 'other';
+}
+
+export interface NeighbourPort {
+  list(filter?: { readonly link?: string; readonly family?: IpFamily }): readonly Neighbour[];
+  replace(
+    neighbour: Omit<Neighbour, 'state'> & {
+      readonly mac: MacAddress;
+      readonly state?: 'permanent' | 'noarp';
+    },
+  ): void;
+  delete(neighbour: Pick<Neighbour, 'link' | 'address'>): void;
+  /**
+   * Tells the link's other hosts that this link's MAC address has the IP address: a gratuitous ARP, or an unsolicited
+   * neighbour advertisement. `ENETDOWN` when the link is down.
+   */
+  announce(neighbour: Pick<Neighbour, 'link' | 'address'>): void;
+}

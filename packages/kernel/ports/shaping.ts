@@ -1,0 +1,21 @@
+export interface RateLimit {
+  /** Bits a second. */
+  readonly rate: number;
+  /** Bits that may go at once after a pause. */
+  readonly burst: number;
+}
+
+/** Bandwidth. What arrives by a link is limited by sending it through an `ifb` link that has a limit. */
+export interface ShapingPort {
+  /** Limits what leaves by the link, in place of a limit that is there. */
+  limit(link: string, limit: RateLimit): void;
+  /** undefined: no limit, or no link. The kernel may round both values down a little. */
+  limitOf(link: string): RateLimit | undefined;
+  /** Nothing there is not an error. */
+  unlimit(link: string): void;
+  /** Everything that arrives by `link` leaves by `target` first, and goes on as if it came by `link`. */
+  redirectIngress(link: string, target: string): void;
+  redirectOf(link: string): string | undefined;
+  /** Nothing there is not an error. */
+  unredirectIngress(link: string): void;
+}
