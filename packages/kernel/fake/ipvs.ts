@@ -2,13 +2,13 @@ import { addressBits, familyOf, type IpAddress, ipToBytes, parseIp } from '#ip';
 import { KernelError } from '../errors.ts';
 import { checkIpvsChange, checkIpvsTimeouts } from '../ipvs-check.ts';
 import { matchesIpvsFilter } from '../ipvs-connections.ts';
+import { SingleIpvsChanges } from '../ipvs-single-changes.ts';
 import { describeIpvsChange, describeIpvsDestination, describeIpvsService } from '../ipvs-text.ts';
 import type {
   IpvsChange,
   IpvsConnection,
   IpvsConnectionFilter,
   IpvsDestination,
-  IpvsDestinationKey,
   IpvsDestinationSpec,
   IpvsPort,
   IpvsService,
@@ -24,10 +24,11 @@ const SCHEDULERS: readonly string[] = [
 const UNSPECIFIED = { IPv4: parseIp('0.0.0.0'), IPv6: parseIp('::') } as const;
 
 /** No traffic makes connections here: tests put them in with {@link addConnection}, and destinations count them. */
-export class FakeIpvs implements IpvsPort {
+export class FakeIpvs extends SingleIpvsChanges implements IpvsPort {
   readonly #state: NamespaceState;
 
   constructor(state: NamespaceState) {
+    super();
     this.#state = state;
   }
 
@@ -69,30 +70,6 @@ export class FakeIpvs implements IpvsPort {
         persistentConnections: templates,
       };
     });
-  }
-
-  addService(service: IpvsService): void {
-    this.change([{ op: 'add-service', service }]);
-  }
-
-  setService(service: IpvsService): void {
-    this.change([{ op: 'set-service', service }]);
-  }
-
-  deleteService(service: IpvsServiceKey): void {
-    this.change([{ op: 'delete-service', service }]);
-  }
-
-  addDestination(service: IpvsServiceKey, destination: IpvsDestinationSpec): void {
-    this.change([{ op: 'add-destination', service, destination }]);
-  }
-
-  setDestination(service: IpvsServiceKey, destination: IpvsDestinationSpec): void {
-    this.change([{ op: 'set-destination', service, destination }]);
-  }
-
-  deleteDestination(service: IpvsServiceKey, destination: IpvsDestinationKey): void {
-    this.change([{ op: 'delete-destination', service, destination }]);
   }
 
   change(changes: readonly IpvsChange[]): void {

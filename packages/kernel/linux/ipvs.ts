@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { isKernelError, KernelError, NetlinkFormatError } from '../errors.ts';
 import { checkIpvsChange, checkIpvsTimeouts } from '../ipvs-check.ts';
 import { parseIpvsConnections } from '../ipvs-connections.ts';
+import { SingleIpvsChanges } from '../ipvs-single-changes.ts';
 import { describeIpvsChange, describeIpvsService } from '../ipvs-text.ts';
 import { decodeFamily, encodeFamilyRequest, GENL_ID_CTRL } from '../netlink/generic.ts';
 import {
@@ -23,8 +24,6 @@ import type {
   IpvsConnection,
   IpvsConnectionFilter,
   IpvsDestination,
-  IpvsDestinationKey,
-  IpvsDestinationSpec,
   IpvsPort,
   IpvsService,
   IpvsServiceKey,
@@ -38,7 +37,7 @@ interface ChangeRequest extends NetlinkRequest {
 }
 
 /** IPVS by generic netlink. */
-export class LinuxIpvs implements IpvsPort {
+export class LinuxIpvs extends SingleIpvsChanges implements IpvsPort {
   readonly #open: () => NetlinkSocket;
   readonly #inside: <T>(section: () => T) => T;
   #socket: NetlinkSocket | undefined;
@@ -46,6 +45,7 @@ export class LinuxIpvs implements IpvsPort {
 
   /** @param open makes a generic netlink socket in the namespace */
   constructor(open: () => NetlinkSocket, inside: <T>(section: () => T) => T) {
+    super();
     this.#open = open;
     this.#inside = inside;
   }
@@ -77,30 +77,6 @@ export class LinuxIpvs implements IpvsPort {
       { type, body: (writer) => encodeIpvsDestinationDump(writer, service), operation, object },
       ({ payload }) => decodeIpvsDestination(payload, service),
     );
-  }
-
-  addService(service: IpvsService): void {
-    this.change([{ op: 'add-service', service }]);
-  }
-
-  setService(service: IpvsService): void {
-    this.change([{ op: 'set-service', service }]);
-  }
-
-  deleteService(service: IpvsServiceKey): void {
-    this.change([{ op: 'delete-service', service }]);
-  }
-
-  addDestination(service: IpvsServiceKey, destination: IpvsDestinationSpec): void {
-    this.change([{ op: 'add-destination', service, destination }]);
-  }
-
-  setDestination(service: IpvsServiceKey, destination: IpvsDestinationSpec): void {
-    this.change([{ op: 'set-destination', service, destination }]);
-  }
-
-  deleteDestination(service: IpvsServiceKey, destination: IpvsDestinationKey): void {
-    this.change([{ op: 'delete-destination', service, destination }]);
   }
 
   change(changes: readonly IpvsChange[]): void {
