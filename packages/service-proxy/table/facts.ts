@@ -30,6 +30,14 @@ export interface NodeFacts {
   readonly localAddresses: readonly IpAddress[];
 }
 
+/** The families this node takes part in. */
+export function familiesOf(facts: NodeFacts): ReadonlySet<IpFamily> {
+  return new Set([
+    ...facts.addresses.map(familyOf),
+    ...[...facts.podCIDRs, ...facts.clusterCIDRs, ...facts.serviceCIDRs].map(prefixFamily),
+  ]);
+}
+
 const LOOPBACK: Readonly<Record<IpFamily, IpPrefix>> = {
   IPv4: parsePrefix('127.0.0.0/8'),
   IPv6: parsePrefix('::1/128'),

@@ -1,6 +1,6 @@
 import { hostPrefix, type IpPrefix } from '#ip';
 import { type Endpoint, type Frontend, keyOf, type Target } from '../../table/entry.ts';
-import { transport } from '../nft/place.ts';
+import { transport } from '../../table/transport.ts';
 import { type ChainId, chainId, type IptRule } from './model.ts';
 import {
   affinityList,

@@ -1,5 +1,5 @@
 import type { IpAddress, IpPrefix } from '#ip';
-import type { TransportProtocol } from '../nft/place.ts';
+import type { TransportProtocol } from '../../table/transport.ts';
 
 /** The part of what iptables can say that the Service rules use. Every match of a rule must hold; fields in the order they are printed. */
 export interface IptRule {

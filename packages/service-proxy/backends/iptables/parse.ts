@@ -1,6 +1,6 @@
 import { hostPrefix, InvalidAddressError, type IpFamily, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { PodwayError } from '#runtime';
-import { PROTOCOLS } from '../nft/place.ts';
+import { PROTOCOLS } from '../../table/transport.ts';
 import type { IptRule, IptVerdict } from './model.ts';
 import { REJECT_WORDS, WHOLE_ADDRESS } from './text.ts';
 

@@ -1,7 +1,7 @@
 import { type IpFamily, parseIp, parsePrefix } from '#ip';
 import type { IptablesPort, IptablesVariant } from '#kernel';
 import { errorMessage } from '#runtime';
-import { PROTOCOLS } from '../nft/place.ts';
+import { PROTOCOLS } from '../../table/transport.ts';
 import type { IptRule, IptTable } from './model.ts';
 import { ruleText } from './text.ts';
 

@@ -3,9 +3,8 @@ import { type IpvsChange, type IpvsServiceKey, KernelError, type NetworkNamespac
 import { type Clock, errorMessage, type Logger } from '#runtime';
 import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
 import { type FrontendKey, frontendKey, keyOf, type Protocol, type ServiceEntry } from '../../table/entry.ts';
-import type { NodeFacts } from '../../table/facts.ts';
+import { familiesOf, type NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { familiesOf } from '../nft/facts.ts';
 import { NodeTables } from '../nft/node-tables.ts';
 import type { ObservedElements } from '../nft/observed-elements.ts';
 import { placeKey } from '../nft/place.ts';

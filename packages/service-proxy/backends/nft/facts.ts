@@ -1,4 +1,4 @@
-import { familyOf, type IpFamily, type IpPrefix, parsePrefix, prefixFamily } from '#ip';
+import { type IpFamily, type IpPrefix, parsePrefix, prefixFamily } from '#ip';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { NftElement, NftSet } from './model.ts';
 import { rangeText } from './range-text.ts';
@@ -29,11 +29,3 @@ export function factElements(facts: NodeFacts, family: IpFamily): readonly NftEl
 }
 
 const EVERYWHERE = [parsePrefix('0.0.0.0/0'), parsePrefix('::/0')];
-
-/** The families this node takes part in. */
-export function familiesOf(facts: NodeFacts): ReadonlySet<IpFamily> {
-  return new Set([
-    ...facts.addresses.map(familyOf),
-    ...[...facts.podCIDRs, ...facts.clusterCIDRs, ...facts.serviceCIDRs].map(prefixFamily),
-  ]);
-}

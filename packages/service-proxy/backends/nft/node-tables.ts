@@ -1,7 +1,7 @@
 import { IP_FAMILIES } from '#ip';
 import type { NftPort } from '#kernel';
+import { familiesOf } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { familiesOf } from './facts.ts';
 import { FamilyTable } from './family-table.ts';
 import { KernelTable } from './kernel-table.ts';
 import type { TableLayout } from './layout.ts';

@@ -1,8 +1,7 @@
 import type { IpAddress } from '#ip';
 import { type Frontend, type FrontendKey, frontendKey, type Protocol } from '../../table/entry.ts';
+import { transport } from '../../table/transport.ts';
 
-export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
-export type TransportProtocol = (typeof PROTOCOLS)[number];
 /** IANA. */
 export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -18,15 +17,4 @@ export function placeText(frontend: Pick<Frontend, 'address' | 'protocol' | 'por
 export function placeKey(place: string): FrontendKey {
   const [address, protocol, port] = place.split(' . ');
   return frontendKey(address as IpAddress, (protocol ?? '').toUpperCase() as Protocol, Number(port));
-}
-
-export function transport(protocol: Protocol): TransportProtocol {
-  switch (protocol) {
-    case 'TCP':
-      return 'tcp';
-    case 'UDP':
-      return 'udp';
-    case 'SCTP':
-      return 'sctp';
-  }
 }

@@ -1,5 +1,5 @@
+import { PROTOCOLS } from '../../table/transport.ts';
 import type { NftChain, NftField, NftRule, NftStatement } from './model.ts';
-import { PROTOCOLS } from './place.ts';
 
 /** What the packet is addressed to. */
 export const DESTINATION: readonly NftField[] = ['daddr', 'l4proto', 'dport'];

@@ -6,8 +6,9 @@ import {
   reachableEndpoints,
   type ServiceEntry,
 } from '../../table/entry.ts';
+import { transport } from '../../table/transport.ts';
 import type { NftElement } from '../nft/model.ts';
-import { placeText, transport } from '../nft/place.ts';
+import { placeText } from '../nft/place.ts';
 import { sourceElements } from '../nft/sources.ts';
 import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 import { assignSlots, endpointText } from './slots.ts';

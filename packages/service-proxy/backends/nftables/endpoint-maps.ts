@@ -1,4 +1,4 @@
-import type { TransportProtocol } from '../nft/place.ts';
+import type { TransportProtocol } from '../../table/transport.ts';
 
 /**
  * Endpoints by address, port and slot. One map for each protocol: nft 1.0 cannot use a map whose type says `th dport` or another

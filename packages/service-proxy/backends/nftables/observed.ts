@@ -1,6 +1,7 @@
 import type { Frontend, FrontendKey } from '../../table/entry.ts';
+import { transport } from '../../table/transport.ts';
 import type { ObservedElements } from '../nft/observed-elements.ts';
-import { placeKey, transport } from '../nft/place.ts';
+import { placeKey } from '../nft/place.ts';
 import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 
 /** The places that are answered, be it with a "no". */

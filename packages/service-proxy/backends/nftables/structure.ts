@@ -1,7 +1,8 @@
+import { PROTOCOLS } from '../../table/transport.ts';
 import { FACT_SETS } from '../nft/facts.ts';
 import type { TableShape } from '../nft/layout.ts';
 import type { NftChain, NftSet } from '../nft/model.ts';
-import { PLACE, PROTOCOLS } from '../nft/place.ts';
+import { PLACE } from '../nft/place.ts';
 import {
   chain,
   DESTINATION,

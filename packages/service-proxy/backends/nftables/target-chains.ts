@@ -1,6 +1,6 @@
 import type { Frontend } from '../../table/entry.ts';
+import { PROTOCOLS, type TransportProtocol } from '../../table/transport.ts';
 import type { NftChain, NftField, NftStatement } from '../nft/model.ts';
-import { PROTOCOLS, type TransportProtocol } from '../nft/place.ts';
 import { DESTINATION } from '../nft/rules.ts';
 import { endpointMap, localEndpointMap } from './endpoint-maps.ts';
 
