@@ -7,6 +7,7 @@ import {
   DataPath,
   HostPorts,
   installExecutable,
+  NodeAttachments,
 } from '#cni';
 import type { Kernel, NetworkNamespace } from '#kernel';
 import { type Clock, errorMessage, type Logger, Reconciler } from '#runtime';
@@ -33,6 +34,7 @@ export class CniService implements AsyncDisposable {
   readonly #deps: CniServiceDeps;
   readonly #options: AgentOptions;
   readonly #store: AttachmentStore;
+  readonly #attachments: NodeAttachments;
   readonly #plugin: CniPlugin;
   readonly #repair: Reconciler;
   readonly #linksEnd: Disposable;
@@ -45,10 +47,15 @@ export class CniService implements AsyncDisposable {
     this.#options = options;
     mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
     this.#store = new AttachmentStore(agentPaths(options).store);
-    this.#plugin = new CniPlugin({
+    this.#attachments = new NodeAttachments({
       store: this.#store,
       dataPath: new DataPath(kernel, netns),
       hostPorts: new HostPorts(netns),
+      clock,
+      logger,
+    });
+    this.#plugin = new CniPlugin({
+      attachments: this.#attachments,
       clock,
       logger,
       onExecuted: ({ command, code, milliseconds }) => {
@@ -67,7 +74,7 @@ export class CniService implements AsyncDisposable {
     this.#repair = new Reconciler(
       { name: 'CNI repair', logger, clock, coalesceMs: REPAIR_DELAY_MS },
       async () => {
-        if (this.isReady) await this.#plugin.repair();
+        if (this.isReady) await this.#attachments.repair();
       },
     );
     // A DEL may give up while the agent is away, and the Pod's namespace be there still when the agent begins: its end
@@ -110,9 +117,9 @@ export class CniService implements AsyncDisposable {
   /** undefined, when they are not known now, changes nothing. */
   setRanges(ranges: PodRanges | undefined): void {
     if (ranges === undefined || JSON.stringify(ranges) === JSON.stringify(this.#ranges)) return;
-    this.#plugin.setNode(nodeNetwork(ranges));
+    this.#attachments.setNode(nodeNetwork(ranges));
     if (this.#ranges === undefined)
-      this.#plugin.repair().catch((error: unknown) => {
+      this.#attachments.repair().catch((error: unknown) => {
         this.#deps.logger.error('cannot repair what an earlier run left', { error: errorMessage(error) });
       });
     this.#ranges = ranges;
@@ -122,7 +129,7 @@ export class CniService implements AsyncDisposable {
 
   /** Puts right what others did to the bridge and to host ports. */
   verify(): Promise<void> {
-    return this.#plugin.verify();
+    return this.#attachments.verify();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -53,6 +53,11 @@ export function rangeHolds(range: AddressRange, address: IpAddress): boolean {
   );
 }
 
+/** The gateway of a Pod that has the address; undefined when no range is around it. */
+export function gatewayOf(ranges: readonly AddressRange[], address: IpAddress): IpAddress | undefined {
+  return ranges.find(({ prefix }) => prefixContains(prefix, address))?.gateway;
+}
+
 /** The range's addresses, once each, beginning after `cursor` and going round. */
 export function* addressesAfter(range: AddressRange, cursor: IpAddress | undefined): Generator<IpAddress> {
   const isInside = cursor !== undefined && rangeHolds(range, cursor);

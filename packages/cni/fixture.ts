@@ -9,6 +9,7 @@ import { AttachmentStore } from './attachment-store.ts';
 import { DataPath } from './data-path.ts';
 import { installExecutable, PLUGIN_TYPE } from './executable.ts';
 import { HostPorts } from './host-ports.ts';
+import { NodeAttachments } from './node-attachments.ts';
 import { CniPlugin } from './plugin.ts';
 import { CniServer } from './socket-server.ts';
 
@@ -30,18 +31,14 @@ export async function startCniNode(options: CniNodeOptions) {
   const store = starting.use(new AttachmentStore(join(dir, 'attachments.sqlite')));
   const dataPath = new DataPath(kernel, node);
   if (options.dir === undefined) starting.defer(() => dataPath.remove());
-  const plugin = new CniPlugin({
-    store,
-    dataPath,
-    hostPorts: new HostPorts(node),
-    clock: systemClock,
-    logger: silentLogger,
-  });
+  const common = { clock: systemClock, logger: silentLogger };
+  const attachments = new NodeAttachments({ store, dataPath, hostPorts: new HostPorts(node), ...common });
+  const plugin = new CniPlugin({ attachments, ...common });
   const ranges = options.podCidrs.map((cidr) => [addressRange(parsePrefix(cidr))]);
-  plugin.setNode({ ranges, mtu: 1400 });
-  await plugin.repair();
+  attachments.setNode({ ranges, mtu: 1400 });
+  await attachments.repair();
   const socketPath = join(dir, 'agent.sock');
-  const deps = { execute: plugin.execute.bind(plugin), clock: systemClock, logger: silentLogger };
+  const deps = { execute: plugin.execute.bind(plugin), ...common };
   const server = starting.use(await CniServer.listen(deps, socketPath));
   installExecutable({
     binDir: dir,
@@ -55,7 +52,7 @@ export async function startCniNode(options: CniNodeOptions) {
     kernel,
     node,
     store,
-    plugin,
+    attachments,
     server,
     dir,
     executable,

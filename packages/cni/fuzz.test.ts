@@ -13,6 +13,7 @@ import { DataPath } from './data-path.ts';
 import { CNI_CODES, CniError } from './errors.ts';
 import { decodeRequest, encodeRequest, type Outcome } from './frame.ts';
 import { HostPorts } from './host-ports.ts';
+import { NodeAttachments } from './node-attachments.ts';
 import { CniPlugin } from './plugin.ts';
 import { CniServer } from './socket-server.ts';
 
@@ -24,16 +25,16 @@ const CONNECTIONS = 300;
 function pluginOfFakeNode(store: AttachmentStore, state: 'ready' | 'without Pod CIDRs'): CniPlugin {
   const kernel = fakeKernel();
   const node = kernel.currentNetns();
-  const plugin = new CniPlugin({
+  const common = { clock: systemClock, logger: silentLogger };
+  const attachments = new NodeAttachments({
     store,
     dataPath: new DataPath(kernel, node),
     hostPorts: new HostPorts(node),
-    clock: systemClock,
-    logger: silentLogger,
+    ...common,
   });
   const ranges = ['10.0.0.0/28', 'fd00::/64'].map((cidr) => [addressRange(parsePrefix(cidr))]);
-  if (state === 'ready') plugin.setNode({ ranges, mtu: 1500 });
-  return plugin;
+  if (state === 'ready') attachments.setNode({ ranges, mtu: 1500 });
+  return new CniPlugin({ attachments, ...common });
 }
 
 const FULL = {

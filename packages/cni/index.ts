@@ -5,6 +5,7 @@ export { removeConflist, writeConflist } from './conflist.ts';
 export { BRIDGE, DataPath } from './data-path.ts';
 export { installExecutable, removeExecutable } from './executable.ts';
 export { HostPorts } from './host-ports.ts';
-export { CniPlugin, type NodeNetwork } from './plugin.ts';
+export { NodeAttachments, type NodeNetwork } from './node-attachments.ts';
+export { CniPlugin } from './plugin.ts';
 export { CniServer } from './socket-server.ts';
 export { writeFileAtomically } from './write-file.ts';

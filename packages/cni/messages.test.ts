@@ -7,6 +7,7 @@ import { addressRange } from './address-range.ts';
 import { AttachmentStore } from './attachment-store.ts';
 import { DataPath } from './data-path.ts';
 import { HostPorts } from './host-ports.ts';
+import { NodeAttachments } from './node-attachments.ts';
 import { CniPlugin } from './plugin.ts';
 
 class FullDisk extends AttachmentStore {
@@ -26,20 +27,21 @@ const ADD = {
 
 interface Given {
   readonly kernel: FakeKernel;
+  readonly attachments: NodeAttachments;
   readonly plugin: CniPlugin;
 }
 
 function given(store: AttachmentStore): Given {
   const kernel = fakeKernel();
   const node = kernel.currentNetns();
-  const plugin = new CniPlugin({
+  const common = { clock: new FakeClock(), logger: silentLogger };
+  const attachments = new NodeAttachments({
     store,
     dataPath: new DataPath(kernel, node),
     hostPorts: new HostPorts(node),
-    clock: new FakeClock(),
-    logger: silentLogger,
+    ...common,
   });
-  return { kernel, plugin };
+  return { kernel, attachments, plugin: new CniPlugin({ attachments, ...common }) };
 }
 
 /** @returns `code message` */
@@ -54,8 +56,8 @@ async function failure(plugin: CniPlugin, environment: object, input = CONFIG): 
 }
 
 describe('what the plugin says', () => {
-  const ready = ({ plugin, kernel }: Given) => {
-    plugin.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/24'))]], mtu: 1500 });
+  const ready = ({ attachments, kernel }: Given) => {
+    attachments.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/24'))]], mtu: 1500 });
     return kernel;
   };
 
@@ -118,8 +120,8 @@ describe('what the plugin says', () => {
 
   test('STATUS: nothing while Pods can be added; when the bridge is down or gone; when no address is left', async () => {
     using store = new AttachmentStore(':memory:');
-    const { plugin, kernel } = given(store);
-    plugin.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/30'))]], mtu: 1500 });
+    const { attachments, plugin, kernel } = given(store);
+    attachments.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/30'))]], mtu: 1500 });
     const environment = new Map([['CNI_COMMAND', 'STATUS']]);
     const status = () => plugin.execute({ environment, input: CONFIG });
     assert.deepEqual(await status(), { exitStatus: 0, output: '' });

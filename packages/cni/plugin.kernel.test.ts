@@ -172,7 +172,7 @@ for (const { name, client, skip } of CLIENTS)
         assert.equal(await ask('10.244.1.1'), 'b');
         // What keeps the network out, as packages/kernel/loopback-routing.kernel.test.ts shows.
         execFileSync('nft', ['delete', 'table', 'ip', 'podway-loopback']);
-        await node.plugin.verify();
+        await node.attachments.verify();
         const guard = execFileSync('nft', ['list', 'table', 'ip', 'podway-loopback'], { encoding: 'utf8' });
         assert.match(guard, /iifname != "lo" ip daddr 127\.0\.0\.0\/8 drop/);
         assert.equal(await ask('127.0.0.1'), 'a');
@@ -254,7 +254,7 @@ for (const { name, client, skip } of CLIENTS)
       ]) {
         const [command = '', ...args] = damage;
         execFileSync(command, args);
-        await node.plugin.verify();
+        await node.attachments.verify();
         assert.equal(rules(), whole, damage.join(' '));
         assert.deepEqual(bridge().split(/\s+/).sort(), wholeBridge.split(/\s+/).sort(), damage.join(' '));
       }

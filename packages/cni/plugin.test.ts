@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parsePrefix } from '#ip';
 import type { Kernel, NetworkNamespace } from '#kernel';
-import { createLogger, FakeClock } from '#runtime';
-import { addressRange } from './address-range.ts';
-import type { Attachment } from './attachment.ts';
+import { FakeClock, silentLogger } from '#runtime';
 import { AttachmentStore } from './attachment-store.ts';
 import { DataPath } from './data-path.ts';
 import { HostPorts } from './host-ports.ts';
+import { NodeAttachments } from './node-attachments.ts';
 import { CniPlugin } from './plugin.ts';
 
 const CONFIG = JSON.stringify({ cniVersion: '1.1.0', name: 'podway' });
@@ -18,15 +16,15 @@ function unreadyPlugin(store: AttachmentStore, executions: object[] = []) {
   const node = {
     links: { deleteAsync: async (name: string) => deleted.push(name) },
   } as unknown as NetworkNamespace;
-  const plugin = new CniPlugin({
+  const common = { clock: new FakeClock(), logger: silentLogger };
+  const attachments = new NodeAttachments({
     store,
     dataPath: new DataPath({} as Kernel, node),
     hostPorts: new HostPorts(node),
-    clock: new FakeClock(),
-    logger: createLogger(() => {}),
-    onExecuted: (execution) => executions.push(execution),
+    ...common,
   });
-  return { plugin, deleted };
+  const onExecuted = (execution: object) => executions.push(execution);
+  return { plugin: new CniPlugin({ attachments, ...common, onExecuted }), deleted };
 }
 
 function environment(command: string): ReadonlyMap<string, string> {
@@ -72,39 +70,5 @@ describe('CniPlugin before the node has Pod CIDRs', () => {
     });
     const outcome = await plugin.execute({ environment: environment('DEL'), input });
     assert.deepEqual(outcome, { exitStatus: 0, output: '' });
-  });
-});
-
-describe('CniPlugin whose data path fails', () => {
-  test('ADD: takes back its host ports, which the ADD of another Pod put into the kernel meanwhile', async () => {
-    using store = new AttachmentStore(':memory:');
-    let inKernel: readonly number[] = [];
-    const hostPorts = {
-      reconcile: async (read: () => readonly Attachment[]) => {
-        inKernel = read().flatMap(({ portMappings }) => portMappings.map(({ hostPort }) => hostPort));
-      },
-    };
-    const dataPath = {
-      prepareNode: () => {},
-      attach: async () => {
-        await hostPorts.reconcile(() => store.list());
-        assert.deepEqual(inKernel, [8081]);
-        throw new Error('no veth');
-      },
-      detach: async () => {},
-    };
-    const plugin = new CniPlugin({
-      store,
-      dataPath: dataPath as unknown as DataPath,
-      hostPorts: hostPorts as unknown as HostPorts,
-      clock: new FakeClock(),
-      logger: createLogger(() => {}),
-    });
-    plugin.setNode({ ranges: [[addressRange(parsePrefix('10.244.1.0/24'))]], mtu: 1500 });
-    const portMappings = [{ hostPort: 8081, containerPort: 80 }];
-    const input = JSON.stringify({ ...JSON.parse(CONFIG), runtimeConfig: { portMappings } });
-    const outcome = await plugin.execute({ environment: environment('ADD'), input });
-    assert.equal(outcome.exitStatus, 1);
-    assert.deepEqual([inKernel, store.count()], [[], 0]);
   });
 });

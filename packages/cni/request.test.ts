@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { CniError } from './errors.ts';
 import { decodeRequest, encodeRequest } from './frame.ts';
 import { parseConfig } from './network-config.ts';
-import { readRequest } from './request.ts';
+import { podOf, readRequest } from './request.ts';
 import { formatResult, parseResult } from './result.ts';
 import { CNI_VERSIONS } from './version.ts';
 
@@ -19,6 +19,17 @@ function failure(work: () => unknown): string {
     throw error;
   }
 }
+
+describe('podOf', () => {
+  const cases: readonly (readonly [string, Readonly<Record<string, string>>, string | undefined])[] = [
+    ['both names', { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: 'web-0.a' }, 'default/web-0.a'],
+    ['no name', { K8S_POD_NAMESPACE: 'default' }, undefined],
+    ['a name that is none', { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: 'a b' }, undefined],
+    ['longer than an alias', { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: 'x'.repeat(220) }, undefined],
+  ];
+  for (const [name, args, pod] of cases)
+    test(name, () => assert.equal(podOf({ args: new Map(Object.entries(args)) }), pod));
+});
 
 describe('parseConfig', () => {
   const cases: readonly (readonly [string, object, string])[] = [

@@ -42,6 +42,16 @@ export function readRequest(environment: ReadonlyMap<string, string>, config: st
   };
 }
 
+/** `namespace/name` of the Pod that the arguments of a Kubernetes runtime name; undefined when they name none. */
+export function podOf({ args }: Pick<CniRequest, 'args'>): string | undefined {
+  const namespace = args.get('K8S_POD_NAMESPACE');
+  const name = args.get('K8S_POD_NAME');
+  if (namespace === undefined || name === undefined) return undefined;
+  const text = `${namespace}/${name}`;
+  // It becomes a link's alias: the kernel takes 255 bytes. A Pod's name is a DNS name.
+  return /^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/.test(text) && text.length <= 220 ? text : undefined;
+}
+
 /** The specification's form for container ids: no path, nothing a shell or nft could trip over. */
 export function readContainerId(field: string, text: string): string {
   if (text !== '' && !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/.test(text))
