@@ -1,5 +1,5 @@
 import type { IpFamily } from '#ip';
-import type { SysctlPort } from '#kernel';
+import type { IpvsPort, IpvsTimeouts, SysctlPort } from '#kernel';
 import { errorMessage, PodwayError } from '#runtime';
 
 /** A setting of the kernel without which IPVS cannot carry Services. */
@@ -95,4 +95,14 @@ export function applySettings(
     }
   }
   return { writes, problems };
+}
+
+/** Sets the timeouts that are given; the others stay as the kernel has them. @returns how much was written */
+export function applyTimeouts(ipvs: IpvsPort, timeouts: Partial<IpvsTimeouts>): number {
+  if (Object.keys(timeouts).length === 0) return 0;
+  const present = ipvs.timeouts();
+  const wanted = { ...present, ...timeouts };
+  if (wanted.tcp === present.tcp && wanted.tcpFin === present.tcpFin && wanted.udp === present.udp) return 0;
+  ipvs.setTimeouts(timeouts);
+  return 1;
 }

@@ -1,5 +1,6 @@
 import { addressBits, familyOf, type IpAddress } from '#ip';
-import { ensureAddressHolder, isKernelError, KernelError, type NetworkNamespace } from '#kernel';
+import { ensureAddressHolder, isKernelError, type NetworkNamespace } from '#kernel';
+import { RouteLookup } from '../route-lookup.ts';
 
 /** Its name is kube-proxy's, so that tools that look at it find it. */
 export const VIP_LINK = 'kube-ipvs0';
@@ -14,6 +15,7 @@ const PART = 500;
  */
 export class VirtualAddresses {
   readonly #netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>;
+  readonly #routes: RouteLookup;
   /** How many Services ask for each. */
   readonly #uses = new Map<IpAddress, number>();
   readonly #bound = new Set<IpAddress>();
@@ -24,10 +26,15 @@ export class VirtualAddresses {
 
   constructor(netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>) {
     this.#netns = netns;
+    this.#routes = new RouteLookup(netns.routes);
   }
 
-  get bound(): ReadonlySet<IpAddress> {
-    return this.#bound;
+  get areAny(): boolean {
+    return this.#bound.size > 0;
+  }
+
+  isBound(address: IpAddress): boolean {
+    return this.#bound.has(address);
   }
 
   observe(): void {
@@ -41,7 +48,7 @@ export class VirtualAddresses {
     }
   }
 
-  /** Makes the link; what was bound to one that is gone is bound with the next {@link bind}. @returns how much it wrote */
+  /** Makes the link; what was bound to one that is gone is bound with the next {@link change}. @returns how much it wrote */
   prepare(): number {
     const link = this.#netns.links.get(VIP_LINK);
     if (link !== undefined && !link.up) return 0;
@@ -56,12 +63,22 @@ export class VirtualAddresses {
     return 1;
   }
 
-  ask(address: IpAddress): void {
+  /**
+   * Binds what more Services ask for, and unbinds what nobody asks for any more; resolves when packets come here.
+   * @returns how much it wrote
+   */
+  async change(asked: readonly IpAddress[], released: readonly IpAddress[]): Promise<number> {
+    for (const address of asked) this.#ask(address);
+    for (const address of released) this.#release(address);
+    return (await this.#bind(asked)) + this.#unbindUnused();
+  }
+
+  #ask(address: IpAddress): void {
     this.#uses.set(address, (this.#uses.get(address) ?? 0) + 1);
     this.#unused.delete(address);
   }
 
-  release(address: IpAddress): void {
+  #release(address: IpAddress): void {
     const uses = (this.#uses.get(address) ?? 0) - 1;
     if (uses > 0) {
       this.#uses.set(address, uses);
@@ -71,8 +88,8 @@ export class VirtualAddresses {
     this.#unused.add(address);
   }
 
-  /** Binds what is asked for; resolves when packets to it come here. @returns how much it wrote */
-  async bind(wanted: Iterable<IpAddress>): Promise<number> {
+  /** And what was lost. @returns how much it wrote */
+  async #bind(wanted: Iterable<IpAddress>): Promise<number> {
     const fresh: IpAddress[] = [];
     for (const address of [...this.#lost, ...wanted]) {
       this.#lost.delete(address);
@@ -95,21 +112,12 @@ export class VirtualAddresses {
     let waiting = addresses;
     for (let tries = 0; waiting.length > 0 && tries < ROUTE_TRIES; tries++) {
       if (tries > 0) await new Promise((resolve) => setImmediate(resolve));
-      waiting = waiting.filter((address) => !this.#isLocal(address));
+      waiting = waiting.filter((address) => !this.#routes.isLocal(address));
     }
   }
 
-  #isLocal(address: IpAddress): boolean {
-    try {
-      return this.#netns.routes.lookup(address).type === 'local';
-    } catch (error) {
-      if (error instanceof KernelError) return false; // no way there yet
-      throw error;
-    }
-  }
-
-  /** Unbinds what nobody asks for. @returns how much it wrote */
-  unbindUnused(): number {
+  /** @returns how much it wrote */
+  #unbindUnused(): number {
     let written = 0;
     for (const address of this.#unused) {
       if (this.#bound.delete(address)) {

@@ -1,4 +1,3 @@
-import type { IpAddress } from '#ip';
 import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace } from '#kernel';
 import {
   type Clock,
@@ -13,6 +12,7 @@ import { FLOW_PROTOCOLS } from '../../conntrack/stale-flows.ts';
 import { type Frontend, type FrontendKey, frontendKey, keyOf } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
+import { RouteLookup } from '../route-lookup.ts';
 import { EndpointChoice } from './endpoint-choice.ts';
 import { FlowLimit } from './flow-limit.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -49,6 +49,7 @@ export class UserspaceBackend implements ProxyBackend {
   readonly #logger: Logger;
   readonly #random: Random;
   readonly #routes: ServiceRoutes;
+  readonly #lookup: RouteLookup;
   readonly #flows: FlowLimit;
   readonly #connections = new OpenConnections();
   #facts: NodeFacts | undefined;
@@ -66,6 +67,7 @@ export class UserspaceBackend implements ProxyBackend {
     this.#logger = logger;
     this.#random = random;
     this.#routes = new ServiceRoutes(netns);
+    this.#lookup = new RouteLookup(netns.routes);
     this.#flows = new FlowLimit(clock);
   }
 
@@ -206,7 +208,7 @@ export class UserspaceBackend implements ProxyBackend {
     const udp = protocol === 'UDP';
     const fd = bindIn(this.#netns, { protocol: udp ? 'udp' : 'tcp', address, port, freeBind: true });
     const choice = new EndpointChoice(frontend, this.#clock, this.#random, (source) =>
-      isInside(source, frontend.family, this.#factsInForce, (one) => this.#isLocal(one)),
+      isInside(source, frontend.family, this.#factsInForce, (one) => this.#lookup.isLocal(one)),
     );
     return udp
       ? new UdpRelay(fd, this.#netns, this.#flows, choice)
@@ -215,15 +217,6 @@ export class UserspaceBackend implements ProxyBackend {
 
   get #factsInForce(): Pick<NodeFacts, 'podCIDRs'> {
     return this.#facts ?? { podCIDRs: [] };
-  }
-
-  /** As the kernel sees it: an address of this host. */
-  #isLocal(address: IpAddress): boolean {
-    try {
-      return this.#netns.routes.lookup(address).type === 'local';
-    } catch {
-      return false; // nothing leads there
-    }
   }
 
   #reportBroken(key: FrontendKey, reason: string): void {
