@@ -5,7 +5,7 @@ import { testedMechanism } from './tested-mechanism.ts';
 const LIMITS: ReadonlyMap<string, string> = new Map([
   [
     'after the timeout the client is free',
-    'IPVS frees a client that long after its last connection is forgotten, and forgets a closed TCP connection after two minutes (net/netfilter/ipvs/ip_vs_proto_tcp.c)',
+    'IPVS frees a client that long after its last connection is forgotten, and forgets a closed TCP connection after two minutes (net/netfilter/ipvs/ip_vs_proto_tcp.c); services-affinity.test.ts waits so long',
   ],
 ]);
 

@@ -1,7 +1,7 @@
 /** Tries again until it does not throw; after `timeoutMs` throws what it threw last. */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
   pauseMs = 100,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
