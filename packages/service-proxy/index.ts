@@ -26,4 +26,5 @@ export {
 export { IPVS_SCHEDULERS } from './table/ipvs-preferences.ts';
 export { buildTable, printTable } from './table/table.ts';
 export { observedRules } from './walker/observed.ts';
+export { printWalk } from './walker/print.ts';
 export { walk } from './walker/walk.ts';

@@ -7,9 +7,9 @@ import type { NftListing } from '../backends/nft/model.ts';
 import type { EntrySlots } from '../backends/nftables/elements.ts';
 import { LAYOUT } from '../backends/nftables/layout.ts';
 import { buildTable, diffTables, type ServiceTable } from '../table/table.ts';
-import { walkRules } from '../walker/rules.ts';
-import { type WalkHost, type WalkPacket, type WalkResult, walk } from '../walker/walk.ts';
-import { walkIptables } from '../walker/walk-iptables.ts';
+import { iptablesRules } from '../walker/iptables-rules.ts';
+import { nftRules } from '../walker/nft-rules.ts';
+import { type Walk, type WalkRules, walk } from '../walker/walk.ts';
 import type { BehaviourState, BehaviourWorld, Client, Outcome, Place } from './case.ts';
 import { DNS_ADDRESS, FACTS, HOSTS, NODE_ADDRESS, OUTSIDE_ADDRESS, PODS } from './cluster.ts';
 import { inFamily } from './in-family.ts';
@@ -36,8 +36,8 @@ abstract class WalkedRules implements BehaviourWorld {
   }
 
   protected abstract apply(table: ServiceTable, changed: readonly string[]): Promise<void>;
-  /** Ready to be asked for many packets. */
-  protected abstract walker(): (packet: WalkPacket, host: WalkHost) => WalkResult;
+  /** As they are now. */
+  abstract rules(): WalkRules;
 
   async program(state: BehaviourState): Promise<void> {
     const previous = this.#table;
@@ -47,7 +47,7 @@ abstract class WalkedRules implements BehaviourWorld {
   }
 
   async attempt(from: Client, to: Place): Promise<ReadonlySet<Outcome>> {
-    const walkPacket = this.walker();
+    const rules = this.rules();
     const outcomes = new Set<Outcome>();
     const { node, outside, dns, pods, hosts } = this.#own(ADDRESSES);
     const packet = {
@@ -62,7 +62,7 @@ abstract class WalkedRules implements BehaviourWorld {
         isLocal: (address: IpAddress) => address === node || address === dns || address.startsWith('127.'),
         random: (n: number) => draw % n,
       };
-      outcomes.add(outcomeOf(walkPacket(packet, host), from, to, { ...pods, ...hosts }));
+      outcomes.add(outcomeOf(walk(packet, rules, host), from, to, { ...pods, ...hosts }));
     }
     return outcomes;
   }
@@ -84,9 +84,8 @@ export class WalkedWorld extends WalkedRules {
     await this.#rules.apply(table, changed);
   }
 
-  protected override walker() {
-    const rules = walkRules(this.listing, LAYOUT.shape.sets);
-    return (packet: WalkPacket, host: WalkHost) => walk(packet, rules, host);
+  override rules() {
+    return nftRules(this.listing, LAYOUT.shape.sets);
   }
 }
 
@@ -102,13 +101,13 @@ export class WalkedIptables extends WalkedRules {
     this.#first = false;
   }
 
-  protected override walker() {
-    return (packet: WalkPacket, host: WalkHost) => walkIptables(packet, this.#chains, host);
+  override rules() {
+    return iptablesRules(this.#chains);
   }
 }
 
 function outcomeOf(
-  result: WalkResult,
+  result: Walk,
   from: Client,
   to: Place,
   servers: Readonly<Record<string, IpAddress>>,

@@ -40,6 +40,6 @@ function printEndpoints(endpoints: readonly Endpoint[]): string {
     .join(' ');
 }
 
-function printPlace(address: string, port: number): string {
+export function printPlace(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

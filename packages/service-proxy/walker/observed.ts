@@ -2,10 +2,11 @@ import type { IpFamily } from '#ip';
 import type { NftPort } from '#kernel';
 import { KernelTable } from '../backends/nft/kernel-table.ts';
 import { SHAPE } from '../backends/nftables/structure.ts';
-import { type WalkRules, walkRules } from './rules.ts';
+import { nftRules } from './nft-rules.ts';
+import type { WalkRules } from './walk.ts';
 
 /** The rules that are in the kernel now; undefined when there is no table, or one that Podway did not make. */
 export async function observedRules(nft: NftPort, family: IpFamily): Promise<WalkRules | undefined> {
   const listing = await new KernelTable(nft, family, SHAPE).read();
-  return listing === undefined || listing === 'foreign' ? undefined : walkRules(listing, SHAPE.sets);
+  return listing === undefined || listing === 'foreign' ? undefined : nftRules(listing, SHAPE.sets);
 }

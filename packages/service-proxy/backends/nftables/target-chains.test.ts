@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { parseIp } from '#ip';
 import { CLUSTER_IP, FACTS, PODS, SERVICE_PORT, service, slice } from '../../behaviour/cluster.ts';
 import { buildTable } from '../../table/table.ts';
-import { walkRules } from '../../walker/rules.ts';
+import { nftRules } from '../../walker/nft-rules.ts';
 import { walk } from '../../walker/walk.ts';
 import { FamilyTable } from '../nft/family-table.ts';
 import { MemoryTable } from '../nft/memory-table.ts';
@@ -26,7 +26,7 @@ describe('target chains', () => {
       origin: 'link',
     } as const;
     const host = { isLocal: () => false, random: (n: number) => n - 1 };
-    const { outcome, destination } = walk(packet, walkRules(half, LAYOUT.shape.sets), host);
+    const { outcome, destination } = walk(packet, nftRules(half, LAYOUT.shape.sets), host);
     assert.deepEqual({ outcome, destination }, { outcome: 'forwarded', destination: PODS.b });
   });
 });
