@@ -1,1 +1,2 @@
+export { AGENT_HELP } from './options.ts';
 export { runAgent } from './run-agent.ts';

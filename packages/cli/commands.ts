@@ -1,24 +1,26 @@
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { processStartedAt } from '#lab';
 import { errorMessage, InvalidInputError } from '#runtime';
-import { completionScript, SHELLS } from './completion.ts';
+import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { createInterruption, InterruptedError } from './interruption.ts';
 import { labCommand } from './lab-commands.ts';
+import { formatOutput, type OutputFormat, outputOption } from './output.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
 /** Runs the commands for people. @returns the exit status */
 export async function runCommands(args: readonly string[], program: readonly string[]): Promise<number> {
   const terminal = createTerminal(process.env);
+  const interruption = createInterruption();
   try {
     const context: CommandContext = {
       terminal,
       environment: process.env,
       program,
       startedAt: startedAt(process.env),
-      interruption: createInterruption(),
+      interruption,
     };
     await createProgram(context).parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
@@ -40,7 +42,7 @@ export function createProgram(context: CommandContext): Command {
       'A complete Kubernetes network: Pod network, Services, DNS, and a lab that runs it all on this machine.',
     )
     .helpCommand('help [command]', 'what a command does, with examples')
-    .showHelpAfterError('(podway help shows all commands)')
+    .version(`podway ${version()} (Node ${process.version})`, '-V, --version', 'print the version')
     .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -84,17 +86,16 @@ Start here:
   podway
     .command('version')
     .description('print the version')
-    .option('-o, --output <format>', 'json')
-    .action((options: { readonly output?: string }) => {
+    .addOption(outputOption('json', 'yaml'))
+    .action(async (options: { readonly output?: OutputFormat }) => {
       const facts = { podway: version(), node: process.version };
-      terminal.out(
-        options.output === 'json' ? JSON.stringify(facts) : `podway ${facts.podway} (Node ${facts.node})`,
-      );
+      const line = () => `podway ${facts.podway} (Node ${facts.node})`;
+      terminal.out(await formatOutput(options.output, facts, [], line));
     });
   podway
     .command('completion')
     .description(`print the shell completion for ${SHELLS.join(', ')}`)
-    .argument('<shell>', SHELLS.join('|'))
+    .addArgument(new Argument('<shell>', 'whose').choices(SHELLS))
     .addHelpText(
       'after',
       `
@@ -103,17 +104,27 @@ Examples:
   podway completion zsh > "\${fpath[1]}/_podway"
   podway completion fish > ~/.config/fish/completions/podway.fish`,
     )
-    .action((shell: string) => terminal.out(completionScript(shell, podway)));
+    .action(async (shell: Shell) => {
+      const [{ AGENT_HELP }, { DNS_HELP }] = await Promise.all([import('#agent'), import('#dns')]);
+      const flags = { agent: flagsOf(AGENT_HELP), dns: flagsOf(DNS_HELP) };
+      terminal.out(completionScript(shell, podway, flags));
+    });
   return inherit(podway);
 }
 
-/** Subcommands report errors as the program does. */
-function inherit(command: Command): Command {
+/** Subcommands report errors as the program does, each with the way to its own help. */
+function inherit(command: Command, path: readonly string[] = [command.name()]): Command {
+  command.showHelpAfterError(`see: ${path.join(' ')} --help`);
   for (const child of command.commands) {
     child.copyInheritedSettings(command);
-    inherit(child);
+    inherit(child, [...path, child.name()]);
   }
   return command;
+}
+
+/** As a help text names them. */
+function flagsOf(help: string): readonly string[] {
+  return [...new Set(help.match(/--[a-z][a-z-]+/g))];
 }
 
 function report(error: unknown, terminal: Terminal): number {

@@ -1,7 +1,8 @@
-import { isAbsolute, join } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   DEFAULT_LAB_NAME,
+  DEFAULT_LAB_OPTIONS,
   execCommand,
   formatTopologyOperation,
   LAB_IP_FAMILIES,
@@ -16,28 +17,28 @@ import {
   noSuchLab,
   POD_NETWORKS,
   PROXIES,
-  parseChoice,
   parseLabName,
   parseNodeCount,
   planTopology,
   summarizeLab,
 } from '#lab';
+import { errorMessage, InvalidInputError } from '#runtime';
 import type { CommandContext } from './context.ts';
 import { showLogs } from './lab-logs.ts';
-import { formatLabList, formatLabStatus, formatUp } from './lab-output.ts';
+import { formatLabList, formatLabStatus, formatUp, upReport } from './lab-output.ts';
+import { formatOutput, type OutputFormat, outputOption } from './output.ts';
 import { runInPlace } from './run-in-place.ts';
 
 interface NameOption {
   readonly name: string;
 }
 interface OutputOption {
-  readonly output?: 'json' | 'wide';
+  readonly output?: OutputFormat;
 }
-interface UpOptions extends NameOption, OutputOption {
-  readonly nodes?: string;
-  readonly podNetwork?: string;
-  readonly proxy?: string;
-  readonly ipFamily?: string;
+interface UpOptions
+  extends NameOption,
+    OutputOption,
+    Partial<Pick<LabOptions, 'nodes' | 'podNetwork' | 'proxy' | 'ipFamily'>> {
   readonly image: readonly string[];
   readonly images?: string;
   readonly dryRun?: boolean;
@@ -55,19 +56,20 @@ export function labCommand(context: CommandContext): Command {
     .command('up')
     .description('start a lab, or start a stopped one again with its stored objects')
     .addOption(nameOption(environment))
-    .option('--nodes <count>', 'how many nodes (default: 3)')
-    .option('--pod-network <backend>', `how Pods reach other nodes: ${POD_NETWORKS.join(', ')}`)
-    .option('--proxy <backend>', `what serves Services: ${PROXIES.join(', ')}`)
-    .option('--ip-family <family>', `addresses: ${LAB_IP_FAMILIES.join(', ')}`)
-    .option(
-      '--image <image=command>',
-      'run this command of the machine for an image; may be repeated',
-      collect,
-      [],
+    .option('--nodes <count>', `how many nodes (default: ${DEFAULT_LAB_OPTIONS.nodes})`, parseNodeCount)
+    .addOption(
+      shapeOption('--pod-network <backend>', 'how Pods reach other nodes', 'podNetwork', POD_NETWORKS),
     )
-    .option('--images <file>', 'a file of such lines')
+    .addOption(shapeOption('--proxy <mechanism>', 'what carries Services', 'proxy', PROXIES))
+    .addOption(shapeOption('--ip-family <family>', 'addresses', 'ipFamily', LAB_IP_FAMILIES))
+    .addOption(
+      new Option('--image <image=command>', 'run this command of the machine for an image; may be repeated')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .option('--images <file>', 'a file of such lines', (file) => resolve(file))
     .option('--dry-run', 'print the network that would be made, as ip commands, and do nothing')
-    .addOption(outputOption('json'))
+    .addOption(outputOption('json', 'yaml', 'name'))
     .addHelpText(
       'after',
       examples(
@@ -81,7 +83,7 @@ export function labCommand(context: CommandContext): Command {
       const name = parseLabName(options.name);
       const asked = labOptions(options);
       if (options.dryRun) {
-        const plan = planTopology({ nodes: asked.nodes ?? 3 });
+        const plan = planTopology({ nodes: asked.nodes ?? DEFAULT_LAB_OPTIONS.nodes });
         terminal.out(plan.map(formatTopologyOperation).join('\n'));
         return;
       }
@@ -98,32 +100,55 @@ export function labCommand(context: CommandContext): Command {
       terminal.progress('');
       if (up.dnsMilliseconds === null)
         terminal.err(`podway: DNS did not answer in a Pod; see: podway lab logs supervisor --name ${name}`);
-      terminal.out(formatUp(up, options.output, terminal.style));
+      terminal.out(
+        await formatOutput(options.output, upReport(up), [name], () => formatUp(up, terminal.style)),
+      );
     });
 
   lab
     .command('status')
     .description('nodes, Pods and processes of a lab')
     .addOption(nameOption(environment))
-    .addOption(outputOption('json', 'wide'))
+    .addOption(outputOption('json', 'yaml', 'name', 'wide'))
     .addHelpText(
       'after',
       examples(['podway lab status', ''], ['podway lab status -o wide', 'with every process']),
     )
     .action(async (options: NameOption & OutputOption) => {
       const status = await labStatus(labs, parseLabName(options.name));
-      terminal.out(formatLabStatus(status, options.output, terminal.style, Date.now()));
+      const names = status.nodeStatus.map((node) => node.name);
+      const table = (wide: boolean) => formatLabStatus(status, wide, terminal.style, Date.now());
+      terminal.out(await formatOutput(options.output, status, names, table));
     });
 
   lab
     .command('list')
     .description('all labs of this user')
-    .addOption(outputOption('json', 'wide'))
-    .action((options: OutputOption) => {
-      const summaries = labNames(labs).flatMap((name) => summarizeLab(labs, name) ?? []);
-      if (summaries.length === 0 && options.output !== 'json')
-        terminal.err('no labs; start one with: podway lab up');
-      else terminal.out(formatLabList(summaries, options.output, terminal.style, Date.now()));
+    .addOption(outputOption('json', 'yaml', 'name', 'wide'))
+    .addHelpText(
+      'after',
+      examples(
+        ['podway lab list', ''],
+        ['podway lab list -o name', 'for scripts'],
+        ['podway lab list -o wide', 'with the kubeconfig of each'],
+      ),
+    )
+    .action(async (options: OutputOption) => {
+      const summaries = labNames(labs).flatMap((name) => {
+        try {
+          return summarizeLab(labs, name) ?? [];
+        } catch (error) {
+          // One that is damaged does not hide the others.
+          terminal.err(`podway: ${errorMessage(error)}`);
+          return [];
+        }
+      });
+      const forPeople = options.output === undefined || options.output === 'wide';
+      if (summaries.length === 0 && forPeople) return terminal.err('no labs; start one with: podway lab up');
+      const names = summaries.map(({ name }) => name);
+      if (options.output === 'name' && names.length === 0) return;
+      const table = (wide: boolean) => formatLabList(summaries, wide, terminal.style, Date.now());
+      terminal.out(await formatOutput(options.output, summaries, names, table));
     });
 
   lab
@@ -228,13 +253,26 @@ export function labCommand(context: CommandContext): Command {
 }
 
 function nameOption(environment: NodeJS.ProcessEnv): Option {
-  return new Option('--name <name>', 'which lab; PODWAY_LAB names it, too').default(
-    environment['PODWAY_LAB'] || DEFAULT_LAB_NAME,
-  );
+  let given = false;
+  return new Option('--name <name>', 'which lab; PODWAY_LAB names it, too')
+    .default(environment['PODWAY_LAB'] || DEFAULT_LAB_NAME)
+    .argParser((name: string) => {
+      // The last of two would win, and nobody be told.
+      if (given)
+        throw new InvalidInputError('--name', name, 'is given a second time; one command is for one lab');
+      given = true;
+      return name;
+    });
 }
 
-function outputOption(...formats: readonly string[]): Option {
-  return new Option('-o, --output <format>', 'how to print the result').choices(formats);
+/** What a lab is made as, and stays: without the flag as stored, or for a new one by default. */
+function shapeOption(
+  flag: string,
+  what: string,
+  field: 'podNetwork' | 'proxy' | 'ipFamily',
+  choices: readonly string[],
+): Option {
+  return new Option(flag, `${what} (default: ${DEFAULT_LAB_OPTIONS[field]})`).choices(choices);
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
@@ -243,18 +281,12 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 
 function labOptions(options: UpOptions): Partial<LabOptions> {
   return {
-    ...(options.nodes === undefined ? {} : { nodes: parseNodeCount(options.nodes) }),
-    ...(options.podNetwork === undefined
-      ? {}
-      : { podNetwork: parseChoice('pod-network', options.podNetwork, POD_NETWORKS) }),
-    ...(options.proxy === undefined ? {} : { proxy: parseChoice('proxy', options.proxy, PROXIES) }),
-    ...(options.ipFamily === undefined
-      ? {}
-      : { ipFamily: parseChoice('ip-family', options.ipFamily, LAB_IP_FAMILIES) }),
-    ...(options.image.length === 0 ? {} : { images: options.image }),
-    ...(options.images === undefined
-      ? {}
-      : { imagesFile: isAbsolute(options.images) ? options.images : join(process.cwd(), options.images) }),
+    ...(options.nodes !== undefined && { nodes: options.nodes }),
+    ...(options.podNetwork !== undefined && { podNetwork: options.podNetwork }),
+    ...(options.proxy !== undefined && { proxy: options.proxy }),
+    ...(options.ipFamily !== undefined && { ipFamily: options.ipFamily }),
+    ...(options.image.length > 0 && { images: options.image }),
+    ...(options.images !== undefined && { imagesFile: options.images }),
   };
 }
 

@@ -19,9 +19,9 @@ export async function showLogs(
     .map((process) => logPath(paths, process))
     .filter((path) => existsSync(path));
   if (files.length === 0) {
-    const known = readdirSync(paths.logs).map((file) =>
-      basename(file, '.log').replace(/^(agent|kubelet)-/, ''),
-    );
+    const known = readdirSync(paths.logs)
+      .filter((file) => file.endsWith('.log'))
+      .map((file) => basename(file, '.log').replace(/^(agent|kubelet)-/, ''));
     throw new InvalidInputError(
       'node',
       name,

@@ -1,21 +1,23 @@
-import type { LabStatus, LabSummary, UpResult } from '#lab';
+import { type LabStatus, type LabSummary, nameFlag, type UpResult } from '#lab';
 import { formatAge, formatTable } from './table.ts';
 import type { Style } from './terminal.ts';
 
-type Format = 'json' | 'wide' | undefined;
-
-export function formatUp(up: UpResult, format: Format, style: Style): string {
+/** What `lab up` tells programs. */
+export function upReport(up: UpResult) {
   const { name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds, marks } = up;
-  if (format === 'json')
-    return json({ name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds, parts: marks });
+  return { name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds, parts: marks };
+}
+
+export function formatUp(up: UpResult, style: Style): string {
+  const { name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds } = up;
   const table = formatTable(
     ['NODE', 'ADDRESS', 'POD CIDR'],
     nodes.map((node) => [node.name, node.ip, node.podCIDR]),
   );
   const dns = dnsMilliseconds === null ? '' : `, DNS answered in a Pod after ${seconds(dnsMilliseconds)}`;
-  const option = name === 'default' ? '' : ` --name ${name}`;
+  const option = nameFlag(name);
   return [
-    `${style.good('✓')} lab ${style.bold(name)} ${up.restarted ? 'is up again' : 'is up'}: ${nodes.length} nodes Ready after ${seconds(bootMilliseconds)}${dns}`,
+    `${style.good('✓')} lab ${style.bold(name)} ${up.restarted ? 'is up again' : 'is up'}: ${plural(nodes.length, 'node')} Ready after ${seconds(bootMilliseconds)}${dns}`,
     '',
     table,
     '',
@@ -24,14 +26,7 @@ export function formatUp(up: UpResult, format: Format, style: Style): string {
   ].join('\n');
 }
 
-export function formatLabList(
-  labs: readonly LabSummary[],
-  format: Format,
-  style: Style,
-  now: number,
-): string {
-  if (format === 'json') return json(labs);
-  const wide = format === 'wide';
+export function formatLabList(labs: readonly LabSummary[], wide: boolean, style: Style, now: number): string {
   return formatTable(
     ['NAME', 'STATE', 'NODES', 'AGE', ...(wide ? ['KUBECONFIG'] : [])],
     labs.map((lab) => [
@@ -44,13 +39,12 @@ export function formatLabList(
   );
 }
 
-export function formatLabStatus(status: LabStatus, format: Format, style: Style, now: number): string {
-  if (format === 'json') return json(status);
+export function formatLabStatus(status: LabStatus, wide: boolean, style: Style, now: number): string {
   const { name, state, options, createdAt, nodeStatus, processes, problem } = status;
-  const head = `lab ${style.bold(name)}: ${state}, ${options.nodes} nodes, ${options.podNetwork}, ${options.proxy}, ${options.ipFamily}, age ${formatAge(now - Date.parse(createdAt))}`;
+  const head = `lab ${style.bold(name)}: ${state}, ${plural(options.nodes, 'node')}, ${options.podNetwork}, ${options.proxy}, ${options.ipFamily}, age ${formatAge(now - Date.parse(createdAt))}`;
   const parts = [head];
   if (state === 'stopped')
-    parts.push(`its objects are stored; start it again with: podway lab up --name ${name}`);
+    parts.push(`its objects are stored; start it again with: podway lab up${nameFlag(name)}`);
   if (problem !== undefined) parts.push(style.bad(problem));
   if (nodeStatus.length > 0)
     parts.push(
@@ -68,7 +62,7 @@ export function formatLabStatus(status: LabStatus, format: Format, style: Style,
         ]),
       ),
     );
-  if (format === 'wide' && processes.length > 0)
+  if (wide && processes.length > 0)
     parts.push(
       formatTable(
         ['PROCESS', 'STATE', 'PID IN LAB', 'RESTARTS', 'LAST EXIT', 'SINCE'],
@@ -85,8 +79,8 @@ export function formatLabStatus(status: LabStatus, format: Format, style: Style,
   return parts.join('\n\n');
 }
 
-function json(value: unknown): string {
-  return JSON.stringify(value, undefined, 2);
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 function seconds(ms: number): string {

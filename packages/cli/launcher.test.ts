@@ -38,6 +38,21 @@ test('podway: exit codes: 0 done, 1 failed, 2 wrong usage', () => {
   assert.equal(code('nonsense'), 2);
 });
 
+test('podway: help of a command by both ways, of those that read their own flags too', () => {
+  for (const words of [['lab', 'up'], ['agent'], ['dns']]) {
+    const asked = execFileSync(podway, ['help', ...words], { encoding: 'utf8' });
+    assert.match(asked, new RegExp(`podway ${words.join(' ')}`));
+    assert.equal(execFileSync(podway, [...words, '--help'], { encoding: 'utf8' }), asked);
+  }
+  assert.match(execFileSync(podway, ['--version'], { encoding: 'utf8' }), /^podway \d/);
+});
+
+test('podway: a reader that is gone ends it without a word, a full disk with one', () => {
+  const run = (line: string) => spawnSync('sh', ['-c', line, podway], { encoding: 'utf8' }).stderr;
+  assert.equal(run('"$0" lab --help | true'), '');
+  assert.match(run('"$0" lab --help >/dev/full'), /^podway: the output cannot be written: ENOSPC/);
+});
+
 test('podway: the bundle reads a kubeconfig in YAML', () => {
   const directory = mkdtempSync(join(tmpdir(), 'podway-cli-'));
   try {

@@ -3,7 +3,10 @@
  * API server, supervisor) read their own flags; the commands for people are in `commands.ts`.
  */
 
-const [word, ...rest] = process.argv.slice(2);
+const [first, ...others] = process.argv.slice(2);
+// `podway help lab up` is `podway lab up --help`, whoever reads the flags.
+const words = first === 'help' && others.length > 0 ? [...others, '--help'] : process.argv.slice(2);
+const [word, ...rest] = words;
 /** How this program is run: what the lab starts its own processes with. */
 const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
 
@@ -36,6 +39,6 @@ switch (word) {
   }
   default: {
     const { runCommands } = await import('./commands.ts');
-    process.exitCode = await runCommands(process.argv.slice(2), program);
+    process.exitCode = await runCommands(words, program);
   }
 }

@@ -1,4 +1,5 @@
 export { nodeResolvers } from './program/node-resolvers.ts';
+export { DNS_HELP } from './program/options.ts';
 export { runDns } from './program/run-dns.ts';
 export { slimNamespace, slimPod } from './program/slim.ts';
 export type { PodRecords } from './records/cluster-zone.ts';

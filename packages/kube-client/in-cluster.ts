@@ -5,6 +5,7 @@ import { errorMessage, InvalidInputError } from '#runtime';
 import type { ClientConfig } from './config.ts';
 
 const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
+const NOT_A_POD = 'not set, so this is not inside a Pod; name a kubeconfig with --kubeconfig FILE';
 
 /**
  * The way to the API server from inside a Pod, by its service account
@@ -16,8 +17,8 @@ export async function loadInClusterConfig(
 ): Promise<ClientConfig> {
   const host = environment['KUBERNETES_SERVICE_HOST'];
   const port = environment['KUBERNETES_SERVICE_PORT'];
-  if (!host) throw new InvalidInputError('KUBERNETES_SERVICE_HOST', host, 'not set: not inside a Pod');
-  if (!port) throw new InvalidInputError('KUBERNETES_SERVICE_PORT', port, 'not set: not inside a Pod');
+  if (!host) throw new InvalidInputError('KUBERNETES_SERVICE_HOST', host ?? '', NOT_A_POD);
+  if (!port) throw new InvalidInputError('KUBERNETES_SERVICE_PORT', port ?? '', NOT_A_POD);
   const read = (name: string) =>
     readFile(join(directory, name), 'utf8').catch((cause: unknown) => {
       throw new InvalidInputError(

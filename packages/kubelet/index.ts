@@ -6,4 +6,5 @@ export {
   type ImageTable,
   parseImageOverride,
 } from './images/resolve.ts';
+export type { ImageEntry } from './images/table.ts';
 export { imageHost, rootLayout, startKubelet } from './kubelet.ts';

@@ -5,6 +5,7 @@ export {
   type LabSummary,
   labNames,
   labStatus,
+  nameFlag,
   noSuchLab,
   summarizeLab,
 } from './lab-status.ts';
@@ -15,7 +16,6 @@ export {
   type LabOptions,
   POD_NETWORKS,
   PROXIES,
-  parseChoice,
   parseLabName,
   parseNodeCount,
 } from './options.ts';

@@ -1,4 +1,4 @@
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Cgroups } from '#cgroup';
 import type { Kernel } from '#kernel';
@@ -7,16 +7,16 @@ import {
   createImageTable,
   type ImageTable,
   imageHost,
-  parseImageOverride,
   rootLayout,
   startKubelet,
   startKubeletApi,
 } from '#kubelet';
-import { errorMessage, InvalidInputError, type Logger, streamLogger } from '#runtime';
+import { errorMessage, type Logger, streamLogger } from '#runtime';
 import { CLUSTER_DNS, CLUSTER_DOMAIN, nodeAddress, nodeNames } from './addresses.ts';
 import { nodePaths } from './agent-process.ts';
 import type { PodProcess, PodRequest } from './control-socket.ts';
 import { LabError } from './errors.ts';
+import { imagesOf } from './images.ts';
 import type { LabOptions } from './options.ts';
 import { KUBELET_SOCKET, type LabPaths, logPath, netnsPath } from './paths.ts';
 
@@ -48,13 +48,17 @@ export async function startKubelets({
   logger,
 }: KubeletsOptions): Promise<Kubelets> {
   await using parts = new AsyncDisposableStack();
-  const images = await imagesOf(options, program);
+  const images = await imageTable(options, program);
   const layout = rootLayout('/run/podway', logger);
   const start = async (nodeName: string, index: number) => {
     const node = nodePaths(nodeName);
     const config = await loadKubeconfig({ paths: [node.kubeconfig] });
     const client = parts.use(createKubeClient(config, {}, { userAgent: `podway-kubelet/${nodeName}` }));
     const log = createWriteStream(logPath(paths, `kubelet-${nodeName}`), { flags: 'a', mode: 0o600 });
+    // On a full disk the cluster goes on without this log.
+    log.on('error', (error) =>
+      logger.warn('the kubelet logs no more', { node: nodeName, error: errorMessage(error) }),
+    );
     const kubelet = await startKubelet({
       nodeName,
       nodeAddresses: [nodeAddress(index + 1)],
@@ -102,28 +106,12 @@ export async function startKubelets({
   };
 }
 
-async function imagesOf(options: LabOptions, program: readonly string[]): Promise<ImageTable> {
+async function imageTable(options: LabOptions, program: readonly string[]): Promise<ImageTable> {
   return createImageTable({
     host: await imageHost(),
     builtinCommand: [...program, 'builtin'],
-    overrides: imageLines(options).map(parseImageOverride),
+    overrides: imagesOf(options),
   });
-}
-
-/** `IMAGE=COMMAND` lines, from flags and file; empty lines and lines that begin with # say nothing. */
-export function imageLines({
-  images,
-  imagesFile,
-}: Pick<LabOptions, 'images' | 'imagesFile'>): readonly string[] {
-  if (imagesFile === undefined) return images;
-  let text: string;
-  try {
-    text = readFileSync(imagesFile, 'utf8');
-  } catch (error) {
-    throw new InvalidInputError('images', imagesFile, `cannot be read: ${errorMessage(error)}`);
-  }
-  const lines = text.split('\n').map((line) => line.trim());
-  return [...images, ...lines.filter((line) => line !== '' && !line.startsWith('#'))];
 }
 
 /** Where this program and its Node lie: built-in servers run from there inside Pods. */

@@ -1,7 +1,7 @@
 import { nodeNames } from './addresses.ts';
 import { askControl, type PodProcess } from './control-socket.ts';
 import { LabError } from './errors.ts';
-import { labState, noSuchLab } from './lab-status.ts';
+import { labState, nameFlag, noSuchLab } from './lab-status.ts';
 import { labPaths, netnsPath } from './paths.ts';
 import { firstChildOf } from './process-identity.ts';
 import { type LabInstance, type LabRecord, readRecord } from './records.ts';
@@ -17,13 +17,17 @@ export type ExecTarget =
       readonly container: string | undefined;
     };
 
+function placeNames(nodes: number): readonly string[] {
+  return [...nodeNames(nodes), ROUTER, OUTSIDE_NETNS];
+}
+
 /** A node's name, `router` or `outside` where they exist and no Pod's namespace is given; else a Pod. */
 export function parseExecTarget(
   name: string,
   nodes: number,
   pod: { readonly namespace: string | undefined; readonly container: string | undefined },
 ): ExecTarget {
-  const isPlace = [ROUTER, OUTSIDE_NETNS, ...nodeNames(nodes)].includes(name);
+  const isPlace = placeNames(nodes).includes(name);
   if (isPlace && pod.namespace === undefined && pod.container === undefined) return { kind: 'netns', name };
   return { kind: 'pod', namespace: pod.namespace ?? 'default', name, container: pod.container };
 }
@@ -54,9 +58,12 @@ export async function execCommand(
   const holder = readRecord<LabInstance>(paths.instance)?.holder;
   const init = holder === undefined ? undefined : firstChildOf(holder.pid);
   if (labState(labs, name) === 'stopped' || init === undefined)
-    throw new LabError(`lab ${name} does not run; start it with: podway lab up --name ${name}`);
+    throw new LabError(`lab ${name} does not run; start it with: podway lab up${nameFlag(name)}`);
   const target = parseExecTarget(where.target, record.options.nodes, where);
-  const inside = await insideCommand(paths.control, target);
+  const inside = await insideCommand(paths.control, target).catch((error: unknown) => {
+    if (!(error instanceof LabError) || where.namespace !== undefined) throw error;
+    throw new LabError(`${error.message}; places are ${placeNames(record.options.nodes).join(', ')}`);
+  });
   const words = where.terminal ? inTerminal(command) : command;
   return [...enterLab(init.pid, process.getuid?.() === 0), ...inside, ...words];
 }

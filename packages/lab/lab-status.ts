@@ -7,7 +7,7 @@ import { LabError } from './errors.ts';
 import { hasErrorCode } from './files.ts';
 import { isLabLocked } from './lab-lock.ts';
 import { internalAddress, whyNotReady } from './node-readiness.ts';
-import type { LabOptions } from './options.ts';
+import { DEFAULT_LAB_NAME, type LabOptions } from './options.ts';
 import { labPaths } from './paths.ts';
 import { type BootResult, type LabRecord, readRecord } from './records.ts';
 import type { ProcessStatus } from './supervised-process.ts';
@@ -104,11 +104,18 @@ export async function labStatus(labs: string, name: string): Promise<LabStatus> 
   };
 }
 
+/** What a command needs to mean this lab; nothing for the one that is meant without. */
+export function nameFlag(name: string): string {
+  return name === DEFAULT_LAB_NAME ? '' : ` --name ${name}`;
+}
+
 /** @returns an error that says which labs there are */
 export function noSuchLab(labs: string, name: string): LabError {
   const names = labNames(labs);
   const others =
-    names.length === 0 ? 'there is none; start one with: podway lab up' : `there are: ${names.join(', ')}`;
+    names.length === 0
+      ? `start it with: podway lab up${nameFlag(name)}`
+      : `there ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}`;
   return new LabError(`there is no lab ${name}; ${others}`);
 }
 

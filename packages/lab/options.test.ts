@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidInputError } from '#runtime';
-import { POD_NETWORKS, parseChoice, parseLabName, parseNodeCount } from './options.ts';
+import { parseLabName, parseNodeCount } from './options.ts';
 
 test('parseLabName: what can be a directory and a host name', () => {
   for (const name of ['a', 'default', 'my-lab-2', 'a'.repeat(40)]) assert.equal(parseLabName(name), name);
@@ -14,12 +14,4 @@ test('parseNodeCount: from 1 to 200', () => {
   assert.equal(parseNodeCount('200'), 200);
   for (const text of ['0', '201', '-1', '1.5', '', 'three'])
     assert.throws(() => parseNodeCount(text), InvalidInputError, text);
-});
-
-test('parseChoice: names the words there are', () => {
-  assert.equal(parseChoice('pod-network', 'host-gw', POD_NETWORKS), 'host-gw');
-  assert.throws(
-    () => parseChoice('pod-network', 'carrier-pigeon', ['host-gw', 'vxlan']),
-    /pod-network: invalid value "carrier-pigeon": must be host-gw or vxlan/,
-  );
 });

@@ -35,7 +35,7 @@ export const DEFAULT_LAB_NAME = 'default';
 export function parseLabName(name: string): string {
   if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name))
     throw new InvalidInputError(
-      'name',
+      '--name',
       name,
       'must be lower-case letters, digits and hyphens between them, at most 40',
     );
@@ -44,16 +44,9 @@ export function parseLabName(name: string): string {
 
 /** @throws InvalidInputError */
 export function parseNodeCount(text: string): number {
-  if (!/^[0-9]{1,4}$/.test(text)) throw new InvalidInputError('nodes', text, 'must be a whole number');
+  if (!/^[0-9]{1,4}$/.test(text)) throw new InvalidInputError('--nodes', text, 'must be a whole number');
   const count = Number(text);
   if (count < 1 || count > MAX_NODES)
-    throw new InvalidInputError('nodes', text, `must be from 1 to ${MAX_NODES}`);
+    throw new InvalidInputError('--nodes', text, `must be from 1 to ${MAX_NODES}`);
   return count;
-}
-
-/** One of a closed set of words. @throws InvalidInputError naming the words */
-export function parseChoice<T extends string>(field: string, text: string, choices: readonly T[]): T {
-  const choice = choices.find((word) => word === text);
-  if (choice === undefined) throw new InvalidInputError(field, text, `must be ${choices.join(' or ')}`);
-  return choice;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { LabError } from './errors.ts';
 import { hasErrorCode, writeFileAtomically } from './files.ts';
 import type { LabOptions } from './options.ts';
@@ -63,7 +64,10 @@ export function readRecord<T extends StoredRecord>(path: string): T | undefined 
   try {
     return JSON.parse(text) as T;
   } catch (cause) {
-    throw new LabError(`${path} is damaged; remove the lab with: podway lab down`, { cause });
+    throw new LabError(
+      `${path} is damaged; remove the lab with: podway lab down --name ${basename(dirname(path))}`,
+      { cause },
+    );
   }
 }
 

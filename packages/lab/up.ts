@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { InvalidInputError } from '#runtime';
+import { errorMessage, InvalidInputError } from '#runtime';
 import { type BootMessage, receiveMessages, sendMessage } from './boot-channel.ts';
 import { prepareCredentials } from './credentials.ts';
 import { LabError } from './errors.ts';
@@ -50,7 +50,7 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     throw new LabError(
       `${paths.directory}: a lab has a /run of its own; set XDG_STATE_HOME to another place`,
     );
-  mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
+  makeDirectory(paths);
   using lock = takeLabLock(paths.lock, 0);
   if (lock === undefined)
     throw new LabError(
@@ -58,6 +58,7 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     );
   const stored = readRecord<LabRecord>(paths.lab);
   const options = agreeOn(name, stored?.options, request.options);
+  await checkImages(options);
   using listener = await listenOnLoopback(stored?.port ?? 0);
   const record: LabRecord = {
     name,
@@ -93,6 +94,24 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     removeLabCgroups(paths);
     if (stored === undefined) rmSync(paths.directory, { recursive: true, force: true, maxRetries: 5 });
     throw error;
+  }
+}
+
+/** Only when there are any: what reads them is the kubelet. @throws InvalidInputError */
+async function checkImages(options: LabOptions): Promise<void> {
+  if (options.images.length === 0 && options.imagesFile === undefined) return;
+  const { imagesOf } = await import('./images.ts');
+  imagesOf(options);
+}
+
+/** @throws LabError that says what else there is */
+function makeDirectory(paths: LabPaths): void {
+  try {
+    mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new LabError(
+      `the lab's directory cannot be made: ${errorMessage(error)}; XDG_STATE_HOME can name another place`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 export { type Clock, FakeClock, sleep, systemClock } from './clock.ts';
 export { errorMessage, InvalidInputError, PodwayError } from './errors.ts';
+export { formatYaml } from './format-yaml.ts';
 export {
   createLogger,
   LOG_LEVELS,

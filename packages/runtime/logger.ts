@@ -43,14 +43,23 @@ export function createLogger(
 
 export const silentLogger: Logger = createLogger(() => {}, 'error');
 
-/** One line a record, `time level message key=value …`, to a stream (stderr unless told). */
+/** One line a record, `time level message key=value …`, to a stream: stderr unless told, and nothing else ends when that takes no more. */
 export function streamLogger(
   level: LogLevel = 'info',
-  stream: { write(text: string): unknown } = process.stderr,
+  stream: { write(text: string): unknown } = toleratedStderr(),
   now: () => number = Date.now,
 ): Logger {
   return createLogger((record) => stream.write(`${formatRecord(record, now())}\n`), level);
 }
+
+/** A full disk under a redirected stderr, or a reader that is gone, must not end the program. */
+function toleratedStderr(): NodeJS.WriteStream {
+  const { stderr } = process;
+  if (!stderr.listeners('error').includes(tolerate)) stderr.on('error', tolerate);
+  return stderr;
+}
+
+function tolerate(): void {}
 
 function formatRecord({ level, message, fields }: LogRecord, now: number): string {
   const pairs = Object.entries(fields)

@@ -1,2 +1,2 @@
 /** A module of its own to be imported when needed: the bundler gives a CommonJS package, imported dynamically, no named exports. */
-export { parse } from 'yaml';
+export { parse, stringify } from 'yaml';

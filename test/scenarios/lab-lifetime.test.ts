@@ -162,7 +162,7 @@ for (const kind of accountKinds()) {
       env: account.env,
     });
     assert.notEqual(outcome.code, 0);
-    assert.match(outcome.stderr, /images: invalid value "\/nonexistent\/images": cannot be read/);
+    assert.match(outcome.stderr, /--images: invalid value "\/nonexistent\/images": cannot be read/);
     await assertNothingLeft(account, before);
   });
 
