@@ -77,6 +77,11 @@ export function client(from: Client) {
   };
 }
 
+export const fromPod = client('a');
+export const fromOtherPod = client('c');
+export const fromNode = client('node');
+export const fromOutside = client('outside');
+
 export function place(address: IpAddress, port: number, protocol: Protocol = 'TCP'): Place {
   return { address, port, protocol };
 }

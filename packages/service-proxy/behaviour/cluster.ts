@@ -43,6 +43,12 @@ export const SERVICE_PORT = 80;
 export const TARGET_PORT = 8080;
 export const NODE_PORT = 30_080;
 
+/** The port of a Service, and of its endpoints in a slice. */
+export const TCP_PORT = { name: 'main', port: SERVICE_PORT, protocol: 'TCP' };
+export const TCP_TARGET = { name: 'main', port: TARGET_PORT, protocol: 'TCP' };
+export const UDP_PORT = { ...TCP_PORT, protocol: 'UDP' };
+export const UDP_TARGET = { ...TCP_TARGET, protocol: 'UDP' };
+
 type ServiceSpec = NonNullable<Service['spec']>;
 
 /** A Service `default/web` on {@link CLUSTER_IP}, one TCP port unless told otherwise. */
@@ -53,7 +59,7 @@ export function service(spec: Partial<ServiceSpec> = {}, more: Partial<Service> 
       type: 'ClusterIP',
       clusterIP: CLUSTER_IP,
       clusterIPs: [CLUSTER_IP],
-      ports: [{ name: 'main', port: SERVICE_PORT, protocol: 'TCP' }],
+      ports: [TCP_PORT],
       ...spec,
     },
     ...(more.status === undefined ? {} : { status: more.status }),
@@ -64,7 +70,7 @@ export function service(spec: Partial<ServiceSpec> = {}, more: Partial<Service> 
 export function nodePortService(spec: Partial<ServiceSpec> = {}): Service {
   return service({
     type: 'NodePort',
-    ports: [{ name: 'main', port: SERVICE_PORT, protocol: 'TCP', nodePort: NODE_PORT }],
+    ports: [{ ...TCP_PORT, nodePort: NODE_PORT }],
     ...spec,
   });
 }
@@ -110,7 +116,7 @@ export function slice(
   return {
     metadata: { namespace: 'default', name, labels: { 'kubernetes.io/service-name': of } },
     addressType: 'IPv4',
-    ports: [{ name: 'main', port: TARGET_PORT, protocol: 'TCP' }],
+    ports: [TCP_TARGET],
     endpoints: endpoints.map((one) => (typeof one === 'string' ? endpoint(one) : one)),
     ...rest,
   };
