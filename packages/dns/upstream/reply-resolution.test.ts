@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseIp } from '#ip';
+import { a, cname, soa } from '../fixtures/records.ts';
 import type { Inquiry } from '../records/resolution.ts';
 import { type Message, queryMessage, type ResourceRecord } from '../wire/index.ts';
 import { replyResolution } from './reply-resolution.ts';
 
 const question: Inquiry = { name: 'www.example.com', typeCode: 1, class: 1 };
 const head = (name: string, ttl = 60) => ({ name, class: 1, ttl });
-const a = (name: string): ResourceRecord => ({ ...head(name), type: 'A', address: parseIp('192.0.2.1') });
-const cname = (name: string, target: string): ResourceRecord => ({ ...head(name), type: 'CNAME', target });
 const unknown = (
   name: string,
   typeCode: number,
@@ -23,17 +21,7 @@ const unknown = (
 /** A signature begins with the type it covers. */
 const rrsig = (name: string, covered: number, ttl = 60) =>
   unknown(name, 46, [covered >> 8, covered & 255, 13], ttl);
-const soa: ResourceRecord = {
-  ...head('example.com', 300),
-  type: 'SOA',
-  primary: 'ns.example.com',
-  mailbox: 'h.example.com',
-  serial: 1,
-  refresh: 1,
-  retry: 1,
-  expire: 1,
-  minimum: 40,
-};
+const zone = soa('example.com', 300, 40);
 const reply = (parts: Partial<Message>): Message => ({
   ...queryMessage(1, question),
   response: true,
@@ -49,7 +37,7 @@ const signed = reply({
   answers: [
     cname('WWW.example.com', 'web.example.com'),
     rrsig('www.example.com', 5),
-    a('web.example.com'),
+    a('web.example.com', '192.0.2.1'),
     rrsig('web.example.com', 1, 30),
     rrsig('web.example.com', 28),
     rrsig('other.example.com', 1),
@@ -79,7 +67,7 @@ test('replyResolution: with DO, a denial keeps its proofs', () => {
   const denial = reply({
     rcode: 3,
     authorities: [
-      soa,
+      zone,
       rrsig('example.com', 6),
       unknown('h1.example.com', 50, [1]),
       rrsig('h1.example.com', 50),
@@ -105,7 +93,7 @@ test('replyResolution: with DO, a CNAME made of a DNAME is proved by that', () =
       rrsig('example.com', 39),
       unknown('example.net', 39),
       cname('www.example.com', 'www.example.org'),
-      a('www.example.org'),
+      a('www.example.org', '192.0.2.1'),
     ],
   });
   assert.deepEqual(text(replyResolution({ ...question, dnssecOk: true }, parts).answers), [

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type IpAddress, parseIp } from '#ip';
+import type { IpAddress } from '#ip';
 import { FakeClock, seededRandom, silentLogger, systemClock } from '#runtime';
-import { type Handler, replyTo, UpstreamServer } from '../fixtures/upstream-server.ts';
+import { a, soa } from '../fixtures/records.ts';
+import { answerWith, replyTo, UpstreamServer } from '../fixtures/upstream-server.ts';
 import type { Message, Question, ResourceRecord } from '../wire/index.ts';
 import { Forwarder, type ForwardPolicy } from './forwarder.ts';
 import { LoopGuard } from './loop-guard.ts';
@@ -10,17 +11,6 @@ import { Upstream } from './upstream.ts';
 
 const deps = { clock: systemClock, random: seededRandom(1), logger: silentLogger };
 const question: Question = { name: 'www.example.com', typeCode: 1, class: 1 };
-const a = (name: string, address: string, ttl = 60): ResourceRecord => ({
-  name,
-  class: 1,
-  ttl,
-  type: 'A',
-  address: parseIp(address),
-});
-const answerWith =
-  (address: string): Handler =>
-  ({ query }) =>
-    replyTo(query, { answers: [a(query.questions[0]?.name ?? '', address)] });
 const LOOPBACK = '127.0.0.1' as IpAddress;
 const upstreamOf = (server: UpstreamServer, timeoutMs = 2000) =>
   new Upstream({ transport: 'udp', address: LOOPBACK, port: server.port }, deps, { timeoutMs });
@@ -188,19 +178,6 @@ test('Forwarder: random asks all alike', async () => {
 });
 
 test('Forwarder: only the records along the CNAMEs and the SOA of a denial are believed', async () => {
-  const soa = (name: string): ResourceRecord => ({
-    name,
-    class: 1,
-    ttl: 300,
-    type: 'SOA',
-    primary: 'ns.example.com',
-    mailbox: 'h.example.com',
-    serial: 1,
-    refresh: 1,
-    retry: 1,
-    expire: 1,
-    minimum: 40,
-  });
   const parts: Record<string, Partial<Message>> = {
     'www.example.com': {
       answers: [
@@ -211,7 +188,7 @@ test('Forwarder: only the records along the CNAMEs and the SOA of a denial are b
       authorities: [{ name: 'com', class: 1, ttl: 9, type: 'NS', target: 'evil.example' }],
       additionals: [a('bank.example', '6.6.6.6')],
     },
-    'gone.example.com': { rcode: 3, authorities: [soa('example.com')] },
+    'gone.example.com': { rcode: 3, authorities: [soa('example.com', 300, 40)] },
     'loop.example.com': {
       answers: [{ name: 'loop.example.com', class: 1, ttl: 30, type: 'CNAME', target: 'loop.example.com' }],
     },
