@@ -1,35 +1,24 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, beforeEach } from 'node:test';
 import { IP_FAMILIES } from '#ip';
-import { linuxKernel } from '#kernel';
 import { AT_CLUSTER_IP, AT_NODE_PORT, type Client, type Place, udp } from './case.ts';
-import { nodePortService, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
+import { nodePortService, service, slice, UDP_PORT, UDP_TARGET } from './cluster.ts';
 import { expectedOutcome } from './expected-outcome.ts';
 import { inFamily } from './in-family.ts';
-import { NamespaceLab } from './namespace-lab.ts';
+import { describeInLab } from './lab-suite.ts';
 import { NamespaceWorld } from './namespace-world.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** Clients that stay with their endpoint. */
 export function describeAffinity(mechanism: TestedMechanism): void {
   for (const family of IP_FAMILIES)
-    describe(`${mechanism.name}, session affinity, ${family}`, () => {
-      const shown = (name: string, run: () => Promise<void>) =>
-        test(name, { skip: mechanism.skip?.(name, family) ?? false }, run);
-      let lab: NamespaceLab;
+    describeInLab(`${mechanism.name}, session affinity, ${family}`, mechanism, family, ({ lab, shown }) => {
       let world: NamespaceWorld;
-      before(async () => {
-        lab = new NamespaceLab(linuxKernel(), family);
-        await lab.serve();
-      });
       beforeEach(async () => {
         await world?.[Symbol.asyncDispose]();
-        world = new NamespaceWorld(lab, mechanism.create);
+        world = new NamespaceWorld(lab(), mechanism.create);
       });
-      after(async () => {
-        await world[Symbol.asyncDispose]();
-        await lab[Symbol.asyncDispose]();
-      });
+      after(() => world[Symbol.asyncDispose]());
 
       const sticky = (timeoutSeconds = 10_800) => ({
         sessionAffinity: 'ClientIP',
@@ -37,7 +26,7 @@ export function describeAffinity(mechanism: TestedMechanism): void {
       });
       const program = (state: Omit<Parameters<NamespaceWorld['program']>[0], 'expect'>) =>
         world.program({ ...inFamily(family, state), expect: [] });
-      const attempt = (from: Client, to: Place) => lab.attempt(from, inFamily(family, to));
+      const attempt = (from: Client, to: Place) => lab().attempt(from, inFamily(family, to));
       /** Where so many connections go. */
       const seen = async (from: Client, to: Place, attempts = 12) => {
         const pods = new Set<string>();
@@ -55,10 +44,9 @@ export function describeAffinity(mechanism: TestedMechanism): void {
       });
 
       shown('UDP clients stay too', async () => {
-        const main = { name: 'main', protocol: 'UDP' };
         await program({
-          services: [service({ ...sticky(), ports: [{ ...main, port: SERVICE_PORT }] })],
-          slices: [slice(['b', 'c', 'd'], { ports: [{ ...main, port: TARGET_PORT }] })],
+          services: [service({ ...sticky(), ports: [UDP_PORT] })],
+          slices: [slice(['b', 'c', 'd'], { ports: [UDP_TARGET] })],
         });
         assert.equal((await seen('a', udp(AT_CLUSTER_IP))).length, 1);
       });

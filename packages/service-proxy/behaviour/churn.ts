@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { linuxKernel } from '#kernel';
 import { seededRandom } from '#runtime';
 import { AT_CLUSTER_IP } from './case.ts';
 import { PODS, type PodName, service, slice } from './cluster.ts';
-import { NamespaceLab } from './namespace-lab.ts';
+import { describeInLab } from './lab-suite.ts';
 import { NamespaceWorld } from './namespace-world.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** No moment without an answer. */
 export function describeChurn(mechanism: TestedMechanism): void {
-  describe(`${mechanism.name}, changes under traffic`, () => {
-    const shown = (name: string, run: () => Promise<void>) =>
-      test(name, { skip: mechanism.skip?.(name, 'IPv4') ?? false }, run);
-    let lab: NamespaceLab;
-    before(async () => {
-      lab = new NamespaceLab(linuxKernel());
-      await lab.serve();
-    });
-    after(() => lab[Symbol.asyncDispose]());
-
+  describeInLab(`${mechanism.name}, changes under traffic`, mechanism, 'IPv4', ({ lab, shown }) => {
     shown(
       `while endpoints, other Services${mechanism.endsWithProcess ? '' : ' and the agent'} come and go, every new connection is answered by an endpoint of before or after`,
       async () => {
@@ -29,7 +18,7 @@ export function describeChurn(mechanism: TestedMechanism): void {
         const others = Array.from({ length: 5 }, (_, i) =>
           service({ clusterIPs: [`10.96.2.${i}`] }, { metadata: { name: `other-${i}` } }),
         );
-        const world = new NamespaceWorld(lab, mechanism.create);
+        const world = new NamespaceWorld(lab(), mechanism.create);
         let allowed = new Set<string>(['d']);
         let changing = true;
         await world.program({ services: [service()], slices: [slice(['d'])], expect: [] });
@@ -56,7 +45,7 @@ export function describeChurn(mechanism: TestedMechanism): void {
         let connections = 0;
         while (changing) {
           const atStart = allowed;
-          const outcome = await lab.attempt('node', AT_CLUSTER_IP);
+          const outcome = await lab().attempt('node', AT_CLUSTER_IP);
           assert.ok(atStart.has(outcome) || allowed.has(outcome), `${outcome} of ${[...allowed].join()}`);
           connections++;
         }

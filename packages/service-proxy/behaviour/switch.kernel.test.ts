@@ -3,15 +3,16 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { bindIn, connectIn, linuxKernel } from '#kernel';
-import type { EndpointSlice, Node, Service } from '#kube-api';
+import type { EndpointSlice, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
 import { silentLogger, systemClock } from '#runtime';
 import type { ProxyBackend } from '../backend.ts';
 import { DEFAULT_IPVS_OPTIONS } from '../backends/ipvs/options.ts';
 import { createBackend, PROXY_MECHANISMS, type ProxyMechanism } from '../backends/mechanisms.ts';
-import { createServiceProxy, type ServiceProxy } from '../proxy.ts';
+import type { ServiceProxy } from '../proxy.ts';
 import { AT_CLUSTER_IP, AT_NODE_PORT, type Client, type Place, place } from './case.ts';
-import { CLUSTER_IP, FACTS, NODE_ADDRESS, NODE_PORT, PODS, SERVICE_PORT, service, slice } from './cluster.ts';
+import { CLUSTER_IP, NODE_ADDRESS, NODE_PORT, PODS, service, slice, TCP_PORT } from './cluster.ts';
+import { createLabProxy } from './lab-proxy.ts';
 import { NamespaceLab } from './namespace-lab.ts';
 
 const ECHO_PORT = 7_000;
@@ -64,7 +65,7 @@ describe('a switch of mechanisms under traffic', () => {
   const web = service({
     type: 'NodePort',
     ports: [
-      { name: 'main', port: SERVICE_PORT, protocol: 'TCP', nodePort: NODE_PORT },
+      { ...TCP_PORT, nodePort: NODE_PORT },
       { name: 'echo', port: ECHO_PORT, protocol: 'TCP', nodePort: ECHO_NODE_PORT },
     ],
   });
@@ -72,11 +73,6 @@ describe('a switch of mechanisms under traffic', () => {
     slice(['b', 'c']),
     slice(['c'], { name: 'web-2', ports: [{ name: 'echo', port: ECHO_TARGET, protocol: 'TCP' }] }),
   ];
-  const node: Node = {
-    metadata: { name: 'node1' },
-    spec: { podCIDRs: ['10.244.1.0/24'] },
-    status: { addresses: [{ type: 'InternalIP', address: NODE_ADDRESS }] },
-  };
   let lab: NamespaceLab;
   const echoing = new Set<Socket>();
   const echo = createServer((socket) => {
@@ -112,22 +108,14 @@ describe('a switch of mechanisms under traffic', () => {
       stack.use(create(other, lab.node)),
     );
     const proxy = stack.use(
-      createServiceProxy(
+      createLabProxy(
+        lab,
         {
           services: new MemoryInformer<Service>([web]),
           endpointSlices: new MemoryInformer<EndpointSlice>(slices),
-          nodes: new MemoryInformer<Node>([node]),
           ...{ backend, predecessors },
-          conntrack: lab.node.conntrack,
-          logger: silentLogger,
         },
-        {
-          nodeName: 'node1',
-          clusterCIDRs: FACTS.clusterCIDRs,
-          serviceCIDRs: FACTS.serviceCIDRs,
-          localAddresses: FACTS.localAddresses,
-          checkMs: 50,
-        },
+        { checkMs: 50 },
       ),
     );
     return { proxy, end: () => stack.disposeAsync() };
