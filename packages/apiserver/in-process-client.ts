@@ -73,7 +73,7 @@ export function inProcessClient(
           case 'strategic-merge':
             return patch((current) => applyStrategicMergePatch(current, body, where.kind.definition));
           case 'apply':
-            return registry.apply(where, body, true, writing).object as unknown as never;
+            return registry.apply(where, body, { ...writing, force: true }).object as unknown as never;
           default:
             return type satisfies never;
         }

@@ -183,12 +183,10 @@ export class ResourceHandler {
           throw badRequest(
             'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
           );
-        return this.#registry.apply(
-          target,
-          parseJson(request.body),
-          request.query.get('force') === 'true',
-          options,
-        );
+        return this.#registry.apply(target, parseJson(request.body), {
+          ...options,
+          force: request.query.get('force') === 'true',
+        });
       default:
         throw unsupportedMediaType(type, PATCH_TYPES);
     }

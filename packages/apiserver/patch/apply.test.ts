@@ -7,7 +7,7 @@ import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
 const target = inDefault('services', 's');
 const apply = (context: ReturnType<typeof testRegistry>, manager: string, spec: JsonObject, force = false) =>
-  context.registry.apply(target, { metadata: { name: 's' }, spec }, force, { manager }).object;
+  context.registry.apply(target, { metadata: { name: 's' }, spec }, { manager, force }).object;
 
 const http = { name: 'http', port: 80, protocol: 'TCP' };
 const dns = { name: 'dns', port: 53, protocol: 'UDP' };

@@ -1,32 +1,32 @@
-import { nameKey, type ObjectMeta } from '#kube-api';
+import { nameKey } from '#kube-api';
 import type { Clock, Random } from '#runtime';
 import { deepEqual, type JsonObject, withAt } from '../json.ts';
 import { applyConfiguration } from '../patch/apply.ts';
 import { trackUpdate } from '../patch/managed-fields.ts';
-import { alreadyExists, badRequest, conflict, expired, forbidden, notFound, StatusError } from '../status.ts';
+import { alreadyExists, badRequest, expired, notFound, StatusError } from '../status.ts';
 import type { Entry, Store } from '../storage/store.ts';
-import { decodeObject } from './decode.ts';
+import { beforeCreate } from './before-create.ts';
+import { beforeUpdate } from './before-update.ts';
+import { type Decoded, decodeObject } from './decode.ts';
 import { checkPreconditions, terminating } from './deletion.ts';
 import { type Kind, type KindContext, storageName } from './kind.ts';
-import { formatTime, generateName, metaOf, newUid, withMeta } from './metadata.ts';
+import { formatTime, metaOf, withMeta } from './metadata.ts';
 import { Pages } from './pages.ts';
-import type { DeleteRequest, ListQuery, ListResult, Target, WriteOptions, Written } from './requests.ts';
+import type {
+  ApplyOptions,
+  DeleteRequest,
+  ListQuery,
+  ListResult,
+  Target,
+  WriteOptions,
+  Written,
+} from './requests.ts';
 import { selection } from './selection.ts';
 import type { ServiceAllocator } from './service-allocator.ts';
 import { trackChange } from './track-change.ts';
-import { checkNamespace, validate } from './validate.ts';
+import { checkNamespace } from './validate.ts';
 import { keyInScope, parseVersion, type WatchQuery, type WatchSink, watchStore } from './watch.ts';
-import {
-  fixedMeta,
-  hasStatus,
-  isFinished,
-  mergeParts,
-  namespaceFinalizers,
-  statusMeta,
-  withoutMetaAndStatus,
-  withoutTimes,
-  withPropagation,
-} from './write-rules.ts';
+import { isFinished, namespaceFinalizers, withoutTimes, withPropagation } from './write-rules.ts';
 
 export interface RegistryDeps {
   readonly store: Store;
@@ -35,7 +35,10 @@ export interface RegistryDeps {
   readonly random: Random;
 }
 
-/** The API's verbs over the store: generic, synchronous, the same for HTTP and for clients in the process. */
+/**
+ * The API's verbs over the store: generic, synchronous, the same for HTTP and for clients in the process. What is refused is
+ * a StatusError with the API's code and reason.
+ */
 export class Registry {
   readonly store: Store;
   readonly #context: KindContext;
@@ -88,7 +91,13 @@ export class Registry {
 
   create(kind: Kind, namespace: string | undefined, body: unknown, options: WriteOptions): Written {
     const { object, warnings } = decodeObject(body, kind, options.fieldValidation ?? 'Ignore', options.text);
-    return { object: this.#create(kind, namespace, object, options), warnings, created: true };
+    const created = beforeCreate(kind, namespace, object, this.#context);
+    const { manager } = options;
+    const tracked = trackUpdate(withAt(created, ['metadata', 'managedFields'], undefined), undefined, kind, {
+      manager,
+      time: this.time(),
+    });
+    return { object: this.#insert(kind, namespace, tracked, options), warnings, created: true };
   }
 
   /** Replaces (PUT). */
@@ -106,11 +115,7 @@ export class Registry {
         `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
       );
     checkNamespace(meta, target.namespace);
-    return {
-      object: this.#replace(target, entry, decoded.object, options),
-      warnings: decoded.warnings,
-      created: false,
-    };
+    return this.#update(target, entry, decoded, options);
   }
 
   /** Reads, changes through `patch` (given the object as the API shows it), writes. */
@@ -121,16 +126,13 @@ export class Registry {
     const meta = metaOf(decoded.object);
     if (meta.name !== target.name) throw badRequest('the name of the object is immutable');
     checkNamespace(meta, target.namespace);
-    return {
-      object: this.#replace(target, entry, decoded.object, options),
-      warnings: decoded.warnings,
-      created: false,
-    };
+    return this.#update(target, entry, decoded, options);
   }
 
   /** Server-side apply; creates what is not there. */
-  apply(target: Target, body: unknown, force: boolean, options: WriteOptions): Written {
+  apply(target: Target, body: unknown, options: ApplyOptions): Written {
     const { kind, namespace, name } = target;
+    const { force } = options;
     const { object: applied, warnings } = decodeObject(
       body,
       kind,
@@ -148,10 +150,13 @@ export class Registry {
     if (entry === undefined) {
       if (meta.uid !== undefined || meta.resourceVersion !== undefined) throw notFound(kind.resource, name);
       const merged = applyConfiguration(undefined, named, kind, writer, force);
-      return { object: this.#create(kind, namespace, merged, options, true), warnings, created: true };
+      const created = beforeCreate(kind, namespace, merged, this.#context);
+      return { object: this.#insert(kind, namespace, created, options), warnings, created: true };
     }
-    const merged = applyConfiguration(this.#view(kind, entry.object), named, kind, writer, force);
-    return { object: this.#replace(target, entry, merged, options, true), warnings, created: false };
+    const old = this.#view(kind, entry.object);
+    const merged = applyConfiguration(old, named, kind, writer, force);
+    const next = beforeUpdate(kind, old, merged, options, this.#context);
+    return { object: this.#replace(target, old, next, options), warnings, created: false };
   }
 
   /** Returns the object when its end is only begun, or its last state. `gone` says which. */
@@ -186,110 +191,42 @@ export class Registry {
     return listed;
   }
 
-  #create(
-    kind: Kind,
-    namespace: string | undefined,
-    decoded: JsonObject,
-    options: WriteOptions,
-    applied = false,
-  ): JsonObject {
-    const { resource } = kind;
-    const given = metaOf(decoded);
-    if ((given.resourceVersion ?? '') !== '')
-      throw new StatusError(400, 'BadRequest', 'resourceVersion should not be set on objects to be created');
-    checkNamespace(given, namespace);
-    const generated =
-      (given.name ?? '') === '' && (given.generateName ?? '') !== ''
-        ? generateName(given.generateName ?? '', this.#context.random)
-        : given.name;
-    const { deletionTimestamp: _d, deletionGracePeriodSeconds: _g, selfLink: _s, ...rest } = given;
-    const metadata: ObjectMeta = {
-      ...rest,
-      ...(generated !== undefined && { name: generated }),
-      ...(namespace !== undefined && { namespace }),
-      uid: newUid(this.#context.random),
-      creationTimestamp: this.time(),
-      ...(kind.hasGeneration === true && { generation: 1 }),
-    };
-    if (namespace !== undefined) this.#checkNamespaceOpen(kind, namespace, metadata.name ?? '');
-    let object = withMeta(decoded, metadata);
-    if (hasStatus(kind) && kind.statusOnCreate !== true) object = withAt(object, ['status'], undefined);
-    object = kind.defaults?.(object) ?? object;
-    object = kind.create?.(object, this.#context) ?? object;
-    validate(kind, object, undefined);
-    const name = metadata.name ?? '';
-    if (!applied)
-      object = trackUpdate(withAt(object, ['metadata', 'managedFields'], undefined), undefined, kind, {
-        manager: options.manager,
-        time: this.time(),
-      });
-    const key = nameKey(namespace, name);
-    const storage = storageName(kind);
-    if (this.store.get(storage, key) !== undefined) throw alreadyExists(resource, name);
-    if (options.dryRun === true) return object;
-    return this.#view(kind, this.store.put(storage, key, this.#stored(kind, object)).object);
+  #update(target: Target, entry: Entry, given: Decoded, options: WriteOptions): Written {
+    const { kind } = target;
+    const old = this.#view(kind, entry.object);
+    const next = beforeUpdate(kind, old, given.object, options, this.#context);
+    const tracked = trackChange(kind, next, old, options, this.time());
+    return { object: this.#replace(target, old, tracked, options), warnings: given.warnings, created: false };
   }
 
+  #insert(kind: Kind, namespace: string | undefined, object: JsonObject, options: WriteOptions): JsonObject {
+    const { name = '' } = metaOf(object);
+    const storage = storageName(kind);
+    const key = nameKey(namespace, name);
+    if (this.store.get(storage, key) !== undefined) throw alreadyExists(kind.resource, name);
+    if (options.dryRun === true) return object;
+    return this.#put(kind, key, object);
+  }
+
+  /** Stores the object in place of `old`, unless it is the same; the last write of one that is being deleted removes it. */
   #replace(
-    target: Target,
-    entry: Entry,
-    given: JsonObject,
+    { kind, namespace, name }: Target,
+    old: JsonObject,
+    object: JsonObject,
     options: WriteOptions,
-    applied = false,
   ): JsonObject {
-    const { kind, name, namespace } = target;
-    const old = this.#view(kind, entry.object);
-    const oldMeta = metaOf(old);
-    const meta = metaOf(given);
-    if ((meta.resourceVersion ?? '') !== '' && meta.resourceVersion !== oldMeta.resourceVersion)
-      throw conflict(kind.resource, name);
-    if (meta.uid !== undefined && meta.uid !== oldMeta.uid)
-      throw conflict(
-        kind.resource,
-        name,
-        `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${oldMeta.uid}`,
-      );
-    let object = withMeta(
-      options.binding === true ? given : mergeParts(kind, given, old, options.subresource),
-      {
-        ...(options.subresource === undefined ? meta : statusMeta(meta, oldMeta)),
-        ...fixedMeta(oldMeta),
-        managedFields: meta.managedFields ?? oldMeta.managedFields ?? [],
-      },
-    );
-    object = kind.defaults?.(object) ?? object;
-    if (options.subresource === undefined) object = kind.update?.(object, old, this.#context) ?? object;
-    if (
-      kind.hasGeneration === true &&
-      options.subresource === undefined &&
-      !deepEqual(withoutMetaAndStatus(object), withoutMetaAndStatus(old))
-    )
-      object = withAt(object, ['metadata', 'generation'], (oldMeta.generation ?? 0) + 1);
-    if (options.binding !== true) validate(kind, object, old);
-    if (!applied) object = trackChange(kind, object, old, options, this.time());
     if (deepEqual(withoutTimes(object), withoutTimes(old))) return old;
     if (options.dryRun === true) return object;
-    const storage = storageName(kind);
     const key = nameKey(namespace, name);
-    if (isFinished(object)) {
-      this.store.put(storage, key, this.#stored(kind, object));
-      const last = this.store.remove(storage, key);
-      return this.#view(kind, last?.object ?? object);
-    }
-    return this.#view(kind, this.store.put(storage, key, this.#stored(kind, object)).object);
+    const stored = this.#put(kind, key, object);
+    if (!isFinished(object)) return stored;
+    const last = this.store.remove(storageName(kind), key);
+    return last === undefined ? object : this.#view(kind, last.object);
   }
 
-  #checkNamespaceOpen(kind: Kind, namespace: string, name: string): void {
-    const found = this.store.get('namespaces', namespace);
-    if (found === undefined) throw notFound({ group: '', plural: 'namespaces' }, namespace);
-    if (metaOf(found.object).deletionTimestamp === undefined) return;
-    const message = `namespace ${namespace} is being terminated`;
-    throw forbidden(
-      kind.resource,
-      name,
-      `unable to create new content in namespace ${namespace} because it is being terminated`,
-      [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }],
-    );
+  #put(kind: Kind, key: string, object: JsonObject): JsonObject {
+    const stored = kind.storedAs === undefined ? object : kind.storedAs.toStored(object);
+    return this.#view(kind, this.store.put(storageName(kind), key, stored).object);
   }
 
   #entry({ kind, namespace, name }: Target): Entry {
@@ -300,10 +237,6 @@ export class Registry {
 
   #view(kind: Kind, stored: JsonObject): JsonObject {
     return kind.storedAs === undefined ? stored : (kind.storedAs.fromStored(stored) as JsonObject);
-  }
-
-  #stored(kind: Kind, object: JsonObject): JsonObject {
-    return kind.storedAs === undefined ? object : kind.storedAs.toStored(object);
   }
 
   /** Now, as the API writes it. */

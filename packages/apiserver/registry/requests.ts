@@ -22,6 +22,11 @@ export interface WriteOptions {
   readonly text?: string | undefined;
 }
 
+export interface ApplyOptions extends WriteOptions {
+  /** Takes fields over from other managers, instead of 409. */
+  readonly force: boolean;
+}
+
 export interface Written {
   readonly object: JsonObject;
   readonly warnings: readonly string[];
