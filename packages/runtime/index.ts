@@ -11,6 +11,7 @@ export {
   silentLogger,
   streamLogger,
 } from './logger.ts';
+export { otherWork } from './other-work.ts';
 export { parseYaml } from './parse-yaml.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';

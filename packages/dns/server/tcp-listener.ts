@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Clock } from '#runtime';
+import { type Clock, otherWork } from '#runtime';
 import { clientKey } from './client-limiter.ts';
 import type { InheritedSocket } from './inherited-sockets.ts';
 import { type Client, type MessageStream, REPLY_OCTETS, type Responder } from './responder.ts';
@@ -200,7 +200,7 @@ class Connection implements Disposable {
     const { signal } = this.#streaming;
     try {
       for (const message of messages) {
-        if (this.#send(message)) await new Promise((resolve) => setImmediate(resolve));
+        if (this.#send(message)) await otherWork();
         else await once(this.#socket, 'drain', { signal });
         signal.throwIfAborted();
         // A client that reads is not idle.

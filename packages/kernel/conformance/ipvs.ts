@@ -28,28 +28,29 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
     const idle = { activeConnections: 0, inactiveConnections: 0, persistentConnections: 0 };
     // Without any IPv4 address a namespace takes no IPv4 destination.
     beforeEach(() => given.netns.links.set('lo', { up: true }));
-    const services = () => [...given.netns.ipvs.listServices()].sort((a, b) => (text(a) < text(b) ? -1 : 1));
+    const services = async () =>
+      [...(await given.netns.ipvs.listServices())].sort((a, b) => (text(a) < text(b) ? -1 : 1));
     const destinations = (service = web) =>
       [...given.netns.ipvs.listDestinations(service)].sort((a, b) => (text(a) < text(b) ? -1 : 1));
 
     test('addService, listServices: every field comes back, in this namespace alone', async () => {
       const { ipvs } = given.netns;
       assert.equal(ipvs.available(), true);
-      assert.deepEqual(services(), []);
+      assert.deepEqual(await services(), []);
       ipvs.addService(dns);
       ipvs.addService(web);
       ipvs.addService({ ...web, protocol: 'SCTP', persistentSeconds: 5, persistencePrefix: 32 });
       ipvs.addService({ ...web, port: 0, persistentSeconds: 300, persistencePrefix: 24 });
-      assert.deepEqual(services(), [
+      assert.deepEqual(await services(), [
         { ...web, port: 0, persistentSeconds: 300, persistencePrefix: 24 },
         { ...web, protocol: 'SCTP', persistentSeconds: 5 },
         web,
         dns,
       ]);
-      assert.deepEqual(given.other.ipvs.listServices(), []);
+      assert.deepEqual(await given.other.ipvs.listServices(), []);
       assert.deepEqual(await ipvs.connections(), []);
     });
-    test('addService, setService, deleteService: a service is there once', () => {
+    test('addService, setService, deleteService: a service is there once', async () => {
       const { ipvs } = given.netns;
       ipvs.addService(web);
       refuses('EEXIST', () => ipvs.addService({ ...web, scheduler: 'wrr' }));
@@ -60,13 +61,13 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
         ...{ ...web, scheduler: 'mh', persistentSeconds: 60, schedulerFlags: ['sched-2'] },
       };
       ipvs.setService(changed);
-      assert.deepEqual(services(), [changed, { ...web, protocol: 'UDP' }]);
+      assert.deepEqual(await services(), [changed, { ...web, protocol: 'UDP' }]);
       assert.equal(destinations().length, 1);
       ipvs.setService(web);
-      assert.deepEqual(services()[0], web);
+      assert.deepEqual((await services())[0], web);
       ipvs.deleteService(web);
       ipvs.deleteService(web);
-      assert.deepEqual(services(), [{ ...web, protocol: 'UDP' }]);
+      assert.deepEqual(await services(), [{ ...web, protocol: 'UDP' }]);
       ipvs.addService(web);
       assert.deepEqual(destinations(), []);
     });
@@ -114,7 +115,7 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
       assert.deepEqual(destinations(), []);
       assert.deepEqual(destinations(dns), [{ ...one, ...idle, address }]);
     });
-    test('refuses what Linux refuses, and what would balance nothing', () => {
+    test('refuses what Linux refuses, and what would balance nothing', async () => {
       const { ipvs } = given.netns;
       ipvs.addService({ ...web, port: 1 });
       ipvs.addService({ ...dns, port: 1 });
@@ -141,10 +142,10 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
         refuses('EINVAL', () => ipvs.addService({ ...web, ...wrong }));
       for (const wrong of [{ weight: -1 }, { weight: 0.5 }, { weight: 2 ** 31 }, { port: -1 }])
         refuses('EINVAL', () => ipvs.addDestination({ ...web, port: 1 }, { ...one, ...wrong }));
-      assert.equal(services().length, 2);
+      assert.equal((await services()).length, 2);
       assert.deepEqual(destinations({ ...web, port: 1 }), []);
     });
-    test('change: many changes in order; the error names the change, and what came before is made', () => {
+    test('change: many changes in order; the error names the change, and what came before is made', async () => {
       const { ipvs } = given.netns;
       const number = (i: number): IpvsService => ({ ...web, port: i + 1 });
       const make = Array.from({ length: 1000 }, (_, i): IpvsChange[] => [
@@ -152,7 +153,7 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
         { op: 'add-destination', service: number(i), destination: one },
       ]).flat();
       ipvs.change(make);
-      assert.equal(services().length, 1000);
+      assert.equal((await services()).length, 1000);
       assert.deepEqual(destinations(number(999)), [{ ...one, ...idle }]);
       const wrong: IpvsChange = {
         op: 'set-destination',
@@ -171,12 +172,12 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
         /set IPVS destination 10\.244\.1\.2:9 of TCP 10\.96\.0\.1:8: ENOENT/,
       );
       assert.deepEqual([destinations(number(1)), destinations(number(2))[0]?.weight], [[], 7]);
-      assert.ok(services().some(({ scheduler, port }) => scheduler === 'wlc' && port === 4));
+      assert.ok((await services()).some(({ scheduler, port }) => scheduler === 'wlc' && port === 4));
       // Every one of them fails: the first is named.
       assert.throws(() => ipvs.change(make), /add IPVS service TCP 10\.96\.0\.1:1: EEXIST/);
       ipvs.change([]);
     });
-    test('services by firewall mark: one of each family, apart from those by address', () => {
+    test('services by firewall mark: one of each family, apart from those by address', async () => {
       const { ipvs } = given.netns;
       const marked: IpvsService = { ...web, address: ip('0.0.0.0'), port: 0, mark: 7 };
       const marked6: IpvsService = { ...marked, address: ip('::') };
@@ -185,11 +186,11 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
       ipvs.addService(marked6);
       refuses('EEXIST', () => ipvs.addService(marked));
       for (const mark of [0, 2 ** 32, 1.5]) refuses('EINVAL', () => ipvs.addService({ ...marked, mark }));
-      assert.deepEqual(services(), [marked, web, marked6]);
+      assert.deepEqual(await services(), [marked, web, marked6]);
       ipvs.addDestination(marked, one);
       assert.deepEqual([destinations(marked), destinations(web)], [[{ ...one, ...idle }], []]);
       ipvs.deleteService(marked);
-      assert.deepEqual(services(), [web, marked6]);
+      assert.deepEqual(await services(), [web, marked6]);
     });
     test('timeouts, setTimeouts: what is left out stays', () => {
       const { ipvs } = given.netns;
@@ -200,12 +201,12 @@ export function ipvsConformance(name: string, kernel: Kernel): void {
       refuses('EINVAL', () => ipvs.setTimeouts({ tcp: 0 }));
       assert.deepEqual(given.other.ipvs.timeouts(), before);
     });
-    test('flush: removes every service of the namespace', () => {
+    test('flush: removes every service of the namespace', async () => {
       const { netns, other } = given;
       for (const where of [netns, other]) where.ipvs.addService(web);
       netns.ipvs.flush();
       netns.ipvs.flush();
-      assert.deepEqual([services(), other.ipvs.listServices()], [[], [web]]);
+      assert.deepEqual([await services(), await other.ipvs.listServices()], [[], [web]]);
     });
   });
 }

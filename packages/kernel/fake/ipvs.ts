@@ -49,7 +49,7 @@ export class FakeIpvs extends SingleIpvsChanges implements IpvsPort {
     return this.#state.ipvsAvailable;
   }
 
-  listServices(): readonly IpvsService[] {
+  async listServices(): Promise<readonly IpvsService[]> {
     this.#require('list', 'IPVS services');
     return [...this.#state.ipvsServices.values()].map(({ service }) => service);
   }

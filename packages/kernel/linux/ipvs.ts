@@ -52,7 +52,7 @@ export class LinuxIpvs extends SingleIpvsChanges implements IpvsPort {
 
   available(): boolean {
     try {
-      this.listServices();
+      this.timeouts();
       return true;
     } catch (error) {
       if (isKernelError(error, 'EOPNOTSUPP', 'EPERM')) return false;
@@ -60,11 +60,13 @@ export class LinuxIpvs extends SingleIpvsChanges implements IpvsPort {
     }
   }
 
-  listServices(): readonly IpvsService[] {
+  async listServices(): Promise<readonly IpvsService[]> {
     const operation = 'list';
     const object = 'IPVS services';
     const type = this.#type(operation, object);
-    return this.#netlink().dump({ type, body: encodeIpvsServiceDump, operation, object }, ({ payload }) =>
+    // Of its own: the other one may be asked meanwhile.
+    using socket = this.#open();
+    return await socket.dumpInParts({ type, body: encodeIpvsServiceDump, operation, object }, ({ payload }) =>
       decodeIpvsService(payload),
     );
   }

@@ -1,3 +1,4 @@
+import { otherWork } from '#runtime';
 import { errnoName, KernelError } from '../errors.ts';
 import { type Acknowledgement, parseDone, parseError } from '../netlink/acknowledgement.ts';
 import { type NetlinkMessage, parseMessages } from '../netlink/reader.ts';
@@ -186,7 +187,7 @@ export class NetlinkSocket implements Disposable {
       const answer: Answer<T> = { values: [], interrupted: false, complete: false };
       for (let part = 1; !answer.complete; part++) {
         this.#receivePart(request, sequence, decode, answer);
-        if (part % PARTS_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (part % PARTS_A_TURN === 0) await otherWork();
       }
       if (!answer.interrupted || attempt === DUMP_ATTEMPTS) return answer.values;
     }

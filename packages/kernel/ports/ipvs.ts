@@ -114,7 +114,8 @@ export interface IpvsConnectionFilter {
 export interface IpvsPort {
   /** false: this kernel has no ip_vs and could not load it, or this process may not use it. */
   available(): boolean;
-  listServices(): readonly IpvsService[];
+  /** Other work has its turn while there are many. */
+  listServices(): Promise<readonly IpvsService[]>;
   /** Empty when there is no such service. */
   listDestinations(service: IpvsServiceKey): readonly IpvsDestination[];
   /** `EEXIST` when there is one of that address, port and protocol. */

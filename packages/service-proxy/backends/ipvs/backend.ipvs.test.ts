@@ -150,12 +150,12 @@ describe('IpvsBackend in the kernel', () => {
     assert.equal(await says(connection, 'still there'), 'still there');
     connection.resetAndDestroy();
     // The kernel forgets a reset connection after ten seconds.
-    for (let i = 0; i < 150 && lab.node.ipvs.listServices().length > 0; i++) {
+    for (let i = 0; i < 150 && (await lab.node.ipvs.listServices()).length > 0; i++) {
       clock.advance(5_000);
       await new Promise((resolve) => setTimeout(resolve, 100));
       if (i < 20) assert.ok(clock.now() < GRACE_MS);
     }
-    assert.deepEqual(lab.node.ipvs.listServices(), []);
+    assert.deepEqual(await lab.node.ipvs.listServices(), []);
   });
 
   test('a restart goes on draining, writes nothing, and gives an endpoint that is back its weight', async () => {
@@ -219,12 +219,12 @@ describe('IpvsBackend in the kernel', () => {
       services: [balancedService({ externalTrafficPolicy: 'Local' })],
       slices: [slice(['b', 'c'])],
     });
-    assert.equal(lab.node.ipvs.listServices().length, 2 + 3 + 2);
+    assert.equal((await lab.node.ipvs.listServices()).length, 2 + 3 + 2);
     await restart({ services: [], slices: [] });
-    assert.equal(lab.node.ipvs.listServices().length, 2);
+    assert.equal((await lab.node.ipvs.listServices()).length, 2);
     assert.deepEqual(bound(), []);
     await backend.cleanup();
-    assert.equal(lab.node.ipvs.listServices().length, 2);
+    assert.equal((await lab.node.ipvs.listServices()).length, 2);
     assert.equal(lab.node.links.get(VIP_LINK), undefined);
     assert.deepEqual(await lab.node.nft.listTables(), []);
     lab.node.ipvs.flush();
@@ -281,10 +281,7 @@ describe('IpvsBackend in the kernel', () => {
         slices: [slice(['b']), slice(['c'], { name: 'other-1', service: 'other' })],
       });
       assert.deepEqual(
-        lab.node.ipvs
-          .listServices()
-          .map((one) => `${one.address} ${one.scheduler}`)
-          .sort(),
+        (await lab.node.ipvs.listServices()).map((one) => `${one.address} ${one.scheduler}`).sort(),
         [`${CLUSTER_IP} ${scheduler}`, `${OTHER_CLUSTER_IP} wlc`],
       );
       assert.equal(await lab.attempt('a', AT_CLUSTER_IP), 'b kept', scheduler);
@@ -333,7 +330,7 @@ describe('IpvsBackend in the kernel', () => {
   test('probe: nothing is missing here, and nothing is left of the asking', async () => {
     start();
     assert.deepEqual(await backend.probe(), []);
-    assert.deepEqual(lab.node.ipvs.listServices(), []);
+    assert.deepEqual(await lab.node.ipvs.listServices(), []);
     assert.deepEqual(await lab.node.nft.listTables(), []);
   });
 
@@ -357,7 +354,7 @@ describe('IpvsBackend in the kernel', () => {
     assert.equal(await says(connection, 'still there'), 'still there');
     clock.advance(GRACE_MS + 5_000);
     assert.equal(await backend.retire(nftables), true);
-    assert.deepEqual(lab.node.ipvs.listServices(), []);
+    assert.deepEqual(await lab.node.ipvs.listServices(), []);
     assert.equal(lab.node.links.get(VIP_LINK), undefined);
     assert.equal(await ends(connection), true);
     assert.equal(await lab.attempt('a', AT_CLUSTER_IP), 'c kept');

@@ -101,7 +101,7 @@ export class IpvsBackend implements ProxyBackend {
       return this.#servers.spotCheck();
     }
     this.#pause = Math.floor(this.#servers.size / SERVERS_A_CHECK);
-    return this.#servers.match() && this.#addresses.isIntact() && this.#servers.spotCheck();
+    return (await this.#servers.match()) && this.#addresses.isIntact() && this.#servers.spotCheck();
   }
 
   async cleanup(): Promise<void> {
@@ -166,7 +166,7 @@ export class IpvsBackend implements ProxyBackend {
    * lies nothing worse than the state before or after.
    */
   async #write(table: ServiceTable, services: readonly string[], isFirst: boolean): Promise<number> {
-    const { wanted, unwanted, vips, formerVips, formerMarks } = this.#planner.plan(table, services);
+    const { wanted, unwanted, vips, formerVips, formerMarks } = await this.#planner.plan(table, services);
     const keys = wanted.map(({ service }) => service);
     const known = new Set(keys.map(serverKey));
     // What is wanted and there already is taken over, although nothing says that it was ours: another proxy's, or our rules were flushed.

@@ -27,6 +27,9 @@ function server(
   return first;
 }
 
+/** Of every server here. */
+const { service: key } = server([]);
+
 /** `add 10.244.1.10 1`, `delete 10.244.1.10`, `add-service` */
 function text(changes: readonly IpvsChange[]): readonly string[] {
   return changes.map((change) => {
@@ -36,15 +39,13 @@ function text(changes: readonly IpvsChange[]): readonly string[] {
   });
 }
 
-const busy =
-  (...pods: readonly string[]) =>
-  () =>
-    pods.map(
-      (pod): IpvsDestination => ({
-        ...{ address: parseIp(pod), port: 80, weight: 0, forwarding: 'masquerade' },
-        ...{ activeConnections: 1, inactiveConnections: 0, persistentConnections: 0 },
-      }),
-    );
+const busy = (...pods: readonly string[]) =>
+  pods.map(
+    (pod): IpvsDestination => ({
+      ...{ address: parseIp(pod), port: 80, weight: 0, forwarding: 'masquerade' },
+      ...{ activeConnections: 1, inactiveConnections: 0, persistentConnections: 0 },
+    }),
+  );
 const B = '10.244.1.11';
 const C = '10.244.2.10';
 
@@ -80,8 +81,8 @@ describe('KnownServers', () => {
     assert.deepEqual(servers.want(server([]), 0), []);
     servers.want(server(['b']), 0);
     assert.deepEqual(text(servers.want(server([]), 0)), [`set ${B} 0`]);
-    assert.deepEqual(servers.forgetEmpty([server([]).service]), []);
-    assert.deepEqual(text(servers.sweep(busy(), 5, GRACE_MS)), [`delete ${B}`, 'delete-service']);
+    assert.deepEqual(servers.forgetEmpty(server([]).service), []);
+    assert.deepEqual(text(servers.sweep(key, busy(), 5, GRACE_MS)), [`delete ${B}`, 'delete-service']);
     assert.equal(servers.size, 0);
   });
 
@@ -89,15 +90,15 @@ describe('KnownServers', () => {
     const servers = new KnownServers();
     servers.want(server(['b', 'c']), 0);
     servers.want(server(['c']), 100);
-    assert.deepEqual(servers.sweep(busy(B), GRACE_MS, GRACE_MS), []);
-    assert.deepEqual(text(servers.sweep(busy(B), 100 + GRACE_MS, GRACE_MS)), [`delete ${B}`]);
+    assert.deepEqual(servers.sweep(key, busy(B), GRACE_MS, GRACE_MS), []);
+    assert.deepEqual(text(servers.sweep(key, busy(B), 100 + GRACE_MS, GRACE_MS)), [`delete ${B}`]);
     assert.equal(servers.isDraining, false);
   });
 
   test('observed: weight 0 drains on, or gets its weight back; another scheduler is a change, nothing is none', () => {
     const found = (service: IpvsService) => {
       const servers = new KnownServers();
-      servers.observed(service, [...busy(B)()], 0);
+      servers.observed(service, busy(B), 0);
       return servers;
     };
     const { service: rr } = server(['b']);
@@ -110,20 +111,22 @@ describe('KnownServers', () => {
     assert.equal(found(rr).isDraining, true);
   });
 
-  test('drainAll: nothing takes new connections', () => {
+  test('drain: nothing takes new connections', () => {
     const servers = new KnownServers();
     servers.want(server(['b', 'c']), 0);
-    assert.deepEqual(text(servers.drainAll(7)), [`set ${B} 0`, `set ${C} 0`]);
-    assert.deepEqual(text(servers.drainAll(8)), []);
-    assert.deepEqual(text(servers.sweep(busy(C), 9, GRACE_MS)), [`delete ${B}`]);
-    assert.deepEqual(text(servers.sweep(busy(C), 7 + GRACE_MS, GRACE_MS)), [`delete ${C}`, 'delete-service']);
+    assert.deepEqual(text(servers.drain(key, 7)), [`set ${B} 0`, `set ${C} 0`]);
+    assert.deepEqual(text(servers.drain(key, 8)), []);
+    assert.deepEqual(text(servers.sweep(key, busy(C), 9, GRACE_MS)), [`delete ${B}`]);
+    assert.deepEqual(text(servers.sweep(key, busy(C), 7 + GRACE_MS, GRACE_MS)), [
+      `delete ${C}`,
+      'delete-service',
+    ]);
   });
 
   test('matches: weight, forwarding and number count', () => {
     const servers = new KnownServers();
-    const { service: key } = server(['b']);
     servers.want(server(['b']), 0);
-    const [destination] = busy(B)();
+    const [destination] = busy(B);
     assert.ok(destination);
     assert.equal(servers.matches(key, [{ ...destination, weight: 1 }]), true);
     assert.equal(servers.matches(key, [destination]), false);

@@ -35,6 +35,11 @@ export class KnownServers {
     return [...this.#servers.values()].map(({ service }) => service);
   }
 
+  /** Those of which some destination drains. */
+  get draining(): readonly IpvsService[] {
+    return [...this.#draining].flatMap((key) => this.#servers.get(key)?.service ?? []);
+  }
+
   has(key: IpvsServiceKey): boolean {
     return this.#servers.has(serverKey(key));
   }
@@ -78,15 +83,10 @@ export class KnownServers {
     return changes;
   }
 
-  /** No server with nothing to do stays: to be asked for, and made, when nothing leads to them any more. */
-  forgetEmpty(keys: Iterable<IpvsServiceKey>): readonly IpvsChange[] {
-    const changes: IpvsChange[] = [];
-    for (const service of keys) {
-      const known = this.#servers.get(serverKey(service));
-      if (known !== undefined && !known.wanted && known.destinations.size === 0)
-        changes.push(...this.forget(service));
-    }
-    return changes;
+  /** A server with nothing to do goes: to be asked for, and made, when nothing leads to it any more. */
+  forgetEmpty(service: IpvsServiceKey): readonly IpvsChange[] {
+    const known = this.#servers.get(serverKey(service));
+    return known !== undefined && !known.wanted && known.destinations.size === 0 ? this.forget(service) : [];
   }
 
   /** The server goes with all its connections. */
@@ -95,48 +95,47 @@ export class KnownServers {
     return this.#servers.delete(serverKey(service)) ? [{ op: 'delete-service', service }] : [];
   }
 
-  /** Every destination takes no new connections any more. */
-  drainAll(now: number): readonly IpvsChange[] {
-    return [...this.#servers.values()].flatMap(({ service, destinations }) => {
-      const changes: IpvsChange[] = [];
-      for (const [key, { spec, drainingSince }] of destinations) {
-        const quiet = { ...spec, weight: 0 };
-        if (spec.weight !== 0) changes.push({ op: 'set-destination', service, destination: quiet });
-        destinations.set(key, { spec: quiet, drainingSince: drainingSince ?? now });
-      }
-      this.#remember({ service, destinations, wanted: false });
-      return [...changes, ...this.forgetEmpty([service])];
-    });
+  /** No destination of the server takes new connections any more. */
+  drain(key: IpvsServiceKey, now: number): readonly IpvsChange[] {
+    const server = this.#servers.get(serverKey(key));
+    if (server === undefined) return [];
+    const { service, destinations } = server;
+    const changes: IpvsChange[] = [];
+    for (const [name, { spec, drainingSince }] of destinations) {
+      const quiet = { ...spec, weight: 0 };
+      if (spec.weight !== 0) changes.push({ op: 'set-destination', service, destination: quiet });
+      destinations.set(name, { spec: quiet, drainingSince: drainingSince ?? now });
+    }
+    this.#remember({ service, destinations, wanted: false });
+    return [...changes, ...this.forgetEmpty(service)];
   }
 
   /**
-   * Removes what has drained: destinations without connections, or whose time is over, and servers that are left without any.
-   * @param list the kernel's destinations of a server
+   * Removes what has drained: destinations without connections, or whose time is over, and the server when it is left without any.
+   * @param found the kernel's destinations of the server
    */
   sweep(
-    list: (service: IpvsService) => readonly IpvsDestination[],
+    key: IpvsServiceKey,
+    found: readonly IpvsDestination[],
     now: number,
     graceMs: number,
   ): readonly IpvsChange[] {
+    const server = this.#servers.get(serverKey(key));
+    if (server === undefined) return [];
+    const { service, destinations, wanted } = server;
     const changes: IpvsChange[] = [];
-    for (const key of [...this.#draining]) {
-      const server = this.#servers.get(key);
-      if (server === undefined) continue;
-      const { service, destinations, wanted } = server;
-      const busy = new Set(
-        list(service)
-          .filter(({ activeConnections, inactiveConnections }) => activeConnections + inactiveConnections > 0)
-          .map(destinationKey),
-      );
-      for (const [name, { spec, drainingSince }] of destinations) {
-        if (drainingSince === undefined || (busy.has(name) && now - drainingSince < graceMs)) continue;
-        changes.push({ op: 'delete-destination', service, destination: spec });
-        destinations.delete(name);
-      }
-      this.#remember({ service, destinations, wanted });
-      changes.push(...this.forgetEmpty([service]));
+    const busy = new Set(
+      found
+        .filter(({ activeConnections, inactiveConnections }) => activeConnections + inactiveConnections > 0)
+        .map(destinationKey),
+    );
+    for (const [name, { spec, drainingSince }] of destinations) {
+      if (drainingSince === undefined || (busy.has(name) && now - drainingSince < graceMs)) continue;
+      changes.push({ op: 'delete-destination', service, destination: spec });
+      destinations.delete(name);
     }
-    return changes;
+    this.#remember({ service, destinations, wanted });
+    return [...changes, ...this.forgetEmpty(service)];
   }
 
   /** Whether the kernel's destinations of a server are those that are known. */

@@ -1,6 +1,6 @@
 import type { IpAddress } from '#ip';
 import type { IpvsServiceKey, NetworkNamespace } from '#kernel';
-import type { Logger } from '#runtime';
+import { type Logger, otherWork } from '#runtime';
 import { type FrontendKey, keyOf, type ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
@@ -17,6 +17,9 @@ import {
   type VirtualServer,
 } from './plan.ts';
 import { hasScheduler } from './probe.ts';
+
+/** Services that are planned between other work: some milliseconds. */
+const SLICE = 200;
 
 interface Planned {
   readonly entry: ServiceEntry;
@@ -81,7 +84,8 @@ export class Planner {
     for (const key of keys) this.#marks.release(key);
   }
 
-  plan(table: ServiceTable, services: Iterable<string>): ChangePlan {
+  /** Other work has its turn while there are many. */
+  async plan(table: ServiceTable, services: readonly string[]): Promise<ChangePlan> {
     this.#facts = table.facts;
     const wanted: VirtualServer[] = [];
     const unwanted = new Map<string, IpvsServiceKey>();
@@ -89,7 +93,8 @@ export class Planner {
     const formerVips: IpAddress[] = [];
     const marked = new Set<FrontendKey>();
     const formerMarks = new Set<FrontendKey>();
-    for (const service of services) {
+    for (const [i, service] of services.entries()) {
+      if (i % SLICE === SLICE - 1) await otherWork();
       const previous = this.#planned.get(service);
       const entry = table.services.get(service);
       if (previous !== undefined && previous.entry === entry) continue;

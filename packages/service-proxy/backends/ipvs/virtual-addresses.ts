@@ -1,5 +1,6 @@
 import { addressBits, familyOf, type IpAddress } from '#ip';
 import { ensureAddressHolder, isKernelError, type NetworkNamespace } from '#kernel';
+import { otherWork } from '#runtime';
 import { RouteLookup } from '../route-lookup.ts';
 
 /** Its name is kube-proxy's, so that tools that look at it find it. */
@@ -7,7 +8,7 @@ export const VIP_LINK = 'kube-ipvs0';
 /** Turns of the event loop: a second or so, where one is enough. */
 const ROUTE_TRIES = 2_000;
 /** Addresses that are bound between other work: some milliseconds. */
-const PART = 500;
+const PART = 100;
 
 /**
  * The VIPs as addresses of the node, on a link that is kept down: the kernel's table of local addresses has them, which is all that IPVS needs.
@@ -70,7 +71,7 @@ export class VirtualAddresses {
   async change(asked: readonly IpAddress[], released: readonly IpAddress[]): Promise<number> {
     for (const address of asked) this.#ask(address);
     for (const address of released) this.#release(address);
-    return (await this.#bind(asked)) + this.#unbindUnused();
+    return (await this.#bind(asked)) + (await this.#unbindUnused());
   }
 
   #ask(address: IpAddress): void {
@@ -90,7 +91,8 @@ export class VirtualAddresses {
 
   /** And what was lost. @returns how much it wrote */
   async #bind(wanted: Iterable<IpAddress>): Promise<number> {
-    const fresh: IpAddress[] = [];
+    let written = 0;
+    let fresh: IpAddress[] = [];
     for (const address of [...this.#lost, ...wanted]) {
       this.#lost.delete(address);
       if (this.#bound.has(address) || !this.#uses.has(address)) continue;
@@ -101,30 +103,32 @@ export class VirtualAddresses {
       }
       this.#bound.add(address);
       fresh.push(address);
-      if (fresh.length % PART === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (++written % PART !== 0) continue;
+      await otherWork();
+      await this.#untilLocal(fresh);
+      fresh = [];
     }
-    await this.#untilLocal(fresh.filter((address) => familyOf(address) === 'IPv6'));
-    return fresh.length;
+    await this.#untilLocal(fresh);
+    return written;
   }
 
   /** An IPv6 address gets its local route from a work queue, a moment later (net/ipv6/addrconf.c, addrconf_dad_start). */
   async #untilLocal(addresses: readonly IpAddress[]): Promise<void> {
-    let waiting = addresses;
+    let waiting = addresses.filter((address) => familyOf(address) === 'IPv6');
     for (let tries = 0; waiting.length > 0 && tries < ROUTE_TRIES; tries++) {
-      if (tries > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (tries > 0) await otherWork();
       waiting = waiting.filter((address) => !this.#routes.isLocal(address));
     }
   }
 
   /** @returns how much it wrote */
-  #unbindUnused(): number {
+  async #unbindUnused(): Promise<number> {
     let written = 0;
     for (const address of this.#unused) {
-      if (this.#bound.delete(address)) {
-        this.#netns.addresses.delete(place(address));
-        written++;
-      }
       this.#unused.delete(address);
+      if (!this.#bound.delete(address)) continue;
+      this.#netns.addresses.delete(place(address));
+      if (++written % PART === 0) await otherWork();
     }
     return written;
   }

@@ -1,5 +1,5 @@
 import type { IpvsChange, IpvsPort, IpvsService, IpvsServiceKey } from '#kernel';
-import { type Clock, errorMessage, type Logger } from '#runtime';
+import { type Clock, errorMessage, type Logger, otherWork } from '#runtime';
 import { KnownServers } from './known-servers.ts';
 import type { VirtualServer } from './plan.ts';
 
@@ -11,9 +11,10 @@ export interface VirtualServersDeps {
 
 /** How often destinations that drain are looked at, milliseconds. */
 const SWEEP_MS = 5_000;
-/** Servers whose destinations are read, and changes that are made, between other work: some milliseconds. */
-const SLICE = 200;
-const PART = 1_000;
+/** Between other work: servers whose destinations are read, those that are only compared, and changes that are made. Some milliseconds each. */
+const SLICE = 50;
+const SERVERS = 200;
+const PART = 200;
 /** Servers that each check looks at. */
 const CHECKED = 32;
 
@@ -29,7 +30,9 @@ export class VirtualServers implements Disposable {
   #failed = false;
   #sweep: Disposable | undefined;
   #changing = false;
+  /** Where {@link spotCheck} and the sweep go on. */
   #checked: Iterator<IpvsService> | undefined;
+  #swept: IteratorObject<IpvsService> | undefined;
 
   constructor({ ipvs, clock, logger }: VirtualServersDeps, graceMs: number) {
     this.#ipvs = ipvs;
@@ -54,13 +57,15 @@ export class VirtualServers implements Disposable {
   forgetAll(): void {
     this.#known.clear();
     this.#checked = undefined;
+    this.#swept = undefined;
     this.#failed = false;
   }
 
   /** Remembers those of the kernel's servers that are chosen, beside what is remembered already. */
   async observe(isChosen: (service: IpvsService) => boolean): Promise<void> {
     let read = 0;
-    for (const service of this.#ipvs.listServices()) {
+    for (const [i, service] of (await this.#ipvs.listServices()).entries()) {
+      if (i % SERVERS === SERVERS - 1) await otherWork();
       if (this.#known.has(service) || !isChosen(service)) continue;
       this.#known.observed(service, this.#ipvs.listDestinations(service), this.#clock.monotonic());
       if (++read % SLICE === 0) await otherWork();
@@ -70,22 +75,25 @@ export class VirtualServers implements Disposable {
   /** Makes servers as they are wanted. @returns how many changes that took */
   async want(wanted: readonly VirtualServer[]): Promise<number> {
     const now = this.#clock.monotonic();
-    return this.#change(wanted.flatMap((server) => this.#known.want(server, now)));
+    return this.#changeEach(wanted, (server) => this.#known.want(server, now));
   }
 
   /** Removes servers with all their connections. @returns how many */
-  async remove(keys: Iterable<IpvsServiceKey>): Promise<number> {
-    return this.#change([...keys].flatMap((key) => this.#known.forget(key)));
+  async remove(keys: readonly IpvsServiceKey[]): Promise<number> {
+    return this.#changeEach(keys, (key) => this.#known.forget(key));
   }
 
   /** Removes those of the servers that have nothing to do any more. @returns how many */
-  async removeEmpty(keys: Iterable<IpvsServiceKey>): Promise<number> {
-    return this.#change(this.#known.forgetEmpty(keys));
+  async removeEmpty(keys: readonly IpvsServiceKey[]): Promise<number> {
+    return this.#changeEach(keys, (key) => this.#known.forgetEmpty(key));
   }
 
   /** No destination takes new connections any more. */
   async drainAll(): Promise<void> {
-    await this.uninterrupted(() => this.#change(this.#known.drainAll(this.#clock.monotonic())));
+    const now = this.#clock.monotonic();
+    await this.uninterrupted(() =>
+      this.#changeEach(this.#known.services, (service) => this.#known.drain(service, now)),
+    );
   }
 
   /** While a change of all that Services need is under way, what has drained waits. */
@@ -99,21 +107,17 @@ export class VirtualServers implements Disposable {
     }
   }
 
-  /** Looks for what has drained, again and again as long as anything drains. */
-  #sweepLater(): void {
-    if (this.#sweep !== undefined || !this.#known.isDraining) return;
-    const look = () => {
-      this.#sweep = undefined;
-      if (!this.#changing) this.#sweepNow();
-      this.#sweepLater();
-    };
-    this.#sweep = this.#clock.setTimer(SWEEP_MS, look, { unref: true });
-  }
-
   /** Whether the kernel has every server that is remembered; their destinations aside. */
-  match(): boolean {
-    const ours = this.#ipvs.listServices().filter((service) => this.#known.has(service));
-    return ours.length === this.#known.size && ours.every((service) => this.#known.matchesService(service));
+  async match(): Promise<boolean> {
+    let ours = 0;
+    let read = 0;
+    for (const service of await this.#ipvs.listServices()) {
+      if (++read % SERVERS === 0) await otherWork();
+      if (!this.#known.has(service)) continue;
+      if (!this.#known.matchesService(service)) return false;
+      ours++;
+    }
+    return ours === this.#known.size;
   }
 
   /** Whether the destinations of some servers, others at each call, are those that are remembered. */
@@ -137,37 +141,59 @@ export class VirtualServers implements Disposable {
     this.#sweep = undefined;
   }
 
-  #sweepNow(): void {
+  /** Looks for what has drained, again and again as long as anything drains. */
+  #sweepLater(ms = SWEEP_MS): void {
+    if (this.#sweep !== undefined || !this.#known.isDraining) return;
+    const look = () => {
+      this.#sweep = undefined;
+      const isLeft = !this.#changing && this.#sweepSome();
+      this.#sweepLater(isLeft ? 0 : SWEEP_MS);
+    };
+    this.#sweep = this.#clock.setTimer(ms, look, { unref: true });
+  }
+
+  /** @returns whether this round has more to look at */
+  #sweepSome(): boolean {
+    this.#swept ??= this.#known.draining.values();
     try {
       const now = this.#clock.monotonic();
-      const list = (service: IpvsService) => this.#ipvs.listDestinations(service);
-      this.#changeNow(this.#known.sweep(list, now, this.#graceMs));
+      const some = [...this.#swept.take(SLICE)];
+      this.#changeNow(
+        some.flatMap((one) => this.#known.sweep(one, this.#ipvs.listDestinations(one), now, this.#graceMs)),
+      );
+      if (some.length === SLICE) return true;
     } catch (error) {
       this.#failed = true;
       this.#logger.warn('endpoints that have drained cannot be removed', { error: errorMessage(error) });
     }
+    this.#swept = undefined;
+    return false;
   }
 
-  /** Other work has its turn meanwhile. */
-  async #change(changes: readonly IpvsChange[]): Promise<number> {
-    for (let start = 0; start < changes.length; start += PART) {
-      if (start > 0) await otherWork();
-      this.#changeNow(changes.slice(start, start + PART));
+  /** Makes the changes that each needs, in order; other work has its turn meanwhile. @returns how many */
+  async #changeEach<T>(all: readonly T[], changesOf: (one: T) => readonly IpvsChange[]): Promise<number> {
+    let made = 0;
+    let waiting: IpvsChange[] = [];
+    for (const [i, one] of all.entries()) {
+      waiting.push(...changesOf(one));
+      const isFull = waiting.length >= PART;
+      if (isFull) {
+        made += this.#changeNow(waiting);
+        waiting = [];
+      }
+      if (isFull || i % SERVERS === SERVERS - 1) await otherWork();
     }
-    return changes.length;
+    return made + this.#changeNow(waiting);
   }
 
-  #changeNow(changes: readonly IpvsChange[]): void {
-    if (changes.length === 0) return;
+  #changeNow(changes: readonly IpvsChange[]): number {
+    if (changes.length === 0) return 0;
     try {
       this.#ipvs.change(changes);
     } catch (error) {
       this.#failed = true;
       throw error;
     }
+    return changes.length;
   }
-}
-
-function otherWork(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

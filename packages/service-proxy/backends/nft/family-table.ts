@@ -1,5 +1,5 @@
 import type { IpFamily } from '#ip';
-import { PodwayError } from '#runtime';
+import { otherWork, PodwayError } from '#runtime';
 import type { ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
@@ -12,7 +12,10 @@ import type { NftOperation, NftTable } from './operation.ts';
 import { ruleRepairs } from './rule-repairs.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
-const FLUSH_AT = 4_000;
+const FLUSH_AT = 1_000;
+/** Services that are compared, and elements that are remembered, between other work: some milliseconds. */
+const SLICE = 100;
+const ELEMENTS = 2_000;
 /** So many chains may be there without use, as a Service that scales to and fro would have them come and go; more are removed. */
 const UNUSED_CHAINS = 64;
 /** Elements that one spot check looks at. */
@@ -67,7 +70,10 @@ export class FamilyTable<Placed> {
     this.#exists = listing !== undefined;
     this.#chains = new Set(listing?.chains.map(({ name }) => name));
     const observed = new Map(this.#layout.shape.sets.map(({ name }) => [name, new Map<string, string>()]));
-    for (const { set, key, value } of listing?.elements ?? []) observed.get(set)?.set(key, value);
+    for (const [i, { set, key, value }] of (listing?.elements ?? []).entries()) {
+      if (i % ELEMENTS === ELEMENTS - 1) await otherWork();
+      observed.get(set)?.set(key, value);
+    }
     this.#facts = FACT_SETS.flatMap(({ name: set }) =>
       [...(observed.get(set)?.keys() ?? [])].map((key) => ({ set, key, value: '' })),
     );
@@ -138,15 +144,22 @@ export class FamilyTable<Placed> {
     if (!this.#known) return false;
     const listing = await this.#table.read();
     if (!this.#areRules(listing)) return false;
-    const found = new Map(listing.elements.map((element) => [idOf(element), element.value]));
+    const found = new Map<string, string>();
+    for (const [i, element] of listing.elements.entries()) {
+      if (i % ELEMENTS === ELEMENTS - 1) await otherWork();
+      found.set(idOf(element), element.value);
+    }
     const holds = (element: NftElement) => found.get(idOf(element)) === element.value;
     const wanted = new Set(this.#facts.map(idOf));
     if (!this.#facts.every(holds)) return false;
-    for (const { entry, placed } of this.#programmed.values())
+    let compared = 0;
+    for (const { entry, placed } of this.#programmed.values()) {
+      if (++compared % SLICE === 0) await otherWork();
       for (const element of this.#layout.elements(entry, placed, this.family)) {
         if (!holds(element)) return false;
         wanted.add(idOf(element));
       }
+    }
     return found.size === wanted.size;
   }
 
@@ -218,7 +231,9 @@ export class FamilyTable<Placed> {
   async #applyAll(table: ServiceTable, observed: ObservedElements): Promise<number> {
     let difference = new Difference();
     let written = 0;
+    let compared = 0;
     for (const [service, entry] of table.services) {
+      if (++compared % SLICE === 0) await otherWork();
       const placed = this.#layout.place(entry, this.family, { observed });
       for (const element of this.#layout.elements(entry, placed, this.family)) {
         if (this.#layout.sharedSets.has(element.set) && this.#count(element, 1) > 1) continue;

@@ -9,6 +9,7 @@ import {
   parsePrefix,
 } from '#ip';
 import type { NftElement as KernelElement, NftVerdict } from '#kernel';
+import { otherWork } from '#runtime';
 import type { NftElement, NftSet, NftType } from './model.ts';
 import { UnknownNftError } from './parse.ts';
 import { PROTOCOL_NUMBERS } from './place.ts';
@@ -28,7 +29,7 @@ export async function listedElements(
     return ranges(listed, family).map((key) => ({ set: set.name, key, value: '' }));
   const elements: NftElement[] = [];
   for (const element of listed) {
-    if (elements.length % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (elements.length % SLICE === SLICE - 1) await otherWork();
     elements.push({
       set: set.name,
       key: keyText(set, element, family),
