@@ -18,6 +18,9 @@ import { hostAddresses } from './host-addresses.ts';
 import { keepLoopbackNodePorts } from './loopback-node-ports.ts';
 import type { AgentOptions } from './options.ts';
 
+/** Not there in a kernel without IPv6; 1 where it was switched off for all links. */
+const IPV6_SWITCH = 'net.ipv6.conf.lo.disable_ipv6';
+
 /** This machine cannot carry Services in the way that was asked for. */
 class MechanismUnavailableError extends PodwayError {
   readonly code = 'MechanismUnavailable';
@@ -73,6 +76,7 @@ export async function startServices(
         clusterCIDRs: options.clusterCidrs,
         serviceCIDRs: options.serviceCidrs,
         localAddresses: options.clusterDns,
+        hasFamily: (family) => family === 'IPv4' || netns.sysctl.get(IPV6_SWITCH) === '0',
         nodePortAddresses: (primary) =>
           nodePortAddresses(options.nodePortAddresses, primary, () => hostAddresses(netns)),
       },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseIp, parsePrefix } from '#ip';
 import { nodeFacts } from './node-facts.ts';
+import { familiesOf } from './table/facts.ts';
 
 const SETTINGS = {
   clusterCIDRs: [parsePrefix('10.244.0.0/16')],
@@ -35,6 +36,18 @@ describe('nodeFacts', () => {
       podCIDRs: ['10.244.1.0/24', 'fd00:1::/64'],
       nodePortAddresses: ['172.30.0.11', 'fd00::b'],
     });
+  });
+
+  test('hasFamily: addresses of a family that the machine has not are none of this node’s', () => {
+    const node = {
+      spec: { podCIDRs: ['10.244.1.0/24', 'fd00:1::/64'] },
+      status: { addresses: ['172.30.0.11', 'fd00::b'].map((address) => ({ type: 'InternalIP', address })) },
+    };
+    const both = { ...SETTINGS, serviceCIDRs: [parsePrefix('10.96.0.0/16'), parsePrefix('fd00:96::/108')] };
+    const facts = nodeFacts('node1', node, { ...both, hasFamily: (family) => family === 'IPv4' });
+    assert.deepEqual([...familiesOf(facts)], ['IPv4']);
+    assert.deepEqual(facts.nodePortAddresses, ['172.30.0.11']);
+    assert.deepEqual([...familiesOf(nodeFacts('node1', node, both))], ['IPv4', 'IPv6']);
   });
 
   test('without a Node there are the settings alone', () => {

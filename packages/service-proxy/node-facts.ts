@@ -1,4 +1,4 @@
-import { type IpAddress, type IpPrefix, isIp, parsePrefix } from '#ip';
+import { familyOf, type IpAddress, type IpFamily, type IpPrefix, isIp, parsePrefix, prefixFamily } from '#ip';
 import type { Node } from '#kube-api';
 import { type NodeFacts, nodePortAddresses } from './table/facts.ts';
 
@@ -10,26 +10,37 @@ export interface NodeSettings {
   readonly serviceCIDRs: readonly IpPrefix[];
   /** Service addresses answered on the node itself: the cluster DNS address. */
   readonly localAddresses: readonly IpAddress[];
+  /** Whether the machine can carry packets of the family [always]: without it, the cluster's addresses of the family are none for this node. */
+  readonly hasFamily?: (family: IpFamily) => boolean;
   /** Given the Node's own addresses, those that answer on NodePorts; the first of each family when absent. */
   readonly nodePortAddresses?: (primary: readonly IpAddress[]) => readonly IpAddress[];
 }
 
 /** The node's facts from its Node object; while there is none yet, only what the settings say. */
 export function nodeFacts(name: string, node: Node | undefined, settings: NodeSettings): NodeFacts {
-  const addresses = (node?.status?.addresses ?? [])
-    .filter(({ type }) => type === 'InternalIP')
-    .map(({ address }) => address)
-    .filter(isIp);
+  const { hasFamily = () => true } = settings;
+  const carried = (prefixes: readonly IpPrefix[]) =>
+    prefixes.filter((prefix) => hasFamily(prefixFamily(prefix)));
+  const reachable = (list: readonly IpAddress[]) => list.filter((address) => hasFamily(familyOf(address)));
+  const addresses = reachable(
+    (node?.status?.addresses ?? [])
+      .filter(({ type }) => type === 'InternalIP')
+      .map(({ address }) => address)
+      .filter(isIp),
+  );
   const { podCIDR, podCIDRs } = node?.spec ?? {};
   return {
     name,
     addresses,
     zone: node?.metadata?.labels?.[ZONE_LABEL],
-    podCIDRs: (podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR])).map((text) => parsePrefix(text)),
-    clusterCIDRs: settings.clusterCIDRs,
-    serviceCIDRs: settings.serviceCIDRs,
-    nodePortAddresses:
+    podCIDRs: carried(
+      (podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR])).map((text) => parsePrefix(text)),
+    ),
+    clusterCIDRs: carried(settings.clusterCIDRs),
+    serviceCIDRs: carried(settings.serviceCIDRs),
+    nodePortAddresses: reachable(
       settings.nodePortAddresses?.(addresses) ?? nodePortAddresses('primary', addresses, () => []),
-    localAddresses: settings.localAddresses,
+    ),
+    localAddresses: reachable(settings.localAddresses),
   };
 }

@@ -1,3 +1,4 @@
+import type { IpFamily } from '#ip';
 import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
@@ -14,6 +15,7 @@ import {
   withoutLocalEndpoints,
 } from './sync-report.ts';
 import type { FrontendKey } from './table/entry.ts';
+import { familiesOf } from './table/facts.ts';
 import { type ServiceTable, ServiceTableBuilder } from './table/table.ts';
 
 export interface ServiceProxyDeps {
@@ -89,6 +91,8 @@ class RunningServiceProxy implements ServiceProxy {
   #flowsDue = true;
   readonly #pending: PendingChanges;
   #withoutLocal: LocalCount = { internal: 0, external: 0 };
+  /** Families that Services have and this node has not, as the log has it. */
+  readonly #missed = new Set<IpFamily>();
   #observed = false;
   /** Predecessors that are not wholly gone. */
   #retiring: readonly ProxyBackend[];
@@ -263,6 +267,7 @@ class RunningServiceProxy implements ServiceProxy {
   }
 
   #decide(): void {
+    for (const family of familiesOf(this.table.facts)) this.#missed.delete(family);
     let { internal, external } = this.#withoutLocal;
     for (const change of this.#builder.commit()) {
       this.#changed.add(change.service);
@@ -272,11 +277,24 @@ class RunningServiceProxy implements ServiceProxy {
       const after = withoutLocalEndpoints(change.next);
       internal += after.internal - before.internal;
       external += after.external - before.external;
+      for (const family of change.next?.missingFamilies ?? []) this.#miss(family, change.service);
       for (const problem of change.next?.problems ?? [])
         if (!change.previous?.problems.includes(problem))
           this.#deps.logger.warn('part of a Service cannot be used', { service: change.service, problem });
     }
     this.#withoutLocal = { internal, external };
+  }
+
+  /** Once for all Services: in a cluster of both families they may be many. */
+  #miss(family: IpFamily, service: string): void {
+    if (this.#missed.has(family)) return;
+    this.#missed.add(family);
+    this.#deps.logger.warn(
+      `this node has no ${family}: Services’ addresses of that family do not answer here`,
+      {
+        firstService: service,
+      },
+    );
   }
 
   /** A mechanism that cannot be removed now must not keep the one that serves from following changes. */

@@ -13,7 +13,7 @@ import type { EndpointSlice, Service, ServicePort } from '#kube-api';
 import { errorMessage } from '#runtime';
 import { candidates } from './endpoints.ts';
 import type { Frontend, FrontendKind, Masquerade, Protocol, ServiceEntry, Target } from './entry.ts';
-import type { NodeFacts } from './facts.ts';
+import { familiesOf, type NodeFacts } from './facts.ts';
 import { ipvsPreferences } from './ipvs-preferences.ts';
 import { choosePools, type Pools } from './pools.ts';
 
@@ -42,7 +42,8 @@ export function decideService(
   const problems: string[] = [];
   const clusterIPs = addresses('spec.clusterIPs', clusterIPsOf(service), problems);
   if (clusterIPs.length === 0) return undefined;
-  const families = new Set(clusterIPs.map(familyOf));
+  const asked = new Set(clusterIPs.map(familyOf));
+  const families = asked.intersection(familiesOf(facts));
   const listed = [...slices];
   const ranges = sourceRanges(service, facts, problems);
   const ipvs = ipvsPreferences(service, problems);
@@ -88,6 +89,7 @@ export function decideService(
         ? { port: spec.healthCheckNodePort, localEndpoints: readyLocal.size }
         : undefined,
     ...(Object.keys(ipvs).length > 0 && { ipvs }),
+    missingFamilies: [...asked.difference(families)],
     problems: [...new Set(problems)],
     created: service.metadata?.creationTimestamp ?? '',
   };

@@ -69,6 +69,8 @@ export interface ServiceEntry {
   readonly healthCheck: { readonly port: number; readonly localEndpoints: number } | undefined;
   /** What the Service asks of one mechanism; the others pass over it. */
   readonly ipvs?: IpvsPreferences;
+  /** Of the Service's addresses, but not this node's: nothing is carried there. */
+  readonly missingFamilies: readonly IpFamily[];
   /** What in the objects could not be used, for the log. */
   readonly problems: readonly string[];
   /** Orders Services that claim the same address and port: the oldest has it. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { parseIp } from '#ip';
+import { parseIp, parsePrefix } from '#ip';
 import { bindIn, connectIn, type IpvsService, linuxKernel } from '#kernel';
 import { FakeClock, silentLogger } from '#runtime';
 import { AT_CLUSTER_IP, AT_NODE_PORT, type BehaviourState, place } from '../../behaviour/case.ts';
@@ -247,6 +247,30 @@ describe('IpvsBackend in the kernel', () => {
     await once(open, 'listening');
     assert.equal(await lab.attempt('a', place(CLUSTER_IP, 82)), 'refused');
     assert.equal(await lab.attempt('node', place(CLUSTER_IP, 82)), 'refused');
+  });
+
+  test('a node whose IPv6 is switched off carries the other family', async () => {
+    start();
+    const switchIpv6 = (value: string) => lab.node.sysctl.set('net.ipv6.conf.all.disable_ipv6', value);
+    switchIpv6('1');
+    await program({
+      services: [service({ clusterIPs: [CLUSTER_IP, 'fd00:96::51'] })],
+      slices: [slice(['b']), slice([{ addresses: ['fd00:1::11'] }], { name: 'web-6', addressType: 'IPv6' })],
+    });
+    assert.deepEqual(bound(), [CLUSTER_IP]);
+    assert.equal(await lab.attempt('a', AT_CLUSTER_IP), 'b kept');
+    assert.equal(await backend.intact(), true);
+    switchIpv6('0');
+  });
+
+  test('an IPv6 address is bound although new links have IPv6 switched off', async () => {
+    start();
+    const vip = parseIp('fd00:96::51');
+    lab.node.sysctl.set('net.ipv6.conf.default.disable_ipv6', '1');
+    const facts = { ...FACTS, serviceCIDRs: [...FACTS.serviceCIDRs, parsePrefix('fd00:96::/108')] };
+    await backend.apply(buildTable([service({ clusterIPs: [CLUSTER_IP, vip] })], [], facts), []);
+    lab.node.sysctl.set('net.ipv6.conf.default.disable_ipv6', '0');
+    assert.deepEqual(bound(), [CLUSTER_IP, vip]);
   });
 
   test('a NodePort on 127.0.0.1 is refused: IPVS would drop it', async () => {

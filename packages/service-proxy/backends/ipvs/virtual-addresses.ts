@@ -7,15 +7,15 @@ import { RouteLookup } from '../route-lookup.ts';
 export const VIP_LINK = 'kube-ipvs0';
 /** Turns of the event loop: a second or so, where one is enough. */
 const ROUTE_TRIES = 2_000;
-/** Addresses that are bound between other work: some milliseconds. */
-const PART = 100;
+/** Addresses that are bound between other work: each is compared with all before it (net/ipv4/devinet.c, __inet_insert_ifa). */
+const PART = 20;
 
 /**
  * The VIPs as addresses of the node, on a link that is kept down: the kernel's table of local addresses has them, which is all that IPVS needs.
  * Several Services may ask for one.
  */
 export class VirtualAddresses {
-  readonly #netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>;
+  readonly #netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes' | 'sysctl'>;
   readonly #routes: RouteLookup;
   /** How many Services ask for each. */
   readonly #uses = new Map<IpAddress, number>();
@@ -25,7 +25,7 @@ export class VirtualAddresses {
   /** Were bound until somebody took the link away. */
   readonly #lost = new Set<IpAddress>();
 
-  constructor(netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes'>) {
+  constructor(netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes' | 'sysctl'>) {
     this.#netns = netns;
     this.#routes = new RouteLookup(netns.routes);
   }
@@ -96,11 +96,7 @@ export class VirtualAddresses {
     for (const address of [...this.#lost, ...wanted]) {
       this.#lost.delete(address);
       if (this.#bound.has(address) || !this.#uses.has(address)) continue;
-      try {
-        this.#netns.addresses.add({ ...place(address), noDad: true });
-      } catch (error) {
-        if (!isKernelError(error, 'EEXIST')) throw error;
-      }
+      this.#add(address);
       this.#bound.add(address);
       fresh.push(address);
       if (++written % PART !== 0) continue;
@@ -110,6 +106,19 @@ export class VirtualAddresses {
     }
     await this.#untilLocal(fresh);
     return written;
+  }
+
+  #add(address: IpAddress): void {
+    const add = () => this.#netns.addresses.add({ ...place(address), noDad: true });
+    try {
+      add();
+    } catch (error) {
+      if (isKernelError(error, 'EACCES')) {
+        // net.ipv6.conf.default says that new links have no IPv6, although others have.
+        this.#netns.sysctl.set(`net.ipv6.conf.${VIP_LINK}.disable_ipv6`, '0');
+        add();
+      } else if (!isKernelError(error, 'EEXIST')) throw error;
+    }
   }
 
   /** An IPv6 address gets its local route from a work queue, a moment later (net/ipv6/addrconf.c, addrconf_dad_start). */
