@@ -1,4 +1,11 @@
-import type { IpvsChange, IpvsDestination, IpvsDestinationSpec, IpvsService, IpvsServiceKey } from '#kernel';
+import type {
+  IpvsChange,
+  IpvsDestination,
+  IpvsDestinationKey,
+  IpvsDestinationSpec,
+  IpvsService,
+  IpvsServiceKey,
+} from '#kernel';
 import { destinationKey, serverKey, type VirtualServer } from './plan.ts';
 
 interface KnownDestination {
@@ -81,6 +88,11 @@ export class KnownServers {
     }
     this.#remember({ service, destinations: next, wanted: destinations.length > 0 });
     return changes;
+  }
+
+  /** The kernel has not got a destination that was asked for. */
+  leaveOut(service: IpvsServiceKey, destination: IpvsDestinationKey): void {
+    this.#servers.get(serverKey(service))?.destinations.delete(destinationKey(destination));
   }
 
   /** A server with nothing to do goes: to be asked for, and made, when nothing leads to it any more. */

@@ -1,4 +1,10 @@
-import type { IpvsChange, IpvsPort, IpvsService, IpvsServiceKey } from '#kernel';
+import {
+  type IpvsChange,
+  type IpvsPort,
+  type IpvsService,
+  type IpvsServiceKey,
+  isKernelError,
+} from '#kernel';
 import { type Clock, errorMessage, type Logger, otherWork } from '#runtime';
 import { KnownServers } from './known-servers.ts';
 import type { VirtualServer } from './plan.ts';
@@ -30,6 +36,8 @@ export class VirtualServers implements Disposable {
   #failed = false;
   #sweep: Disposable | undefined;
   #changing = false;
+  /** Endpoints that the kernel has refused, as the log has them. */
+  readonly #leftOut = new Set<string>();
   /** Where {@link spotCheck} and the sweep go on. */
   #checked: Iterator<IpvsService> | undefined;
   #swept: IteratorObject<IpvsService> | undefined;
@@ -189,11 +197,34 @@ export class VirtualServers implements Disposable {
   #changeNow(changes: readonly IpvsChange[]): number {
     if (changes.length === 0) return 0;
     try {
-      this.#ipvs.change(changes);
+      try {
+        this.#ipvs.change(changes);
+      } catch (error) {
+        if (!isKernelError(error, 'EINVAL')) throw error;
+        for (const change of changes) this.#changeOrLeaveOut(change);
+      }
     } catch (error) {
       this.#failed = true;
       throw error;
     }
     return changes.length;
+  }
+
+  /**
+   * An endpoint whose address the kernel takes for none of a host (multicast, the broadcast address of a link) is left out: nobody's endpoint
+   * may keep all Services from changing.
+   */
+  #changeOrLeaveOut(change: IpvsChange): void {
+    try {
+      this.#ipvs.change([change]);
+    } catch (error) {
+      if (change.op.startsWith('add') && isKernelError(error, 'EEXIST')) return; // made before
+      if (change.op !== 'add-destination' || !isKernelError(error, 'EINVAL')) throw error;
+      this.#known.leaveOut(change.service, change.destination);
+      const reason = errorMessage(error);
+      if (this.#leftOut.has(reason)) return;
+      this.#leftOut.add(reason);
+      this.#logger.warn('an endpoint cannot be used', { error: reason });
+    }
   }
 }
