@@ -16,18 +16,24 @@ export interface NodeSettings {
   readonly nodePortAddresses?: (primary: readonly IpAddress[]) => readonly IpAddress[];
 }
 
+/** What a node has by itself, as its Node object says. */
+export function nodeAddresses(
+  node: Node,
+  ...types: readonly ('InternalIP' | 'ExternalIP')[]
+): readonly IpAddress[] {
+  return (node.status?.addresses ?? [])
+    .filter(({ type }) => types.some((one) => one === type))
+    .map(({ address }) => address)
+    .filter(isIp);
+}
+
 /** The node's facts from its Node object; while there is none yet, only what the settings say. */
 export function nodeFacts(name: string, node: Node | undefined, settings: NodeSettings): NodeFacts {
   const { hasFamily = () => true } = settings;
   const carried = (prefixes: readonly IpPrefix[]) =>
     prefixes.filter((prefix) => hasFamily(prefixFamily(prefix)));
   const reachable = (list: readonly IpAddress[]) => list.filter((address) => hasFamily(familyOf(address)));
-  const addresses = reachable(
-    (node?.status?.addresses ?? [])
-      .filter(({ type }) => type === 'InternalIP')
-      .map(({ address }) => address)
-      .filter(isIp),
-  );
+  const addresses = reachable(node === undefined ? [] : nodeAddresses(node, 'InternalIP'));
   const { podCIDR, podCIDRs } = node?.spec ?? {};
   return {
     name,

@@ -11,6 +11,7 @@ import {
   CLUSTER_IP,
   FACTS,
   NODE_ADDRESS,
+  OTHER_NODE_ADDRESS,
   PODS,
   SERVICE_PORT,
   service,
@@ -248,6 +249,25 @@ describe('createServiceProxy', () => {
     await using _proxy = launch();
     await run();
     assert.deepEqual(deleted, [left.original]);
+  });
+
+  test('a node that comes with an external address of a Service has that Service decided again', async () => {
+    const { backend, services, nodes, launch, run } = start();
+    services.set(service({ externalIPs: [OTHER_NODE_ADDRESS] }));
+    await using _proxy = launch();
+    await run();
+    backend.calls.length = 0;
+    const node = (name: string, address: IpAddress): Node => ({
+      metadata: { name },
+      status: { addresses: [{ type: 'InternalIP', address }] },
+    });
+    nodes.set(node('node3', PODS.d));
+    await run();
+    assert.deepEqual(backend.calls, []);
+    nodes.set(node('node2', OTHER_NODE_ADDRESS));
+    await run();
+    assert.deepEqual(backend.calls, ['apply default/web']);
+    assert.match(backend.table, /ExternalIP 172\.30\.0\.12:80.* at another node/);
   });
 
   test('a family that this node has not is named once, whatever the number of Services, and again after it was there', async () => {

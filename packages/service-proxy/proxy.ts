@@ -6,7 +6,7 @@ import { type Clock, errorMessage, type Logger, PodwayError, Reconciler, systemC
 import type { ProxyBackend } from './backend.ts';
 import { canStrandFlows, FLOW_PROTOCOLS, goneFrontends, staleFlows } from './conntrack/stale-flows.ts';
 import type { HealthChecks } from './health-checks.ts';
-import { type NodeSettings, nodeFacts } from './node-facts.ts';
+import { type NodeSettings, nodeAddresses, nodeFacts } from './node-facts.ts';
 import { type Pending, PendingChanges } from './pending-changes.ts';
 import {
   type LocalCount,
@@ -126,7 +126,8 @@ class RunningServiceProxy implements ServiceProxy {
       const triggered = Date.parse(slice?.metadata?.annotations?.[TRIGGER_TIME_ANNOTATION] ?? '');
       if (this.#synced) this.#pending.add('endpointSlices', Number.isNaN(triggered) ? [] : [triggered]);
     });
-    this.#subscriptions.push(nodes.onChange((current, old) => this.#nodeChanged(current ?? old)));
+    for (const node of nodes.list()) this.#nodeChanged(node, undefined);
+    this.#subscriptions.push(nodes.onChange((current, old) => this.#nodeChanged(current, old)));
     void Promise.all([services.synced, endpointSlices.synced, nodes.synced]).then(
       () => this.#reconciler.trigger(),
       () => {}, // the informer was disposed before it synced; so are we
@@ -177,8 +178,13 @@ class RunningServiceProxy implements ServiceProxy {
     );
   }
 
-  #nodeChanged(node: Node | undefined): void {
-    if (node?.metadata?.name === this.#options.nodeName) this.refresh();
+  #nodeChanged(current: Node | undefined, old: Node | undefined): void {
+    const name = (current ?? old)?.metadata?.name ?? '';
+    if (name === this.#options.nodeName) this.refresh();
+    else {
+      const addresses = current === undefined ? [] : nodeAddresses(current, 'InternalIP', 'ExternalIP');
+      if (this.#builder.setOtherNode(name, addresses) && this.#synced) this.#reconciler.trigger();
+    }
   }
 
   #facts() {

@@ -12,9 +12,18 @@ import {
 import type { EndpointSlice, Service, ServicePort } from '#kube-api';
 import { errorMessage } from '#runtime';
 import { candidates } from './endpoints.ts';
-import type { Frontend, FrontendKind, Masquerade, Protocol, ServiceEntry, Target } from './entry.ts';
+import {
+  type Frontend,
+  type FrontendKind,
+  isExternal,
+  type Masquerade,
+  type Protocol,
+  type ServiceEntry,
+  type Target,
+} from './entry.ts';
 import { familiesOf, type NodeFacts } from './facts.ts';
 import { ipvsPreferences } from './ipvs-preferences.ts';
+import type { OtherNodes } from './other-nodes.ts';
 import { choosePools, type Pools } from './pools.ts';
 
 /** Another proxy's Service (`service.kubernetes.io/service-proxy-name`), or one that wants no proxy: not ours. */
@@ -36,6 +45,7 @@ export function decideService(
   service: Service,
   slices: Iterable<EndpointSlice>,
   facts: NodeFacts,
+  otherNodes: Pick<OtherNodes, 'has'>,
 ): ServiceEntry | undefined {
   const spec = service.spec;
   if (spec === undefined || spec.type === 'ExternalName' || isForeign(service)) return undefined;
@@ -64,11 +74,13 @@ export function decideService(
       for (const place of places(service, port, clusterIPs, facts, problems)) {
         if (familyOf(place.address) !== family || facts.localAddresses.includes(place.address)) continue;
         const internal = place.kind === 'ClusterIP';
+        const own = facts.addresses.includes(place.address);
         frontends.push({
           ...place,
           portName: name,
           family,
           protocol,
+          elsewhere: isExternal(place) && !own && otherNodes.has(place.address),
           ...(internal ? internalPolicy(service, pools, facts, family) : externalPolicy(service, pools)),
           sourceRanges:
             place.kind === 'LoadBalancerIP'

@@ -48,6 +48,11 @@ export interface Frontend {
   readonly address: IpAddress;
   readonly protocol: Protocol;
   readonly port: number;
+  /**
+   * Another node has the address by itself, and answers there: a mechanism that answers where an address is this node's own must leave it, or
+   * nothing of that node could be reached from here.
+   */
+  readonly elsewhere: boolean;
   /** For every source, or with {@link outside} for this node's Pods and processes only. */
   readonly target: Target;
   /** For sources that are neither on this node nor its Pods; undefined: {@link target} too. */
@@ -75,6 +80,11 @@ export interface ServiceEntry {
   readonly problems: readonly string[];
   /** Orders Services that claim the same address and port: the oldest has it. */
   readonly created: string;
+}
+
+/** Whether the address may be a node's own as well: it comes from outside the cluster. */
+export function isExternal({ kind }: Pick<Frontend, 'kind'>): boolean {
+  return kind === 'ExternalIP' || kind === 'LoadBalancerIP';
 }
 
 export function keyOf(frontend: Frontend): FrontendKey {

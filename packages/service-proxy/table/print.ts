@@ -20,6 +20,7 @@ export function printFrontend(frontend: Frontend): string {
   const parts = [
     `${kind} ${printPlace(frontend.address, frontend.port)}/${frontend.protocol}${portName === '' ? '' : ` ${portName}`} -> ${printTarget(target)}`,
   ];
+  if (frontend.elsewhere) parts.push('at another node');
   if (outside !== undefined) parts.push(`from outside -> ${printTarget(outside)}`);
   if (masquerade !== 'none') parts.push(`masquerade ${masquerade}`);
   if (sourceRanges !== undefined) parts.push(`only from ${sourceRanges.join(' ') || 'nowhere'}`);

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { IpAddress } from '#ip';
 import type { EndpointSlice, Service } from '#kube-api';
 import {
   CLUSTER_IP,
   EXTERNAL_ADDRESS,
   endpoint,
   FACTS,
+  NODE_ADDRESS,
+  OTHER_NODE_ADDRESS,
   type PodName,
   service,
   slice,
@@ -120,6 +123,35 @@ describe('ServiceTableBuilder', () => {
     builder.setService('default/web', service({}, { metadata: { labels: { touched: 'yes' } } }));
     builder.setFacts({ ...FACTS });
     assert.deepEqual(builder.commit(), []);
+  });
+
+  test('setOtherNode: an external address that another node has is elsewhere as long as it has it; nothing else is decided again', () => {
+    const builder = new ServiceTableBuilder({ ...FACTS, addresses: [NODE_ADDRESS] });
+    const external = (name: string, ...externalIPs: IpAddress[]) =>
+      builder.setService(
+        `default/${name}`,
+        service({ externalIPs }, { metadata: { namespace: 'default', name } }),
+      );
+    const elsewhere = () =>
+      [...builder.table.services.values()].flatMap(({ frontends }) =>
+        frontends.filter((frontend) => frontend.elsewhere).map(({ address }) => address),
+      );
+    external('web', OTHER_NODE_ADDRESS);
+    external('other', EXTERNAL_ADDRESS, NODE_ADDRESS);
+    builder.commit();
+    assert.deepEqual(elsewhere(), []);
+    assert.equal(builder.setOtherNode('node2', [OTHER_NODE_ADDRESS, NODE_ADDRESS]), true);
+    assert.deepEqual(
+      builder.commit().map((change) => change.service),
+      ['default/web'],
+    );
+    assert.deepEqual(elsewhere(), [OTHER_NODE_ADDRESS]);
+    assert.equal(builder.setOtherNode('node3', [OTHER_NODE_ADDRESS]), false);
+    assert.equal(builder.setOtherNode('node2', []), true);
+    assert.deepEqual(builder.commit(), []);
+    assert.equal(builder.setOtherNode('node3', []), true);
+    builder.commit();
+    assert.deepEqual(elsewhere(), []);
   });
 
   test('lookup: finds who answers at an address and port', () => {

@@ -1,7 +1,9 @@
+import type { IpAddress } from '#ip';
 import type { EndpointSlice, Service } from '#kube-api';
 import { decideService, isForeign } from './decide.ts';
-import { type Frontend, type FrontendKey, keyOf, type ServiceEntry } from './entry.ts';
+import { type Frontend, type FrontendKey, isExternal, keyOf, type ServiceEntry } from './entry.ts';
 import type { NodeFacts } from './facts.ts';
+import { OtherNodes } from './other-nodes.ts';
 import { printEntry } from './print.ts';
 
 /** Every decision about every Service on one node, whatever mechanism then carries it. */
@@ -33,6 +35,7 @@ export class ServiceTableBuilder {
   /** Service -> slice -> slice; and slice -> Service, for a slice that changes its label or goes. */
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   readonly #serviceOfSlice = new Map<string, string>();
+  readonly #otherNodes = new OtherNodes();
   readonly #dirty = new Set<string>();
   /** What each Service asks for, before another one's older claim to the same address and port is honoured. */
   readonly #asked = new Map<string, ServiceEntry>();
@@ -56,6 +59,20 @@ export class ServiceTableBuilder {
     if (JSON.stringify(facts) === JSON.stringify(this.#facts)) return;
     this.#facts = facts;
     for (const service of this.#services.keys()) this.#dirty.add(service);
+  }
+
+  /**
+   * @param addresses that another node has by itself; none: it is gone
+   * @returns whether any decision is due for it
+   */
+  setOtherNode(node: string, addresses: readonly IpAddress[]): boolean {
+    const changed = this.#otherNodes.set(node, addresses);
+    if (changed.size === 0) return false;
+    const due = [...this.#asked].filter(([, { frontends }]) =>
+      frontends.some((frontend) => isExternal(frontend) && changed.has(frontend.address)),
+    );
+    for (const [service] of due) this.#dirty.add(service);
+    return due.length > 0;
   }
 
   /** @param key `namespace/name` */
@@ -96,7 +113,7 @@ export class ServiceTableBuilder {
       const asked =
         service === undefined
           ? undefined
-          : decideService(service, this.#slices.get(key)?.values() ?? [], this.#facts);
+          : decideService(service, this.#slices.get(key)?.values() ?? [], this.#facts, this.#otherNodes);
       affected.add(key);
       this.#claim(key, asked, affected);
     }
@@ -170,8 +187,10 @@ export function buildTable(
   services: Iterable<Service>,
   slices: Iterable<EndpointSlice>,
   facts: NodeFacts,
+  otherNodes: Readonly<Record<string, readonly IpAddress[]>> = {},
 ): ServiceTable {
   const builder = new ServiceTableBuilder(facts);
+  for (const [node, addresses] of Object.entries(otherNodes)) builder.setOtherNode(node, addresses);
   const nameOf = ({ metadata }: Service | EndpointSlice) => `${metadata?.namespace}/${metadata?.name}`;
   for (const service of services) builder.setService(nameOf(service), service);
   for (const slice of slices) builder.setSlice(nameOf(slice), slice);

@@ -16,6 +16,7 @@ import {
   NODE_ADDRESS,
   nodePortService,
   OTHER_CLUSTER_IP,
+  OTHER_NODE_ADDRESS,
   PODS,
   SERVICE_PORT,
   service,
@@ -247,6 +248,24 @@ describe('IpvsBackend in the kernel', () => {
     await once(open, 'listening');
     assert.equal(await lab.attempt('a', place(CLUSTER_IP, 82)), 'refused');
     assert.equal(await lab.attempt('node', place(CLUSTER_IP, 82)), 'refused');
+  });
+
+  test('another node’s address stays that node’s: its other ports can be reached, and the Service is left to it', async () => {
+    start();
+    const state = [[balancedService({ externalIPs: [OTHER_NODE_ADDRESS] })], [slice(['b'])], FACTS] as const;
+    await backend.apply(buildTable(...state, { node2: [OTHER_NODE_ADDRESS] }), []);
+    assert.deepEqual(bound(), [CLUSTER_IP, EXTERNAL_ADDRESS]);
+    const another = place(OTHER_NODE_ADDRESS, TARGET_PORT);
+    assert.deepEqual(
+      [await lab.attempt('a', another), await lab.attempt('node', another)],
+      ['there kept', 'there'],
+    );
+    // Until the node has come, nobody else is known to have the address; then it is given back.
+    await backend.apply(buildTable(...state), ['default/web']);
+    assert.deepEqual(bound().sort(), [CLUSTER_IP, OTHER_NODE_ADDRESS, EXTERNAL_ADDRESS]);
+    await backend.apply(buildTable(...state, { node2: [OTHER_NODE_ADDRESS] }), ['default/web']);
+    assert.deepEqual(bound(), [CLUSTER_IP, EXTERNAL_ADDRESS]);
+    assert.equal(await lab.attempt('a', another), 'there kept');
   });
 
   test('a node whose IPv6 is switched off carries the other family', async () => {

@@ -1,5 +1,5 @@
 import { type IpAddress, type IpFamily, parsePrefix, prefixContains } from '#ip';
-import { type Frontend, type FrontendKey, keyOf, type ServiceEntry } from '../../table/entry.ts';
+import { type Frontend, type FrontendKey, isExternal, keyOf, type ServiceEntry } from '../../table/entry.ts';
 import { factElements } from '../nft/facts.ts';
 import type { TableLayout } from '../nft/layout.ts';
 import type { NftElement } from '../nft/model.ts';
@@ -33,7 +33,7 @@ function entryElements(
   placement: IpvsPlacement,
   family: IpFamily,
 ): readonly NftElement[] {
-  const frontends = entry.frontends.filter((frontend) => frontend.family === family);
+  const frontends = entry.frontends.filter((frontend) => frontend.family === family && !frontend.elsewhere);
   const elements: NftElement[] = [];
   const add = (set: string, key: string, value = '') => elements.push({ set, key, value });
   const externals = new Set<string>();
@@ -53,11 +53,6 @@ function entryElements(
   }
   for (const address of externals) add('external_ips', address);
   return [...elements, ...sourceElements(frontends)];
-}
-
-/** Whether the address is bound here for the Service's sake, although it may also be the node's own. */
-export function isExternal({ kind }: Frontend): boolean {
-  return kind === 'ExternalIP' || kind === 'LoadBalancerIP';
 }
 
 /** IPVS takes no packet from a loopback address to another machine (net/netfilter/ipvs/ip_vs_xmit.c, crosses_local_route_boundary). */

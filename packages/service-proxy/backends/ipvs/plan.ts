@@ -2,12 +2,13 @@ import { familyOf, type IpAddress, parseIp } from '#ip';
 import type { IpvsDestinationKey, IpvsDestinationSpec, IpvsService, IpvsServiceKey } from '#kernel';
 import {
   type Frontend,
+  isExternal,
   keyOf,
   reachableEndpoints,
   type ServiceEntry,
   type Target,
 } from '../../table/entry.ts';
-import { type IpvsPlacement, isExternal, isLoopback } from './layout.ts';
+import { type IpvsPlacement, isLoopback } from './layout.ts';
 
 /** A virtual server as it should be. */
 export interface VirtualServer {
@@ -34,6 +35,7 @@ export function planService(
   const servers: VirtualServer[] = [];
   const vips = new Set<IpAddress>();
   for (const frontend of entry.frontends) {
+    if (frontend.elsewhere) continue;
     if (frontend.kind === 'ClusterIP' || (isExternal(frontend) && !placement.nodesOwn.has(frontend.address)))
       vips.add(frontend.address);
     const { address, port, protocol, target, outside, affinitySeconds } = frontend;

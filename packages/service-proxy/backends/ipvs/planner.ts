@@ -1,11 +1,11 @@
 import type { IpAddress } from '#ip';
 import type { IpvsServiceKey, NetworkNamespace } from '#kernel';
 import { type Logger, otherWork } from '#runtime';
-import { type FrontendKey, keyOf, type ServiceEntry } from '../../table/entry.ts';
+import { type FrontendKey, isExternal, keyOf, type ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { RouteLookup } from '../route-lookup.ts';
-import { type IpvsPlacement, isExternal } from './layout.ts';
+import type { IpvsPlacement } from './layout.ts';
 import { MarkAllocator } from './mark-allocator.ts';
 import type { IpvsOptions } from './options.ts';
 import {
@@ -122,7 +122,7 @@ export class Planner {
   }
 
   #place(entry: ServiceEntry): IpvsPlacement {
-    const { frontends } = entry;
+    const frontends = entry.frontends.filter(({ elsewhere }) => !elsewhere);
     const externals = new Set(frontends.filter(isExternal).map(({ address }) => address));
     const isDirect = (entry.ipvs?.forwarding ?? this.#options.forwarding) === 'direct';
     const direct = isDirect

@@ -11,6 +11,7 @@ import {
   CLUSTER_IP,
   endpoint,
   FACTS,
+  OTHER_NODE_ADDRESS,
   PODS,
   SERVICE_PORT,
   service,
@@ -92,6 +93,15 @@ describe('UserspaceBackend', () => {
   };
   const ours = () => node.routes.list({ table: TABLE_LOCAL, protocol: 93 });
   const text = async (socket: Socket) => Buffer.concat(await socket.toArray()).toString();
+
+  test('another node’s address stays that node’s', async () => {
+    const services = [service({ externalIPs: [OTHER_NODE_ADDRESS] })];
+    const at = () => ours().filter(({ destination }) => destination === `${OTHER_NODE_ADDRESS}/32`).length;
+    await backend.apply(buildTable(services, [], FACTS), ['default/web']);
+    assert.equal(at(), 1);
+    await backend.apply(buildTable(services, [], FACTS, { node2: [OTHER_NODE_ADDRESS] }), ['default/web']);
+    assert.equal(at(), 0);
+  });
 
   test('half-close: the end of one direction leaves the other open, either way round', async () => {
     await serve(PODS.c, (socket) => {

@@ -96,7 +96,7 @@ export class UserspaceBackend implements ProxyBackend {
         const carried = this.#carried.get(key);
         if (carried !== undefined) released.set(key, carried);
       }
-      const frontends = table.services.get(service)?.frontends ?? [];
+      const frontends = (table.services.get(service)?.frontends ?? []).filter(({ elsewhere }) => !elsewhere);
       wanted.push(...frontends);
       if (frontends.length === 0) this.#services.delete(service);
       else this.#services.set(service, frontends.map(keyOf));

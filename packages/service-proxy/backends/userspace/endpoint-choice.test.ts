@@ -20,6 +20,7 @@ const frontend = (more: Partial<Frontend> = {}): Frontend => ({
   address: parseIp('10.96.0.1'),
   protocol: 'TCP',
   port: 80,
+  elsewhere: false,
   target: endpoints(1, 2, 3),
   outside: undefined,
   masquerade: 'none',
