@@ -2,19 +2,19 @@ import type { IpFamily } from '#ip';
 import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
-import { type Clock, errorMessage, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
+import { type Clock, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
-import { canStrandFlows, FLOW_PROTOCOLS, goneFrontends, staleFlows } from './conntrack/stale-flows.ts';
+import { StaleFlowSweep } from './conntrack/stale-flow-sweep.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { type NodeSettings, nodeAddresses, nodeFacts } from './node-facts.ts';
 import { type Pending, PendingChanges } from './pending-changes.ts';
+import { Predecessors } from './predecessors.ts';
 import {
   type LocalCount,
   type SyncReport,
   TRIGGER_TIME_ANNOTATION,
   withoutLocalEndpoints,
 } from './sync-report.ts';
-import type { FrontendKey } from './table/entry.ts';
 import { familiesOf } from './table/facts.ts';
 import { type ServiceTable, ServiceTableBuilder } from './table/table.ts';
 
@@ -86,16 +86,13 @@ class RunningServiceProxy implements ServiceProxy {
   readonly #subscriptions: Disposable[] = [];
   /** Services whose decisions differ from what the backend last took. */
   readonly #changed = new Set<string>();
-  /** Frontends that are answered no longer and whose flows have not been looked at. */
-  readonly #gone = new Set<FrontendKey>();
-  #flowsDue = true;
+  readonly #flows: StaleFlowSweep;
+  readonly #predecessors: Predecessors;
   readonly #pending: PendingChanges;
   #withoutLocal: LocalCount = { internal: 0, external: 0 };
   /** Families that Services have and this node has not, as the log has it. */
   readonly #missed = new Set<IpFamily>();
   #observed = false;
-  /** Predecessors that are not wholly gone. */
-  #retiring: readonly ProxyBackend[];
   #checkDue = false;
   #timer: Disposable | undefined;
   #lastUpdated: number | undefined;
@@ -104,7 +101,8 @@ class RunningServiceProxy implements ServiceProxy {
     this.#deps = deps;
     this.#options = options;
     this.#clock = deps.clock ?? systemClock;
-    this.#retiring = deps.predecessors ?? [];
+    this.#flows = new StaleFlowSweep(deps.conntrack, deps.backend);
+    this.#predecessors = new Predecessors(deps.predecessors ?? [], deps.logger);
     this.#pending = new PendingChanges(this.#clock);
     this.#builder = new ServiceTableBuilder(this.#facts());
     this.#reconciler = new Reconciler(
@@ -214,10 +212,10 @@ class RunningServiceProxy implements ServiceProxy {
       this.#changed.delete(service);
       this.#deps.healthChecks?.set(service, this.table.services.get(service)?.healthCheck);
     }
-    await this.#retirePredecessors();
-    const looked = this.#flowsDue ? clock.monotonic() : undefined;
-    const deletedFlows = this.#flowsDue ? await this.#deleteStaleFlows() : 0;
-    const flowSeconds = looked === undefined ? undefined : (clock.monotonic() - looked) / 1000;
+    await this.#predecessors.retire(backend);
+    const sweptFrom = this.#flows.isDue ? clock.monotonic() : undefined;
+    const deletedFlows = await this.#flows.run(this.table);
+    const flowSeconds = sweptFrom === undefined ? undefined : (clock.monotonic() - sweptFrom) / 1000;
     this.#lastUpdated = clock.now();
     if (writes > 0 || deletedFlows > 0)
       logger.debug('services programmed', { changed: taken.length, writes, deletedFlows });
@@ -240,7 +238,8 @@ class RunningServiceProxy implements ServiceProxy {
   async #explain(error: unknown): Promise<never> {
     const { backend, onFailure } = this.#deps;
     onFailure?.();
-    const missing = this.#lastUpdated === undefined ? await backend.probe() : [];
+    // A probe that fails itself must not hide why it was asked.
+    const missing = this.#lastUpdated === undefined ? await backend.probe().catch(() => []) : [];
     throw missing.length > 0 ? new BackendUnavailableError(backend.name, missing, error) : error;
   }
 
@@ -255,20 +254,9 @@ class RunningServiceProxy implements ServiceProxy {
       await backend.observe();
       return true;
     }
-    for (const key of (await backend.observe()).frontends) this.#gone.add(key);
-    for (const predecessor of this.#retiring) {
-      const { frontends } = await predecessor.observe().catch((error: unknown) => {
-        // A kernel without the one may well have the other.
-        logger.warn('what another mechanism left cannot be read', {
-          mechanism: predecessor.name,
-          error: errorMessage(error),
-        });
-        return { frontends: [] };
-      });
-      for (const key of frontends) this.#gone.add(key);
-    }
+    this.#flows.noteFormer((await backend.observe()).frontends);
+    this.#flows.noteFormer(await this.#predecessors.frontends());
     this.#observed = true;
-    this.#flowsDue = true;
     return true;
   }
 
@@ -277,8 +265,7 @@ class RunningServiceProxy implements ServiceProxy {
     let { internal, external } = this.#withoutLocal;
     for (const change of this.#builder.commit()) {
       this.#changed.add(change.service);
-      for (const key of goneFrontends(change)) this.#gone.add(key);
-      this.#flowsDue ||= canStrandFlows(change);
+      this.#flows.note(change);
       const before = withoutLocalEndpoints(change.previous);
       const after = withoutLocalEndpoints(change.next);
       internal += after.internal - before.internal;
@@ -301,37 +288,6 @@ class RunningServiceProxy implements ServiceProxy {
         firstService: service,
       },
     );
-  }
-
-  /** A mechanism that cannot be removed now must not keep the one that serves from following changes. */
-  async #retirePredecessors(): Promise<void> {
-    const { logger } = this.#deps;
-    const left: ProxyBackend[] = [];
-    for (const predecessor of this.#retiring) {
-      const gone = await predecessor.retire(this.#deps.backend).catch((error: unknown) => {
-        logger.warn('what another mechanism left cannot be removed', {
-          mechanism: predecessor.name,
-          error: errorMessage(error),
-        });
-        return false;
-      });
-      if (!gone) left.push(predecessor);
-    }
-    this.#retiring = left;
-  }
-
-  async #deleteStaleFlows(): Promise<number> {
-    const { backend, conntrack } = this.#deps;
-    let deleted = 0;
-    for (const protocol of FLOW_PROTOCOLS.keys())
-      for (const entry of staleFlows(await conntrack.list({ protocol }), this.table, this.#gone)) {
-        if (backend.ownsFlow?.(entry)) continue;
-        conntrack.delete(entry);
-        deleted++;
-      }
-    this.#gone.clear();
-    this.#flowsDue = false;
-    return deleted;
   }
 
   #scheduleCheck(): void {
