@@ -42,8 +42,9 @@ export const notFound = (resource: Named, name: string): StatusError =>
     detailsOf(resource, name),
   );
 
+/** Nothing is served at this path. It has `details`, as a generic API server's has: kubectl debug reads them unasked, and dies without. */
 export const pathNotFound = (): StatusError =>
-  new StatusError(404, 'NotFound', 'the server could not find the requested resource');
+  new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 
 export const alreadyExists = (resource: Named, name: string): StatusError =>
   new StatusError(

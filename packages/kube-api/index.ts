@@ -16,3 +16,4 @@ export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';
 export * from './resources.ts';
 export { type ProtobufFields, protobufFields, type Schema, schemaDefinitions } from './schema.ts';
+export { KUBERNETES_VERSION } from './version.ts';

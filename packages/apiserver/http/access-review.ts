@@ -1,18 +1,23 @@
 import { asObject, type JsonObject } from '../json.ts';
-import { methodNotAllowed } from '../status.ts';
+import { methodNotAllowed, pathNotFound } from '../status.ts';
 import { type Answer, json } from './answer.ts';
 import { type ApiRequest, parseBody } from './request.ts';
 
 const REVIEWS = '/apis/authorization.k8s.io/v1/';
 const REASON = 'everyone who is known here may do everything';
 
+/** Whether {@link answerAccessReview} answers there. */
+export function isAccessReview(path: string): boolean {
+  return statusOf(path) !== undefined;
+}
+
 /**
- * Answers `kubectl auth can-i`: there are no roles here, so the answer is always yes. undefined for other paths.
+ * Answers `kubectl auth can-i`: there are no roles here, so the answer is always yes.
  * @throws StatusError
  */
-export function answerAccessReview(request: ApiRequest): Answer | undefined {
+export function answerAccessReview(request: ApiRequest): Answer {
   const status = statusOf(request.path);
-  if (status === undefined) return undefined;
+  if (status === undefined) throw pathNotFound();
   if (request.method !== 'POST') throw methodNotAllowed();
   const review = asObject(parseBody(request));
   return json({ ...review, metadata: asObject(review['metadata']), status }, 201);

@@ -1,11 +1,14 @@
+import { KUBERNETES_VERSION } from '#kube-api';
 import type { JsonObject } from '../json.ts';
 import type { Kind, Subresource } from '../registry/kind.ts';
 
-/** Says 1.32-like, so that clients use what this server has. */
+const [MAJOR = '', MINOR = ''] = KUBERNETES_VERSION.split('.');
+
+/** What `kubectl version` shows. */
 export const VERSION = {
-  major: '1',
-  minor: '32',
-  gitVersion: 'v1.32.0+podway',
+  major: MAJOR,
+  minor: MINOR,
+  gitVersion: `v${KUBERNETES_VERSION}+podway`,
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',

@@ -11,7 +11,7 @@ import {
   unauthorized,
   unavailable,
 } from '../status.ts';
-import { answerAccessReview } from './access-review.ts';
+import { answerAccessReview, isAccessReview } from './access-review.ts';
 import { type Answer, failure, json, plain } from './answer.ts';
 import { type Discovery, VERSION } from './discovery.ts';
 import { kubeletPath, rawFailure, relayRequest, relayUpgrade } from './relay.ts';
@@ -95,6 +95,8 @@ export class HttpHandler {
       const target = this.#kubeletTarget(route, query);
       return relayRequest(target.socket, target.path, request, response);
     }
+    // Before its body is looked at: of a kind that is not served, nothing can be read.
+    if (route === undefined && !isAccessReview(path)) throw pathNotFound();
     const apiRequest: ApiRequest = {
       method,
       path,
@@ -104,11 +106,7 @@ export class HttpHandler {
       userAgent: request.headers['user-agent'] ?? '',
       body: method === 'GET' || method === 'HEAD' ? '' : await readBody(request),
     };
-    if (route === undefined) {
-      const review = answerAccessReview(apiRequest);
-      if (review === undefined) throw pathNotFound();
-      return send(response, review, method);
-    }
+    if (route === undefined) return send(response, answerAccessReview(apiRequest), method);
     const isWatch = route.watch || ['true', '1'].includes(query.get('watch') ?? '');
     if (method === 'GET' && isWatch && route.subresource === undefined) {
       streamWatch(this.#deps, route, apiRequest, response);

@@ -31,6 +31,13 @@ test('HttpHandler: only holders of a certificate or a token come in', async () =
     assert.equal((await bearer(forged)).code, 401, forged);
 });
 
+test('HttpHandler: a path that is not served has details, without which kubectl debug dies', async () => {
+  const { json } = await api.call('PATCH', '/api/v1/namespaces/default/pods/p/ephemeralcontainers', {
+    body: {},
+  });
+  assert.deepEqual([json.reason, json.details], ['NotFound', {}]);
+});
+
 test('HttpHandler: bad requests are answered with a Status', async () => {
   const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'nginx' }] } };
   const cases: readonly (readonly [string, string, Parameters<TestServer['call']>[2], number, string])[] = [
@@ -39,6 +46,7 @@ test('HttpHandler: bad requests are answered with a Status', async () => {
     ['GET', '/api/v1/namespaces/default/pods/p/what', {}, 404, 'NotFound'],
     ['POST', '/api/v1/pods', { body: pod }, 405, 'MethodNotAllowed'],
     ['DELETE', '/version', {}, 405, 'MethodNotAllowed'],
+    ['POST', '/apis/rbac.authorization.k8s.io/v1/clusterroles', { body: '{' }, 404, 'NotFound'],
     ['POST', CONFIG_MAPS, { body: '{' }, 400, 'BadRequest'],
     ['POST', CONFIG_MAPS, { body: 'null' }, 400, 'BadRequest'],
     ['POST', CONFIG_MAPS, { body: '[]' }, 400, 'BadRequest'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, release, totalmem } from 'node:os';
-import type { Node, NodeCondition, NodeStatus } from '#kube-api';
+import { KUBERNETES_VERSION, type Node, type NodeCondition, type NodeStatus } from '#kube-api';
 
 export interface NodeDescription {
   readonly nodeName: string;
@@ -18,7 +18,7 @@ export interface Machine {
 
 export const machine = (): Machine => ({ cpu: availableParallelism(), memory: totalmem() });
 
-const VERSION = 'v1.34.0-podway';
+const VERSION = `v${KUBERNETES_VERSION}+podway`;
 const MAX_PODS = '110';
 
 /** The Node object of this kubelet, without status. */
