@@ -54,7 +54,9 @@ export function labCommand(context: CommandContext): Command {
 
   lab
     .command('up')
-    .description('start a lab, or start a stopped one again with its stored objects')
+    .description(
+      'start a lab, or a stopped one again with its stored objects; have a running one carry Services by another --proxy',
+    )
     .addOption(nameOption(environment))
     .option('--nodes <count>', `how many nodes (default: ${DEFAULT_LAB_OPTIONS.nodes})`, parseNodeCount)
     .addOption(
@@ -76,6 +78,7 @@ export function labCommand(context: CommandContext): Command {
         ['podway lab up', 'three nodes'],
         ['podway lab up --name big --nodes 20', 'a second lab beside it'],
         ['podway lab up --image example.com/web=/usr/bin/my-server', 'Pods of that image run this command'],
+        ['podway lab up --proxy iptables', 'Services by iptables; while it runs: switched, node by node'],
         ['podway lab up -o json | jq -r .kubeconfig', 'for scripts'],
       ),
     )
@@ -265,7 +268,7 @@ function nameOption(environment: NodeJS.ProcessEnv): Option {
     });
 }
 
-/** What a lab is made as, and stays: without the flag as stored, or for a new one by default. */
+/** What a lab is made of: without the flag as stored, or for a new one by default. */
 function shapeOption(
   flag: string,
   what: string,

@@ -9,15 +9,14 @@ export function upReport(up: UpResult) {
 }
 
 export function formatUp(up: UpResult, style: Style): string {
-  const { name, nodes, kubeconfig, bootMilliseconds, dnsMilliseconds } = up;
+  const { name, nodes, kubeconfig } = up;
   const table = formatTable(
     ['NODE', 'ADDRESS', 'POD CIDR'],
     nodes.map((node) => [node.name, node.ip, node.podCIDR]),
   );
-  const dns = dnsMilliseconds === null ? '' : `, DNS answered in a Pod after ${seconds(dnsMilliseconds)}`;
   const option = nameFlag(name);
   return [
-    `${style.good('✓')} lab ${style.bold(name)} ${up.restarted ? 'is up again' : 'is up'}: ${plural(nodes.length, 'node')} Ready after ${seconds(bootMilliseconds)}${dns}`,
+    `${style.good('✓')} lab ${style.bold(name)} ${happened(up)}`,
     '',
     table,
     '',
@@ -77,6 +76,21 @@ export function formatLabStatus(status: LabStatus, wide: boolean, style: Style, 
       ),
     );
   return parts.join('\n\n');
+}
+
+function happened({ outcome, nodes, options, bootMilliseconds, dnsMilliseconds }: UpResult): string {
+  switch (outcome) {
+    case 'new':
+    case 'again': {
+      const ready = `${plural(nodes.length, 'node')} Ready after ${seconds(bootMilliseconds)}`;
+      const dns = dnsMilliseconds === null ? '' : `, DNS answered in a Pod after ${seconds(dnsMilliseconds)}`;
+      return `is up${outcome === 'again' ? ' again' : ''}: ${ready}${dns}`;
+    }
+    case 'already':
+      return 'is up already';
+    case 'switched':
+      return `carries Services by ${options.proxy} now, on every node`;
+  }
 }
 
 function plural(count: number, word: string): string {

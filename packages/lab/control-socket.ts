@@ -3,12 +3,17 @@ import { connect, createServer } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { errorMessage } from '#runtime';
+import type { ProxyMechanism } from '#service-proxy';
 import { LabError } from './errors.ts';
 import type { BootMark } from './records.ts';
 import type { ProcessStatus } from './supervised-process.ts';
 
 /** What a running lab can be asked, at a socket in its directory. */
-export type ControlRequest = { readonly kind: 'status' } | ({ readonly kind: 'pod' } & PodRequest);
+export type ControlRequest =
+  | { readonly kind: 'status' }
+  | ({ readonly kind: 'pod' } & PodRequest)
+  /** Have Services carried so, by every node. */
+  | { readonly kind: 'proxy'; readonly proxy: ProxyMechanism };
 
 export interface PodRequest {
   readonly namespace: string;

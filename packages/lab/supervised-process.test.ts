@@ -70,6 +70,28 @@ test('SupervisedProcess: disposing ends the process and starts none again', asyn
   );
 });
 
+test('SupervisedProcess: another command takes its place at once, also while it waits, and nobody is told of an end', async () => {
+  using files = scratch();
+  const ends: string[] = [];
+  const process = new SupervisedProcess({
+    name: 'replaced',
+    command: ['sleep', '60'],
+    environment: { PATH: globalThis.process.env['PATH'] },
+    log: files.log,
+    logger: silentLogger,
+    onEnd: (reason) => ends.push(reason),
+    retryMs: { first: 60_000, max: 60_000 },
+  });
+  await using _end = process;
+  await process.replace(['sh', '-c', 'exit 3']);
+  assert.deepEqual([process.status().lastExit, ends], ['SIGTERM', []]);
+  await until(() => ends.length === 1); // and now it waits a minute
+  assert.equal(process.status().state, 'waiting');
+  await process.replace(['sleep', '60']);
+  assert.deepEqual([process.status().state, process.status().restarts], ['running', 2]);
+  assert.deepEqual(ends, ['exit code 3']);
+});
+
 test('SupervisedProcess: a command that is not there is tried again like one that ended', async () => {
   using files = scratch();
   const process = new SupervisedProcess({

@@ -4,6 +4,7 @@ import { type Clock, errorMessage, type Logger, systemClock } from '#runtime';
 
 export interface SupervisedProcessOptions {
   readonly name: string;
+  /** See {@link SupervisedProcess.replace}. */
   readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   /** Standard output and error are appended here. */
@@ -13,6 +14,8 @@ export interface SupervisedProcessOptions {
   readonly descriptors?: () => Promise<InheritedDescriptors>;
   /** Runs the spawn inside a network namespace; it is synchronous. */
   readonly within?: <T>(section: () => T) => T;
+  /** Told of each end that nobody asked for, with the reason. */
+  readonly onEnd?: (reason: string) => void;
   readonly clock?: Clock;
   /** The first wait, after a new start failed too, and the longest. Milliseconds. */
   readonly retryMs?: { readonly first: number; readonly max: number };
@@ -41,11 +44,16 @@ export interface ProcessStatus {
 
 /** A run this long was a good one: whoever ends after it is started again at once. */
 const HEALTHY_MS = 10_000;
+/** How long one that is replaced may take to end. */
+const END_MS = 5_000;
 
 /** A process that is started again whenever it ends, at once and then after growing delays, until it is stopped. */
 export class SupervisedProcess implements AsyncDisposable {
   readonly #options: SupervisedProcessOptions;
   readonly #clock: Clock;
+  #command: readonly string[];
+  /** Settled by the next start. */
+  #replaced: PromiseWithResolvers<void> | undefined;
   #child: ChildProcess | undefined;
   #timer: Disposable | undefined;
   #exited: Promise<void> = Promise.resolve();
@@ -57,6 +65,7 @@ export class SupervisedProcess implements AsyncDisposable {
 
   constructor(options: SupervisedProcessOptions) {
     this.#options = options;
+    this.#command = options.command;
     this.#clock = options.clock ?? systemClock;
     this.#since = this.#clock.now();
     this.#start();
@@ -71,6 +80,27 @@ export class SupervisedProcess implements AsyncDisposable {
       lastExit: this.#lastExit,
       since: this.#since,
     };
+  }
+
+  /** Ends it and starts another command in its place, at once; resolves when that one has been started. */
+  async replace(command: readonly string[]): Promise<void> {
+    this.#command = command;
+    this.#failures = 0;
+    this.#replaced ??= Promise.withResolvers<void>();
+    const { promise } = this.#replaced;
+    const child = this.#child;
+    if (child !== undefined) {
+      child.kill('SIGTERM');
+      using _patience = this.#clock.setTimer(END_MS, () => void child.kill('SIGKILL'));
+      await promise;
+      return;
+    }
+    if (this.#timer !== undefined) {
+      this.#timer[Symbol.dispose]();
+      this.#timer = undefined;
+      this.#start();
+    }
+    await promise;
   }
 
   /** Asks it to end; resolves when it has. */
@@ -104,8 +134,8 @@ export class SupervisedProcess implements AsyncDisposable {
   }
 
   #spawn({ fds, names }: InheritedDescriptors): void {
-    const { command, environment, within = (section) => section() } = this.#options;
-    const [program = '', ...args] = names === undefined ? command : [...TELL_PID, ...command];
+    const { environment, within = (section) => section() } = this.#options;
+    const [program = '', ...args] = names === undefined ? this.#command : [...TELL_PID, ...this.#command];
     const env =
       names === undefined
         ? environment
@@ -119,6 +149,8 @@ export class SupervisedProcess implements AsyncDisposable {
     }
     this.#child = child;
     this.#starts++;
+    this.#replaced?.resolve();
+    this.#replaced = undefined;
     const startedAt = this.#clock.monotonic();
     this.#since = this.#clock.now();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -136,7 +168,9 @@ export class SupervisedProcess implements AsyncDisposable {
   #onEnd(reason: string, ranMs: number): void {
     this.#since = this.#clock.now();
     this.#lastExit = reason;
-    if (!this.#stopped) this.#restartAfter(ranMs);
+    if (this.#stopped) return;
+    if (this.#replaced === undefined) this.#options.onEnd?.(reason);
+    this.#restartAfter(ranMs);
   }
 
   #restartAfter(ranMs: number): void {
@@ -144,10 +178,14 @@ export class SupervisedProcess implements AsyncDisposable {
     const { first, max } = this.#options.retryMs ?? { first: 100, max: 10_000 };
     const delay = this.#failures === 0 ? 0 : Math.min(max, first * 2 ** (this.#failures - 1));
     this.#failures++;
-    this.#options.logger.warn(`${this.#options.name} ended, starting it again`, {
+    const level = this.#replaced === undefined ? 'warn' : 'info';
+    this.#options.logger[level](`${this.#options.name} ended, starting it again`, {
       reason: this.#lastExit,
       delayMs: delay,
     });
-    this.#timer = this.#clock.setTimer(delay, () => this.#start());
+    this.#timer = this.#clock.setTimer(delay, () => {
+      this.#timer = undefined;
+      this.#start();
+    });
   }
 }

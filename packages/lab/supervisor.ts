@@ -4,7 +4,8 @@ import { basename, dirname } from 'node:path';
 import type { Cgroups } from '#cgroup';
 import { linuxKernel } from '#kernel';
 import { errorMessage, type Logger, streamLogger, systemClock } from '#runtime';
-import { API_SERVER_PORT, nodeNames, ROUTER_ON_LAN } from './addresses.ts';
+import type { ProxyMechanism } from '#service-proxy';
+import { API_SERVER_PORT, nodeAddress, nodeNames, ROUTER_ON_LAN } from './addresses.ts';
 import { agentCommand, nodePaths, prepareNode } from './agent-process.ts';
 import { apiServerCommand } from './apiserver-process.ts';
 import { applyTopology } from './apply-topology.ts';
@@ -19,14 +20,19 @@ import { CHANNEL_FD, LISTENER_FD } from './holder.ts';
 import { listenAt } from './inheritable-listener.ts';
 import { startKubelets } from './kubelets.ts';
 import { openLabCgroups } from './lab-cgroups.ts';
+import { lastWords } from './last-words.ts';
+import { NodeAgent } from './node-agent.ts';
 import { type LabPaths, labPaths, logPath } from './paths.ts';
 import { type BootResult, type LabRecord, readRecord, writeRecord } from './records.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 import { parseSupervisorOptions } from './supervisor-options.ts';
+import { switchProxy } from './switch-proxy.ts';
 import { planTopology } from './topology.ts';
 
 const BOOT_TIMEOUT_MS = 120_000;
 const DNS_TIMEOUT_MS = 15_000;
+/** A process that has ended so often before the lab is ready will not help to make it so. */
+const ENDS_TOO_OFTEN = 3;
 
 /**
  * `podway lab-supervisor`: runs one lab, inside the namespaces that `up` made for it. Before the lab is ready the end
@@ -59,7 +65,12 @@ export async function runLabSupervisor(
   const lab = new Lab(paths, program, environment, timeline, logger);
   try {
     const interrupted = stopped.promise.then((signal) => Promise.reject(new LabError(`ended by ${signal}`)));
-    const boot = await Promise.race([lab.boot(credentials.promise, isNew), leash.promise, interrupted]);
+    const boot = await Promise.race([
+      lab.boot(credentials.promise, isNew),
+      lab.hopeless,
+      leash.promise,
+      interrupted,
+    ]);
     writeRecord(paths.boot, boot);
     sendMessage(channel, { kind: 'ready', boot });
     channel.end();
@@ -87,6 +98,9 @@ class Lab implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #processes: SupervisedProcess[] = [];
   readonly #parts = new AsyncDisposableStack();
+  readonly #agents: NodeAgent[] = [];
+  readonly #hopeless = Promise.withResolvers<never>();
+  #switching: Promise<void> | undefined;
   #cgroups: Cgroups | undefined;
 
   constructor(
@@ -101,6 +115,13 @@ class Lab implements AsyncDisposable {
     this.#environment = environment;
     this.#timeline = timeline;
     this.#logger = logger;
+    // Once it is ready nobody waits for this any more.
+    this.hopeless.catch(() => {});
+  }
+
+  /** Rejects when a process ends again and again, with its last words. */
+  get hopeless(): Promise<never> {
+    return this.#hopeless.promise;
   }
 
   async boot(credentials: Promise<void>, isNew: boolean): Promise<BootResult> {
@@ -121,13 +142,17 @@ class Lab implements AsyncDisposable {
         return { fds: [LISTENER_FD, cluster.fd], [Symbol.dispose]: () => cluster[Symbol.dispose]() };
       },
     });
-    for (const name of names) {
+    for (const [index, name] of names.entries()) {
       const netns = topology.netns(name);
       const { descriptors } = this.#parts.use(bindDnsSockets(netns));
-      this.#start(`agent-${name}`, agentCommand(this.#program, name, record.options), {
+      const command = (proxy: ProxyMechanism) =>
+        agentCommand(this.#program, name, { ...record.options, proxy });
+      const agent = this.#start(`agent-${name}`, command(record.options.proxy), {
         descriptors,
         within: (section) => netns.run(section),
       });
+      const log = logPath(this.#paths, `agent-${name}`);
+      this.#agents.push(new NodeAgent(name, nodeAddress(index + 1), agent, log, command));
     }
     const [first = ''] = names;
     const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, this.#logger));
@@ -150,6 +175,8 @@ class Lab implements AsyncDisposable {
             return this.status();
           case 'pod':
             return kubelets.podProcess(request);
+          case 'proxy':
+            return await this.#switchProxy(request.proxy);
         }
       }),
     );
@@ -174,6 +201,21 @@ class Lab implements AsyncDisposable {
     return { processes: this.#processes.map((each) => each.status()), marks: this.#timeline.marks };
   }
 
+  /** Has every node carry Services so, and stores it when all do. @throws LabError when one cannot, or a switch is under way */
+  async #switchProxy(proxy: ProxyMechanism): Promise<void> {
+    if (this.#switching !== undefined) throw new LabError('another command is switching the proxy');
+    const record = readRecord<LabRecord>(this.#paths.lab);
+    if (record === undefined) throw new LabError(`${this.#paths.lab} is missing`);
+    this.#switching = switchProxy(this.#agents, record.options.proxy, proxy);
+    try {
+      await this.#switching;
+    } finally {
+      this.#switching = undefined;
+    }
+    writeRecord(this.#paths.lab, { ...record, options: { ...record.options, proxy } });
+    this.#logger.info('every node carries Services anew', { proxy });
+  }
+
   /** Ends the processes that write to the lab's directory, at once. */
   kill(): void {
     for (const each of this.#processes) each.kill();
@@ -192,17 +234,23 @@ class Lab implements AsyncDisposable {
     name: string,
     command: readonly string[],
     how: Pick<ConstructorParameters<typeof SupervisedProcess>[0], 'descriptors' | 'within'>,
-  ): void {
+  ): SupervisedProcess {
+    const log = logPath(this.#paths, name);
+    let ends = 0;
     const started = new SupervisedProcess({
       name,
       command,
       environment: this.#environment,
-      log: logPath(this.#paths, name),
+      log,
       logger: this.#logger,
+      onEnd: (reason) => {
+        if (++ends === ENDS_TOO_OFTEN)
+          this.#hopeless.reject(new LabError(`${name} ends again and again (${reason}): ${lastWords(log)}`));
+      },
       ...how,
     });
     this.#processes.push(started);
-    this.#parts.use(started);
+    return this.#parts.use(started);
   }
 }
 

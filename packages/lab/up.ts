@@ -1,15 +1,19 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { errorMessage, InvalidInputError } from '#runtime';
+import { agreeOnOptions } from './agree-on-options.ts';
 import { type BootMessage, receiveMessages, sendMessage } from './boot-channel.ts';
+import { askControl } from './control-socket.ts';
 import { prepareCredentials } from './credentials.ts';
 import { LabError } from './errors.ts';
 import { CHANNEL_FD, startHolder } from './holder.ts';
 import { listenOnLoopback } from './inheritable-listener.ts';
 import { removeLabCgroups } from './lab-cgroups.ts';
 import { takeLabLock } from './lab-lock.ts';
-import { DEFAULT_LAB_OPTIONS, type LabOptions } from './options.ts';
+import { nameFlag } from './lab-status.ts';
+import { lastWords } from './last-words.ts';
+import type { LabOptions } from './options.ts';
 import { type LabPaths, labPaths, logPath } from './paths.ts';
 import { identifyProcess, signalProcess } from './process-identity.ts';
 import { type BootMark, type BootResult, type LabRecord, readRecord, writeRecord } from './records.ts';
@@ -33,14 +37,15 @@ export interface UpRequest {
 export interface UpResult extends BootResult {
   readonly name: string;
   readonly kubeconfig: string;
-  /** Whether the lab was there before, with its stored objects. */
-  readonly restarted: boolean;
+  /** What it took: a lab anew; one with its stored objects; one that ran, as it was, or with Services carried in another way. */
+  readonly outcome: 'new' | 'again' | 'already' | 'switched';
+  readonly options: LabOptions;
 }
 
 /**
- * Boots a lab and returns when all its nodes are Ready, and DNS answers or has had its time. Whatever ends this before,
+ * Boots a lab, or has one that runs carry Services as it is asked, and returns when all its nodes are Ready, and DNS answers or has had its time. Whatever ends this before,
  * the end of the calling process included, ends the lab too, and removes it if it was new.
- * @throws LabError when it is up already or does not come up
+ * @throws LabError when it does not come up, InvalidInputError when it is there and of another shape
  */
 export async function labUp(request: UpRequest): Promise<UpResult> {
   request.signal.throwIfAborted();
@@ -52,12 +57,9 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     );
   makeDirectory(paths);
   using lock = takeLabLock(paths.lock, 0);
-  if (lock === undefined)
-    throw new LabError(
-      `lab ${name} is up, or another command is at work on it; see: podway lab status --name ${name}`,
-    );
+  if (lock === undefined) return await useRunning(request, paths);
   const stored = readRecord<LabRecord>(paths.lab);
-  const options = agreeOn(name, stored?.options, request.options);
+  const options = agreeOnOptions(name, stored?.options, request.options);
   await checkImages(options);
   using listener = await listenOnLoopback(stored?.port ?? 0);
   const record: LabRecord = {
@@ -87,7 +89,13 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     writeRecord(paths.instance, { startedAt: new Date().toISOString(), holder: identity });
   try {
     const boot = await awaitBoot(holder, request, paths, record);
-    return { name, kubeconfig: paths.kubeconfig, restarted: stored !== undefined, ...boot };
+    return {
+      name,
+      kubeconfig: paths.kubeconfig,
+      options,
+      outcome: stored === undefined ? 'new' : 'again',
+      ...boot,
+    };
   } catch (error) {
     if (identity !== undefined) signalProcess(identity, 'SIGKILL');
     await exitOf(holder);
@@ -115,19 +123,28 @@ function makeDirectory(paths: LabPaths): void {
   }
 }
 
-/** A stored lab keeps its shape. @throws InvalidInputError when another is asked for */
-function agreeOn(name: string, stored: LabOptions | undefined, asked: Partial<LabOptions>): LabOptions {
-  if (stored === undefined) return { ...DEFAULT_LAB_OPTIONS, ...asked };
-  for (const field of ['nodes', 'podNetwork', 'proxy', 'ipFamily'] as const) {
-    const value = asked[field];
-    if (value !== undefined && value !== stored[field])
-      throw new InvalidInputError(
-        field,
-        value,
-        `lab ${name} exists with ${stored[field]}; leave the flag out to start it again, or remove it with: podway lab down --name ${name}`,
-      );
+/** A lab whose processes hold its lock. */
+async function useRunning({ name, options, signal }: UpRequest, paths: LabPaths): Promise<UpResult> {
+  const record = readRecord<LabRecord>(paths.lab);
+  const boot = readRecord<BootResult>(paths.boot);
+  if (record === undefined || boot === undefined)
+    throw new LabError(`another command is at work on lab ${name}; see: podway lab status${nameFlag(name)}`);
+  if (options.images !== undefined || options.imagesFile !== undefined)
+    throw new InvalidInputError(
+      '--image',
+      options.imagesFile ?? options.images?.join(' '),
+      `lab ${name} runs; images are read when it starts`,
+    );
+  const agreed = agreeOnOptions(name, record.options, options);
+  const isSwitch = agreed.proxy !== record.options.proxy;
+  if (isSwitch) {
+    const aborted = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
+    // Whoever does not wait for its end does not stop it.
+    await Promise.race([askControl(paths.control, { kind: 'proxy', proxy: agreed.proxy }), aborted.promise]);
   }
-  return { ...stored, ...asked };
+  const outcome = isSwitch ? 'switched' : 'already';
+  return { name, kubeconfig: paths.kubeconfig, options: agreed, outcome, ...boot };
 }
 
 async function awaitBoot(
@@ -168,12 +185,8 @@ async function awaitBoot(
 
 function deathMessage(paths: LabPaths): string {
   const log = logPath(paths, 'supervisor');
-  let tail = '';
-  try {
-    tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
-  } catch {
-    // The lab removed its directory before it ended.
-  }
+  // Nothing when the lab removed its directory before it ended.
+  const tail = lastWords(log, 15);
   // Some distributions keep user namespaces from ordinary users by AppArmor or a sysctl.
   const hint =
     process.getuid?.() !== 0 && /unshare.*(not permitted|denied)|uid_map/i.test(tail)
