@@ -30,9 +30,10 @@ const NO_GAP = 'no new connection fails, established ones go on';
 const WITH_A_PROCESS = 'until the other serves clients that come by a link to a cluster IP wait';
 /**
  * What new connections see meanwhile: nothing, and a client that is as patient as TCP is served by its next packet; the node's own processes
- * an error at once, or nothing when routers have sent many such errors; node ports, which are the node's address and cannot vanish, a refusal.
+ * an error at once, or nothing when routers have sent many such errors; node ports, which are the node's address and cannot vanish, nothing and
+ * then a refusal.
  */
-const GAP = { pod: ['silence'], node: ['unreachable', 'silence'], nodePort: ['refused'] };
+const GAP = { pod: ['silence'], node: ['unreachable', 'silence'], nodePort: ['silence', 'refused'] };
 
 /** Why a switch cannot be one without loss. */
 function cannot(from: ProxyMechanism, to: ProxyMechanism): string | undefined {

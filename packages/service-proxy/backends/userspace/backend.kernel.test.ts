@@ -235,6 +235,18 @@ describe('UserspaceBackend', () => {
     assert.notEqual(await ask(one), first);
   });
 
+  test('the end of the process lets a request that is under way end', async () => {
+    await serve(PODS.c, (socket) => {
+      socket.once('data', () => setTimeout(() => socket.end('answer'), 50));
+    });
+    await program([service()], [slice(['c'])]);
+    const client = await connect();
+    client.write('request');
+    const answer = text(client);
+    await backend[Symbol.asyncDispose]();
+    assert.equal(await answer, 'answer');
+  });
+
   test('a client that comes between two processes is served by the second', async () => {
     await serve(PODS.c, (socket) => socket.end('c'));
     const state = [[service()], [slice(['c'])]] as const;

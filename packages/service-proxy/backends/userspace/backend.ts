@@ -5,6 +5,7 @@ import {
   InvalidInputError,
   type Logger,
   type Random,
+  sleep,
   systemRandom,
 } from '#runtime';
 import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
@@ -31,6 +32,10 @@ export interface UserspaceDeps {
 }
 
 const NO_FILTER = '[]';
+/** A filter that no packet passes. */
+const NOBODY = [{ prefixes: [], fromHost: false }];
+/** What a request that is under way has when the process ends, milliseconds; as long new clients wait for the next process. */
+const FINISH_MS = 200;
 
 /** One frontend as it is carried. */
 interface Carried {
@@ -150,10 +155,23 @@ export class UserspaceBackend implements ProxyBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#endRelays();
-    this.#routes.suspend(); // after the resets: they need the address as much as answers do
+    await this.#finishRequests();
+    this.#connections.resetAll(); // while the address is there, which resets need as much as answers do
+    this.#routes.suspend();
+    this.#endRelays(); // when it is gone, so that nobody is refused
     this.#routes[Symbol.dispose]();
     this.#flows[Symbol.dispose]();
+  }
+
+  /** New clients hear nothing any more, and try again; those whose requests are under way have a moment for them. */
+  async #finishRequests(): Promise<void> {
+    let isOpen = false;
+    for (const { frontend, relay } of this.#carried.values()) {
+      if (relay === undefined || frontend.protocol !== 'TCP') continue;
+      filterSources(relay.fd, frontend.family, NOBODY);
+      isOpen = true;
+    }
+    if (isOpen) await sleep(this.#clock, FINISH_MS);
   }
 
   /** Makes the frontend's socket what it should be. @returns how many changes that took */

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { examplePath, startLab, type TestLab } from './support/lab.ts';
+import { startSteadyClient } from './support/steady-client.ts';
+
+suite('lab up --proxy on a lab that runs', () => {
+  let lab: TestLab;
+  before(async () => {
+    lab = await startLab({ nodes: 2, flags: ['--proxy', 'nftables'] });
+    await lab.kubectl('apply', '-f', examplePath('my-nginx.yaml'));
+    const there = '--overrides={"spec":{"nodeName":"node1"}}';
+    await lab.kubectl('run', 'client', '--image=busybox', there, '--', 'sleep', 'infinity');
+    await lab.kubectl('rollout', 'status', 'deployment/my-nginx', '--timeout=30s');
+    await lab.kubectl('wait', '--for=condition=Ready', 'pod/client', '--timeout=30s');
+  });
+  after(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  async function modes(): Promise<readonly string[]> {
+    const ask = (node: string) => lab.exec(node, 'curl', '-sS', '-f', 'http://127.0.0.1:10249/proxyMode');
+    return await Promise.all(lab.up.nodes.map(({ name }) => ask(name)));
+  }
+
+  test('each node carries Services anew, and no request of a Pod fails meanwhile', async (t) => {
+    const end = startSteadyClient(lab, 'client', 'http://my-nginx.default.svc.cluster.local');
+    for (const mechanism of ['iptables', 'userspace', 'nftables']) {
+      await lab.lab('up', '--proxy', mechanism);
+      assert.deepEqual(await modes(), [mechanism, mechanism]);
+      // Some requests of each mechanism's own.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    const { done, failures, slowestMs } = await end();
+    t.diagnostic(`${done} requests, the slowest took ${slowestMs} ms`);
+    assert.deepEqual(failures, []);
+    assert.ok(done > 50, `${done} requests`);
+    const status = JSON.parse(await lab.lab('status', '-o', 'json')) as { options: { proxy: string } };
+    assert.equal(status.options.proxy, 'nftables');
+  });
+
+  test('a mechanism that is none is refused, and another number of nodes', async () => {
+    await assert.rejects(lab.lab('up', '--proxy', 'magic'), /Allowed choices are nftables/);
+    await assert.rejects(lab.lab('up', '--nodes', '3'), /--nodes: invalid value 3: lab .* was made with 2/);
+    assert.deepEqual(await modes(), ['nftables', 'nftables']);
+  });
+});
