@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
+import type { ListenAddress } from '#ip';
 import { errorMessage, type Logger } from '#runtime';
-import type { ListenAddress } from './options.ts';
 
 export interface Page {
   readonly status: number;

@@ -1,8 +1,26 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FORWARD_POLICIES, type ForwardPolicy, type PodRecords, parseStubDomains, parseUpstream } from '#dns';
-import { type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
-import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
+import {
+  type IpAddress,
+  type IpPrefix,
+  type ListenAddress,
+  parseIp,
+  parseListenAddress,
+  parsePrefix,
+} from '#ip';
+import {
+  errorMessage,
+  flagChoice,
+  flagNumber,
+  flagSeconds,
+  flagText,
+  flagValue,
+  flagWords,
+  InvalidInputError,
+  LOG_LEVELS,
+  type LogLevel,
+} from '#runtime';
 import {
   DEFAULT_IPVS_OPTIONS,
   IPTABLES_VARIANT_CHOICES,
@@ -14,13 +32,6 @@ import {
   type ProxyMechanism,
   parseNodePortAddressOption,
 } from '#service-proxy';
-
-/** Where a server listens. */
-export interface ListenAddress {
-  readonly address: IpAddress;
-  /** 0: not at all. */
-  readonly port: number;
-}
 
 export interface AgentOptions {
   readonly nodeName: string;
@@ -58,6 +69,7 @@ export interface AgentOptions {
   readonly nodePortAddresses: NodePortAddressOption;
   readonly ipvs: IpvsOptions;
   readonly masquerade: boolean;
+  /** Port 0: not at all, as for metrics. */
   readonly health: ListenAddress;
   readonly metrics: ListenAddress;
   readonly logLevel: LogLevel;
@@ -174,7 +186,11 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     );
   }
   if (values.help) return { kind: 'help' };
-  const iptablesVariant = oneOf('--iptables-variant', values['iptables-variant'], IPTABLES_VARIANT_CHOICES);
+  const iptablesVariant = flagChoice(
+    '--iptables-variant',
+    values['iptables-variant'],
+    IPTABLES_VARIANT_CHOICES,
+  );
   if (values.probe) return { kind: 'probe', iptablesVariant };
   const required = (flag: 'node-name' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns'): string => {
     const value = values[flag];
@@ -183,7 +199,7 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     return value;
   };
   const options: AgentOptions = {
-    nodeName: matching(
+    nodeName: flagText(
       '--node-name',
       required('node-name'),
       /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
@@ -193,85 +209,55 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     clusterCidrs: list('--cluster-cidr', required('cluster-cidr'), (text) => parsePrefix(text)),
     serviceCidrs: list('--service-cidr', required('service-cidr'), (text) => parsePrefix(text)),
     clusterDns: list('--cluster-dns', required('cluster-dns'), parseIp),
-    clusterDomain: matching(
+    clusterDomain: flagText(
       '--cluster-domain',
       values['cluster-domain'],
       /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
       'a DNS name in lower case',
     ),
-    dnsUpstreams: words(values['dns-upstreams']).map((upstream) => {
+    dnsUpstreams: flagWords(values['dns-upstreams']).map((upstream) => {
       if (!upstream.startsWith('/')) parseUpstream(upstream, '--dns-upstreams');
       return upstream;
     }),
-    dnsPolicy: oneOf('--dns-policy', values['dns-policy'], FORWARD_POLICIES),
-    dnsStubDomains: parseStubDomains(words(values['dns-stub-domains']), '--dns-stub-domains'),
+    dnsPolicy: flagChoice('--dns-policy', values['dns-policy'], FORWARD_POLICIES),
+    dnsStubDomains: parseStubDomains(flagWords(values['dns-stub-domains']), '--dns-stub-domains'),
     dnsHosts: values['dns-hosts'],
-    dnsTtl: between('--dns-ttl', values['dns-ttl'], 0, 86_400),
-    dnsPods: oneOf('--dns-pods', values['dns-pods'], ['disabled', 'insecure', 'verified']),
+    dnsTtl: flagNumber('--dns-ttl', values['dns-ttl'], 0, 86_400),
+    dnsPods: flagChoice('--dns-pods', values['dns-pods'], ['disabled', 'insecure', 'verified']),
     dnsAutopath: values['dns-autopath'],
-    dnsTransferTo: words(values['dns-transfer-to']).map((text) =>
-      reading('--dns-transfer-to', text, () => parsePrefix(text.trim())),
+    dnsTransferTo: flagWords(values['dns-transfer-to']).map((text) =>
+      flagValue('--dns-transfer-to', text, () => parsePrefix(text.trim())),
     ),
-    dnsLogQueries: between('--dns-log-queries', values['dns-log-queries'], 0, 1),
+    dnsLogQueries: flagNumber('--dns-log-queries', values['dns-log-queries'], 0, 1),
     runDir: directory('--run-dir', values['run-dir']),
     stateDir: directory('--state-dir', values['state-dir']),
     cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
     cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
-    podNetwork: oneOf('--pod-network', values['pod-network'], ['host-gw']),
-    proxy: oneOf('--proxy', values.proxy, [...PROXY_MECHANISMS, 'none']),
+    podNetwork: flagChoice('--pod-network', values['pod-network'], ['host-gw']),
+    proxy: flagChoice('--proxy', values.proxy, [...PROXY_MECHANISMS, 'none']),
     iptablesVariant,
-    nodePortAddresses: reading('--nodeport-addresses', values['nodeport-addresses'], () =>
-      parseNodePortAddressOption(values['nodeport-addresses']),
+    nodePortAddresses: flagValue(
+      '--nodeport-addresses',
+      values['nodeport-addresses'],
+      parseNodePortAddressOption,
     ),
     ipvs: {
-      scheduler: oneOf('--ipvs-scheduler', values['ipvs-scheduler'], IPVS_SCHEDULERS),
-      gracePeriodMs: 1000 * duration('--ipvs-grace-period', values['ipvs-grace-period']),
+      scheduler: flagChoice('--ipvs-scheduler', values['ipvs-scheduler'], IPVS_SCHEDULERS),
+      gracePeriodMs: 1000 * flagSeconds('--ipvs-grace-period', values['ipvs-grace-period']),
       strictArp: values['ipvs-strict-arp'],
       forwarding: values['ipvs-direct-routing'] ? 'direct' : 'masquerade',
       timeouts: ipvsTimeouts(values),
     },
     masquerade: values.masquerade,
-    health: listenAddress('--health-address', values['health-address']),
-    metrics: listenAddress('--metrics-address', values['metrics-address']),
-    logLevel: oneOf('--log-level', values['log-level'], LOG_LEVELS),
+    health: parseListenAddress(values['health-address'], '--health-address'),
+    metrics: parseListenAddress(values['metrics-address'], '--metrics-address'),
+    logLevel: flagChoice('--log-level', values['log-level'], LOG_LEVELS),
   };
   return { kind: values.cleanup ? 'cleanup' : 'run', options };
 }
 
 function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options: FLAGS, strict: true, allowNegative: true }).values;
-}
-
-function matching(flag: string, value: string, form: RegExp, what: string): string {
-  if (!form.test(value)) throw new InvalidInputError(flag, value, `is not ${what}`);
-  return value;
-}
-
-function oneOf<const T extends string>(flag: string, value: string, known: readonly T[]): T {
-  const found = known.find((each) => each === value);
-  if (found === undefined) throw new InvalidInputError(flag, value, `must be one of ${known.join(', ')}`);
-  return found;
-}
-
-function between(flag: string, value: string, least: number, most: number): number {
-  const number = Number(value);
-  if (value.trim() === '' || !(number >= least && number <= most))
-    throw new InvalidInputError(flag, value, `must be from ${least} to ${most}`);
-  return number;
-}
-
-/** What stands between commas; nothing in ''. */
-function words(value: string): readonly string[] {
-  return value.split(',').filter((word) => word !== '');
-}
-
-/** `90s`, `15m`, `1h30m`; @returns seconds */
-function duration(flag: string, value: string): number {
-  const found = /^(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?$/.exec(value);
-  if (found === null || value === '')
-    throw new InvalidInputError(flag, value, 'must be a time, as 30s, 15m or 1h30m');
-  const [, hours = 0, minutes = 0, seconds = 0] = found;
-  return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
 }
 
 /** Timeouts that are asked for; as kube-proxy has it, 0s asks for none. */
@@ -283,34 +269,18 @@ function ipvsTimeouts(values: ReturnType<typeof parse>): IpvsOptions['timeouts']
   } as const;
   return Object.fromEntries(
     Object.entries(timeouts).flatMap(([name, flag]) => {
-      const seconds = duration(`--${flag}`, values[flag] ?? '0s');
+      const seconds = flagSeconds(`--${flag}`, values[flag] ?? '0s');
       return seconds === 0 ? [] : [[name, seconds]];
     }),
   );
 }
 
 function list<T>(flag: string, value: string, parseOne: (text: string) => T): readonly T[] {
-  return value.split(',').map((text) => reading(flag, value, () => parseOne(text.trim())));
+  return value.split(',').map((text) => flagValue(flag, value, () => parseOne(text.trim())));
 }
 
 function directory(flag: string, value: string): string {
-  return matching(flag, value, /^\/[^\0]*$/, 'an absolute path');
-}
-
-function listenAddress(flag: string, value: string): ListenAddress {
-  const [, host = '', port = ''] = /^\[?([^\]]*)\]?:([0-9]{1,5})$/.exec(value) ?? [];
-  const number = Number(port);
-  if (port === '' || number > 65535)
-    throw new InvalidInputError(flag, value, 'must be ADDRESS:PORT, as 127.0.0.1:10249 or [::1]:10249');
-  return { address: reading(flag, value, () => parseIp(host)), port: number };
-}
-
-function reading<T>(flag: string, value: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new InvalidInputError(flag, value, errorMessage(error));
-  }
+  return flagText(flag, value, /^\/[^\0]*$/, 'an absolute path');
 }
 
 /** The agent's own files. */

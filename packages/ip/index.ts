@@ -12,6 +12,7 @@ export {
   parseIp,
 } from './address.ts';
 export { addressBits, IP_FAMILIES, type IpFamily } from './family.ts';
+export { type ListenAddress, parseListenAddress } from './listen-address.ts';
 export { type MacAddress, macFromBytes, macToBytes, parseMac } from './mac.ts';
 export {
   addressAt,

@@ -1,8 +1,16 @@
 import { parseArgs } from 'node:util';
-import { type IpPrefix, isIp, parsePrefix } from '#ip';
-import { errorMessage, InvalidInputError, LOG_LEVELS, type LogLevel } from '#runtime';
+import { type IpPrefix, type ListenAddress, parseListenAddress, parsePrefix } from '#ip';
+import {
+  errorMessage,
+  flagChoice,
+  flagNumber,
+  flagValue,
+  flagWords,
+  InvalidInputError,
+  LOG_LEVELS,
+  type LogLevel,
+} from '#runtime';
 import type { PodRecords } from '../records/cluster-zone.ts';
-import type { ListenAddress } from '../server/udp-listener.ts';
 import { parseUpstream } from '../upstream/address.ts';
 import { FORWARD_POLICIES, type ForwardPolicy } from '../upstream/forwarder.ts';
 import { parseStubDomains } from '../upstream/stub-domains.ts';
@@ -83,26 +91,26 @@ export function parseDnsOptions(args: readonly string[]): DnsProgramOptions | un
     throw new InvalidInputError('arguments', args.join(' '), `${errorMessage(error)}; see podway dns --help`);
   }
   if (values.help) return undefined;
-  const pages = listenAddress('--metrics-address', values['metrics-address']);
+  const pages = parseListenAddress(values['metrics-address'], '--metrics-address');
   const { listen = ['127.0.0.1:53'], upstream: upstreams = [] } = values;
   for (const upstream of upstreams) parseUpstream(upstream, '--upstream');
   return {
     kubeconfig: values.kubeconfig,
-    listen: listen.map((text) => listenAddress('--listen', text)),
+    listen: listen.map((text) => parseListenAddress(text, '--listen')),
     pages: pages.port === 0 ? undefined : pages,
     clusterDomain: values['cluster-domain'],
-    reversePrefixes: (values['reverse-cidr'] ?? []).map((text) => parsePrefix(text)),
+    reversePrefixes: (values['reverse-cidr'] ?? []).map((text) => prefix('--reverse-cidr', text)),
     upstreams,
     resolvConf: values['resolv-conf'],
-    forwardPolicy: oneOf('--policy', values.policy, FORWARD_POLICIES),
+    forwardPolicy: flagChoice('--policy', values.policy, FORWARD_POLICIES),
     stubDomains: parseStubDomains(values['stub-domain'] ?? [], '--stub-domain'),
     hosts: values.hosts,
-    podRecords: oneOf('--pods', values.pods, ['disabled', 'insecure', 'verified']),
+    podRecords: flagChoice('--pods', values.pods, ['disabled', 'insecure', 'verified']),
     autopath: values.autopath,
-    ttl: number('--ttl', values.ttl, 0, 86_400),
-    transferTo: prefixes('--transfer-to', values['transfer-to']),
-    queryLogRate: number('--log-queries', values['log-queries'], 0, 1),
-    logLevel: oneOf('--log-level', values['log-level'], LOG_LEVELS),
+    ttl: flagNumber('--ttl', values.ttl, 0, 86_400),
+    transferTo: flagWords(values['transfer-to']).map((text) => prefix('--transfer-to', text)),
+    queryLogRate: flagNumber('--log-queries', values['log-queries'], 0, 1),
+    logLevel: flagChoice('--log-level', values['log-level'], LOG_LEVELS),
   };
 }
 
@@ -110,32 +118,6 @@ function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options: FLAGS, strict: true }).values;
 }
 
-function listenAddress(flag: string, text: string): ListenAddress {
-  const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text) ?? [];
-  const address = bracketed ?? plain ?? '';
-  if (!isIp(address) || Number(port) > 65535)
-    throw new InvalidInputError(flag, text, 'must be ADDRESS:PORT, or [ADDRESS]:PORT for IPv6');
-  return { address, port: Number(port) };
-}
-
-/** What stands between commas; nothing in ''. */
-function prefixes(flag: string, text: string): readonly IpPrefix[] {
-  try {
-    return text === '' ? [] : text.split(',').map((each) => parsePrefix(each.trim()));
-  } catch (error) {
-    throw new InvalidInputError(flag, text, errorMessage(error));
-  }
-}
-
-function number(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= least && value <= most))
-    throw new InvalidInputError(flag, text, `must be from ${least} to ${most}`);
-  return value;
-}
-
-function oneOf<const T extends string>(flag: string, text: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw new InvalidInputError(flag, text, `must be one of ${choices.join(', ')}`);
-  return found;
+function prefix(flag: string, text: string): IpPrefix {
+  return flagValue(flag, text, () => parsePrefix(text.trim()));
 }
