@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type Koffi from 'koffi';
+import { libcCalls } from '#runtime';
 
 /** include/uapi/asm-generic/mman-common.h */
 const MADV_DONTNEED = 4;
@@ -9,6 +8,11 @@ interface MemoryCalls {
   malloc_trim(pad: number): number;
   madvise(address: bigint, length: number, advice: number): number;
 }
+
+const load = libcCalls<MemoryCalls>({
+  malloc_trim: 'int malloc_trim(size_t)',
+  madvise: 'int madvise(uintptr_t, size_t, int)',
+});
 
 /** Part of the address space: where it begins, and its octets. */
 export interface Mapping {
@@ -22,12 +26,7 @@ export interface Mapping {
  * in microseconds. An idle agent is left with the pages that it works with, about half of what it began with.
  */
 export function releaseStartupMemory(): void {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const library = koffi.load(null);
-  const calls = {
-    malloc_trim: library.func('int malloc_trim(size_t)') as unknown,
-    madvise: library.func('int madvise(uintptr_t, size_t, int)') as unknown,
-  } as MemoryCalls;
+  const { calls } = load();
   calls.malloc_trim(0);
   for (const { address, length } of unchangedFileMappings(readFileSync('/proc/self/smaps', 'utf8')))
     calls.madvise(address, length, MADV_DONTNEED);

@@ -2,6 +2,7 @@ export { type Clock, FakeClock, sleep, systemClock } from './clock.ts';
 export { errorMessage, InvalidInputError, PodwayError } from './errors.ts';
 export { flagChoice, flagNumber, flagSeconds, flagText, flagValue, flagWords } from './flag-values.ts';
 export { formatYaml } from './format-yaml.ts';
+export { libcCalls } from './libc.ts';
 export {
   createLogger,
   LOG_LEVELS,

@@ -1,8 +1,5 @@
-import { createRequire } from 'node:module';
-import { endianness } from 'node:os';
-import type Koffi from 'koffi';
 import { familyOf, type IpAddress, ipFromBytes, ipToBytes } from '#ip';
-import { PodwayError } from '#runtime';
+import { libcCalls, PodwayError } from '#runtime';
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -26,30 +23,18 @@ export interface SocketCalls {
   close(fd: number): number;
 }
 
-let loaded: { readonly koffi: typeof Koffi; readonly calls: SocketCalls } | undefined;
-
-/** Declared at first use: who opens no socket does not load koffi. */
-export function socketCalls(): { readonly koffi: typeof Koffi; readonly calls: SocketCalls } {
-  if (loaded !== undefined) return loaded;
-  if (endianness() !== 'LE') throw new Error('DNS sockets are written for little-endian machines');
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const library = koffi.load(null);
-  const declare = (definition: string) => library.func(definition) as unknown;
-  const calls = {
-    socket: declare('int socket(int, int, int)'),
-    bind: declare('int bind(int, void *, uint)'),
-    getsockname: declare('int getsockname(int, void *, void *)'),
-    getsockopt: declare('int getsockopt(int, int, int, void *, void *)'),
-    setsockopt: declare('int setsockopt(int, int, int, void *, uint)'),
-    recvmmsg: declare('int recvmmsg(int, void *, uint, int, void *)'),
-    sendmmsg: declare('int sendmmsg(int, void *, uint, int)'),
-    ioctl: declare('int ioctl(int, ulong, void *)'),
-    dup: declare('int dup(int)'),
-    close: declare('int close(int)'),
-  } as SocketCalls;
-  loaded = { koffi, calls };
-  return loaded;
-}
+export const socketCalls = libcCalls<SocketCalls>({
+  socket: 'int socket(int, int, int)',
+  bind: 'int bind(int, void *, uint)',
+  getsockname: 'int getsockname(int, void *, void *)',
+  getsockopt: 'int getsockopt(int, int, int, void *, void *)',
+  setsockopt: 'int setsockopt(int, int, int, void *, uint)',
+  recvmmsg: 'int recvmmsg(int, void *, uint, int, void *)',
+  sendmmsg: 'int sendmmsg(int, void *, uint, int)',
+  ioctl: 'int ioctl(int, ulong, void *)',
+  dup: 'int dup(int)',
+  close: 'int close(int)',
+});
 
 /** A call that failed; made right after it, for it reads errno. */
 export class BatchSocketError extends PodwayError {

@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
-import { endianness } from 'node:os';
 import type Koffi from 'koffi';
 import type { KoffiFunc } from 'koffi';
+import { libcCalls } from '#runtime';
 import { errnoName, KernelError } from '../errors.ts';
 
 /** The calls of the C library that Podway makes in process. Each returns -1 and sets errno, or throws through {@link check}. */
@@ -32,45 +31,28 @@ export interface Libc {
   umount2(target: string, flags: number): number;
 }
 
-interface Loaded {
-  readonly koffi: typeof Koffi;
-  readonly libc: Libc;
-}
-let loaded: Loaded | undefined;
-
-/** Loads koffi and declares every function once, at first use: importing this package costs nothing. */
-function load(): Loaded {
-  if (loaded !== undefined) return loaded;
-  if (endianness() !== 'LE') throw new Error('the netlink codec is written for little-endian machines');
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const library = koffi.load(null);
-  // koffi has no ssize_t; intptr_t is the same on every Linux ABI.
-  const declare = (definition: string) => library.func(definition) as unknown;
-  const libc = {
-    socket: declare('int socket(int, int, int)'),
-    bind: declare('int bind(int, void *, uint)'),
-    connect: declare('int connect(int, void *, uint)'),
-    listen: declare('int listen(int, int)'),
-    setsockopt: declare('int setsockopt(int, int, int, void *, uint)'),
-    getsockopt: declare('int getsockopt(int, int, int, void *, void *)'),
-    send: declare('intptr_t send(int, void *, size_t, int)'),
-    sendto: declare('intptr_t sendto(int, void *, size_t, int, void *, uint)'),
-    recv: declare('intptr_t recv(int, void *, size_t, int)'),
-    ioctl: declare('int ioctl(int, ulong, void *)'),
-    close: declare('int close(int)'),
-    dup: declare('int dup(int)'),
-    dup2: declare('int dup2(int, int)'),
-    setns: declare('int setns(int, int)'),
-    unshare: declare('int unshare(int)'),
-    mount: declare('int mount(const char *, const char *, const char *, ulong, const char *)'),
-    umount2: declare('int umount2(const char *, int)'),
-  } as Libc;
-  loaded = { koffi, libc };
-  return loaded;
-}
+const load = libcCalls<Libc>({
+  socket: 'int socket(int, int, int)',
+  bind: 'int bind(int, void *, uint)',
+  connect: 'int connect(int, void *, uint)',
+  listen: 'int listen(int, int)',
+  setsockopt: 'int setsockopt(int, int, int, void *, uint)',
+  getsockopt: 'int getsockopt(int, int, int, void *, void *)',
+  send: 'intptr_t send(int, void *, size_t, int)',
+  sendto: 'intptr_t sendto(int, void *, size_t, int, void *, uint)',
+  recv: 'intptr_t recv(int, void *, size_t, int)',
+  ioctl: 'int ioctl(int, ulong, void *)',
+  close: 'int close(int)',
+  dup: 'int dup(int)',
+  dup2: 'int dup2(int, int)',
+  setns: 'int setns(int, int)',
+  unshare: 'int unshare(int)',
+  mount: 'int mount(const char *, const char *, const char *, ulong, const char *)',
+  umount2: 'int umount2(const char *, int)',
+});
 
 export function libc(): Libc {
-  return load().libc;
+  return load().calls;
 }
 
 export function koffi(): typeof Koffi {
@@ -91,8 +73,8 @@ export function check(result: number, operation: string, object: string): number
 /** send() on a thread of the pool; rejects with a KernelError. */
 export function sendInPool(fd: number, bytes: Buffer, operation: string, object: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const { koffi, libc } = load();
-    const send = libc.send as KoffiFunc<Libc['send']>;
+    const { koffi, calls } = load();
+    const send = calls.send as KoffiFunc<Libc['send']>;
     send.async(fd, bytes, bytes.length, 0, (failure, sent) => {
       // koffi keeps the pool thread's errno for its callback.
       if (failure !== null) reject(failure);
