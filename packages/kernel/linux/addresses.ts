@@ -1,5 +1,5 @@
 import type { IpFamily } from '#ip';
-import { isKernelError, KernelError } from '../errors.ts';
+import { KernelError } from '../errors.ts';
 import {
   decodeAddress,
   encodeAddress,
@@ -11,6 +11,7 @@ import {
 } from '../netlink/address.ts';
 import type { AddressPort, InterfaceAddress } from '../ports/addresses.ts';
 import type { LinkNames } from './link-names.ts';
+import { listByLink } from './list-by-link.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
 
 export class LinuxAddresses implements AddressPort {
@@ -23,21 +24,17 @@ export class LinuxAddresses implements AddressPort {
   }
 
   list(filter: { readonly link?: string; readonly family?: IpFamily } = {}): readonly InterfaceAddress[] {
-    const index = filter.link === undefined ? 0 : this.#names.find(filter.link);
-    if (index === undefined) return [];
-    const nameOf = this.#names.lookup();
-    return this.#socket().dump(
-      {
+    return listByLink(
+      this.#socket(),
+      this.#names,
+      filter.link,
+      (index) => ({
         type: RTM_GETADDR,
         body: (writer) => encodeAddressDump(writer, filter.family, index),
         operation: 'list',
         object: 'addresses',
-      },
-      ({ payload }) => {
-        const { linkIndex, ...address } = decodeAddress(payload);
-        const link = nameOf(linkIndex);
-        return link === undefined || (index !== 0 && linkIndex !== index) ? undefined : { link, ...address };
-      },
+      }),
+      decodeAddress,
     );
   }
 
@@ -59,16 +56,12 @@ export class LinuxAddresses implements AddressPort {
   delete(address: Pick<InterfaceAddress, 'link' | 'address' | 'prefixLength'>): void {
     const index = this.#names.find(address.link);
     if (index === undefined) return;
-    try {
-      this.#socket().execute({
-        type: RTM_DELADDR,
-        body: (writer) => encodeAddress(writer, index, address),
-        operation: 'delete address',
-        object: describe(address),
-      });
-    } catch (error) {
-      if (!isKernelError(error, 'EADDRNOTAVAIL', 'ENODEV')) throw error;
-    }
+    this.#socket().executeUnless(['EADDRNOTAVAIL', 'ENODEV'], {
+      type: RTM_DELADDR,
+      body: (writer) => encodeAddress(writer, index, address),
+      operation: 'delete address',
+      object: describe(address),
+    });
   }
 }
 

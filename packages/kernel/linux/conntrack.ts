@@ -1,4 +1,3 @@
-import { isKernelError } from '../errors.ts';
 import {
   decodeConntrack,
   encodeConntrackDelete,
@@ -38,16 +37,12 @@ export class LinuxConntrack implements ConntrackPort {
 
   delete({ original }: Pick<ConntrackEntry, 'original'>): void {
     this.#socket ??= this.#open();
-    try {
-      this.#socket.execute({
-        type: IPCTNL_MSG_CT_DELETE,
-        body: (writer) => encodeConntrackDelete(writer, original),
-        operation: 'delete conntrack entry',
-        object: `protocol ${original.protocol} ${original.source}:${original.sourcePort} -> ${original.destination}:${original.destinationPort}`,
-      });
-    } catch (error) {
-      if (!isKernelError(error, 'ENOENT')) throw error;
-    }
+    this.#socket.executeUnless(['ENOENT'], {
+      type: IPCTNL_MSG_CT_DELETE,
+      body: (writer) => encodeConntrackDelete(writer, original),
+      operation: 'delete conntrack entry',
+      object: `protocol ${original.protocol} ${original.source}:${original.sourcePort} -> ${original.destination}:${original.destinationPort}`,
+    });
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,3 @@
-import { isKernelError } from '../errors.ts';
 import {
   decodeFdbEntry,
   encodeFdbDump,
@@ -10,6 +9,7 @@ import {
 import type { FdbEntry, FdbPort } from '../ports/fdb.ts';
 import type { Link, LinkPort } from '../ports/links.ts';
 import type { LinkNames } from './link-names.ts';
+import { listByLink } from './list-by-link.ts';
 import { type NetlinkSocket, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
 
 /** VXLAN's default entry: where frames without a better entry go; there may be several. */
@@ -27,22 +27,17 @@ export class LinuxFdb implements FdbPort {
   }
 
   list(filter: { readonly link?: string } = {}): readonly FdbEntry[] {
-    const index = filter.link === undefined ? 0 : this.#names.find(filter.link);
-    if (index === undefined) return [];
-    const nameOf = this.#names.lookup();
-    return this.#socket().dump(
-      {
+    return listByLink(
+      this.#socket(),
+      this.#names,
+      filter.link,
+      (index) => ({
         type: RTM_GETNEIGH,
         body: (writer) => encodeFdbDump(writer, index),
         operation: 'list',
         object: 'FDB entries',
-      },
-      ({ payload }) => {
-        const raw = decodeFdbEntry(payload);
-        if (raw === undefined || (index !== 0 && raw.linkIndex !== index)) return undefined;
-        const link = nameOf(raw.linkIndex);
-        return link === undefined ? undefined : { link, mac: raw.mac, destination: raw.destination };
-      },
+      }),
+      decodeFdbEntry,
     );
   }
 
@@ -64,16 +59,12 @@ export class LinuxFdb implements FdbPort {
     const index = this.#names.find(entry.link);
     if (index === undefined) return;
     const where = this.#tableOf(entry);
-    try {
-      this.#socket().execute({
-        type: RTM_DELNEIGH,
-        body: (writer) => encodeFdbEntry(writer, index, entry, where),
-        operation: 'delete FDB entry',
-        object: describe(entry),
-      });
-    } catch (error) {
-      if (!isKernelError(error, 'ENOENT', 'ENODEV')) throw error;
-    }
+    this.#socket().executeUnless(['ENOENT', 'ENODEV'], {
+      type: RTM_DELNEIGH,
+      body: (writer) => encodeFdbEntry(writer, index, entry, where),
+      operation: 'delete FDB entry',
+      object: describe(entry),
+    });
   }
 
   /** A bridge port's entries are in its bridge, all others in the device itself. */

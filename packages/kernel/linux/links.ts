@@ -118,11 +118,7 @@ export class LinuxLinks implements LinkPort {
   delete(name: string): void {
     const request = this.#deletion(name);
     if (request === undefined) return;
-    try {
-      this.#socket().execute(request);
-    } catch (error) {
-      if (!isKernelError(error, 'ENODEV')) throw error;
-    }
+    this.#socket().executeUnless(['ENODEV'], request);
   }
 
   async deleteAsync(name: string): Promise<void> {

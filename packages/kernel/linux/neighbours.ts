@@ -1,6 +1,6 @@
 import { familyOf, type IpFamily } from '#ip';
 import { encodeAnnouncement } from '../announcement.ts';
-import { isKernelError, KernelError } from '../errors.ts';
+import { KernelError } from '../errors.ts';
 import {
   decodeNeighbour,
   encodeNeighbour,
@@ -12,6 +12,7 @@ import {
 import type { Neighbour, NeighbourPort } from '../ports/neighbours.ts';
 import { sendAnnouncement } from './announce.ts';
 import type { LinkNames } from './link-names.ts';
+import { listByLink } from './list-by-link.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
 
 export class LinuxNeighbours implements NeighbourPort {
@@ -26,23 +27,20 @@ export class LinuxNeighbours implements NeighbourPort {
   }
 
   list(filter: { readonly link?: string; readonly family?: IpFamily } = {}): readonly Neighbour[] {
-    const index = filter.link === undefined ? 0 : this.#names.find(filter.link);
-    if (index === undefined) return [];
-    const nameOf = this.#names.lookup();
-    return this.#socket().dump(
-      {
+    return listByLink(
+      this.#socket(),
+      this.#names,
+      filter.link,
+      (index) => ({
         type: RTM_GETNEIGH,
         body: (writer) => encodeNeighbourDump(writer, filter.family, index),
         operation: 'list',
         object: 'neighbours',
-      },
-      ({ payload }) => {
+      }),
+      (payload) => {
         const raw = decodeNeighbour(payload);
-        if (raw === undefined || (index !== 0 && raw.linkIndex !== index)) return undefined;
-        if (filter.family !== undefined && familyOf(raw.address) !== filter.family) return undefined;
-        const { linkIndex, ...neighbour } = raw;
-        const link = nameOf(linkIndex);
-        return link === undefined ? undefined : { link, ...neighbour };
+        const isAsked = filter.family === undefined || (raw && familyOf(raw.address) === filter.family);
+        return isAsked ? raw : undefined;
       },
     );
   }
@@ -63,16 +61,12 @@ export class LinuxNeighbours implements NeighbourPort {
   delete({ link, address }: Pick<Neighbour, 'link' | 'address'>): void {
     const index = this.#names.find(link);
     if (index === undefined) return;
-    try {
-      this.#socket().execute({
-        type: RTM_DELNEIGH,
-        body: (writer) => encodeNeighbour(writer, index, { address, mac: undefined }, 'permanent'),
-        operation: 'delete neighbour',
-        object: `${address} on ${link}`,
-      });
-    } catch (error) {
-      if (!isKernelError(error, 'ENOENT', 'ENODEV')) throw error;
-    }
+    this.#socket().executeUnless(['ENOENT', 'ENODEV'], {
+      type: RTM_DELNEIGH,
+      body: (writer) => encodeNeighbour(writer, index, { address, mac: undefined }, 'permanent'),
+      operation: 'delete neighbour',
+      object: `${address} on ${link}`,
+    });
   }
 
   announce({ link, address }: Pick<Neighbour, 'link' | 'address'>): void {

@@ -1,5 +1,5 @@
 import { otherWork } from '#runtime';
-import { errnoName, KernelError } from '../errors.ts';
+import { errnoName, isKernelError, KernelError } from '../errors.ts';
 import { type Acknowledgement, parseDone, parseError } from '../netlink/acknowledgement.ts';
 import { type NetlinkMessage, parseMessages } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
@@ -113,6 +113,15 @@ export class NetlinkSocket implements Disposable {
   /** Sends one request and waits for its acknowledgement. @throws KernelError */
   execute(request: NetlinkRequest): void {
     this.query(request, () => undefined);
+  }
+
+  /** Like {@link execute}, where these errors say that it is so already. */
+  executeUnless(errnos: readonly string[], request: NetlinkRequest): void {
+    try {
+      this.execute(request);
+    } catch (error) {
+      if (!isKernelError(error, ...errnos)) throw error;
+    }
   }
 
   /**

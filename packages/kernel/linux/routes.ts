@@ -66,16 +66,12 @@ export class LinuxRoutes implements RoutePort {
   delete(route: RouteSpec): void {
     const index = route.link === undefined ? undefined : this.#names.find(route.link);
     if (route.link !== undefined && index === undefined) return;
-    try {
-      this.#socket().execute({
-        type: RTM_DELROUTE,
-        body: (writer) => encodeRouteDelete(writer, route, index),
-        operation: 'delete route',
-        object: describeRoute(route),
-      });
-    } catch (error) {
-      if (!isKernelError(error, 'ESRCH', 'ENODEV')) throw error;
-    }
+    this.#socket().executeUnless(['ESRCH', 'ENODEV'], {
+      type: RTM_DELROUTE,
+      body: (writer) => encodeRouteDelete(writer, route, index),
+      operation: 'delete route',
+      object: describeRoute(route),
+    });
   }
 
   lookup(

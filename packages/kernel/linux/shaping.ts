@@ -108,16 +108,12 @@ export class LinuxShaping implements ShapingPort {
   #remove(link: string, operation: string, encode: (writer: NetlinkWriter, index: number) => void): void {
     const index = this.#names.find(link);
     if (index === undefined) return;
-    try {
-      this.#socket().execute({
-        type: RTM_DELQDISC,
-        body: (writer) => encode(writer, index),
-        operation,
-        object: link,
-      });
-    } catch (error) {
-      // EINVAL: there is no such hook; ENOENT: only the kernel's own default is there.
-      if (!isKernelError(error, 'EINVAL', 'ENOENT', 'ENODEV')) throw error;
-    }
+    // EINVAL: there is no such hook; ENOENT: only the kernel's own default is there.
+    this.#socket().executeUnless(['EINVAL', 'ENOENT', 'ENODEV'], {
+      type: RTM_DELQDISC,
+      body: (writer) => encode(writer, index),
+      operation,
+      object: link,
+    });
   }
 }
