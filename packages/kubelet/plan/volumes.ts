@@ -1,6 +1,5 @@
 import {
   type ConfigMap,
-  type KeyToPath,
   type Pod,
   parseQuantity,
   type Secret,
@@ -31,6 +30,9 @@ export interface VolumeContext extends DownwardContext {
   readonly tokens: ReadonlyMap<string, string>;
 }
 
+/** Which keys of a ConfigMap or Secret become files, and whether it must be there: the API has the same fields for both. */
+type KeySelection = NonNullable<VolumeProjection['configMap'] & VolumeProjection['secret']>;
+
 const DEFAULT_MODE = 0o644;
 
 /** What a volume holds. @throws PodConfigError when an object is not there, or a kind of volume is not known */
@@ -45,12 +47,14 @@ export function volumePlan(pod: Pod, volume: Volume, context: VolumeContext): Vo
   if (volume.hostPath !== undefined)
     return { kind: 'host', path: volume.hostPath.path, type: volume.hostPath.type ?? '' };
   if (volume.configMap !== undefined) {
-    const { name, items, optional, defaultMode } = volume.configMap;
-    return files(configMapFiles(name, items, optional, defaultMode, context.objects));
+    const { defaultMode } = volume.configMap;
+    return files(configMapFiles(volume.configMap, defaultMode, context.objects));
   }
   if (volume.secret !== undefined) {
-    const { secretName, items, optional, defaultMode } = volume.secret;
-    return files(secretFiles(secretName, items, optional, defaultMode, context.objects));
+    const { secretName: name, defaultMode, ...source } = volume.secret;
+    return files(
+      secretFiles({ ...source, ...(name !== undefined && { name }) }, defaultMode, context.objects),
+    );
   }
   if (volume.downwardAPI !== undefined)
     return files(
@@ -75,22 +79,8 @@ function projectionFiles(
   mode: number | undefined,
   context: VolumeContext,
 ): readonly VolumeFile[] {
-  if (source.configMap !== undefined)
-    return configMapFiles(
-      source.configMap.name,
-      source.configMap.items,
-      source.configMap.optional,
-      mode,
-      context.objects,
-    );
-  if (source.secret !== undefined)
-    return secretFiles(
-      source.secret.name,
-      source.secret.items,
-      source.secret.optional,
-      mode,
-      context.objects,
-    );
+  if (source.configMap !== undefined) return configMapFiles(source.configMap, mode, context.objects);
+  if (source.secret !== undefined) return secretFiles(source.secret, mode, context.objects);
   if (source.serviceAccountToken !== undefined) {
     const token = context.tokens.get(tokenKey(source.serviceAccountToken));
     if (token === undefined) throw new PodConfigError('no service account token could be had');
@@ -108,32 +98,21 @@ function projectionFiles(
 }
 
 function configMapFiles(
-  name: string | undefined,
-  items: readonly KeyToPath[] | undefined,
-  optional: boolean | undefined,
+  source: KeySelection,
   mode: number | undefined,
-  objects: PodObjects,
+  { configMaps }: PodObjects,
 ): readonly VolumeFile[] {
-  const found = objects.configMaps.get(name ?? '');
-  if (found === undefined) return absent(optional, `configmap "${name ?? ''}" not found`);
-  return pick(configMapContents(found), items, mode, optional, `configmap "${name ?? ''}"`);
+  const found = configMaps.get(source.name ?? '');
+  return pick(found && configMapContents(found), source, mode, `configmap "${source.name ?? ''}"`);
 }
 
 function secretFiles(
-  name: string | undefined,
-  items: readonly KeyToPath[] | undefined,
-  optional: boolean | undefined,
+  source: KeySelection,
   mode: number | undefined,
-  objects: PodObjects,
+  { secrets }: PodObjects,
 ): readonly VolumeFile[] {
-  const found = objects.secrets.get(name ?? '');
-  if (found === undefined) return absent(optional, `secret "${name ?? ''}" not found`);
-  return pick(secretContents(found), items, mode, optional, `secret "${name ?? ''}"`);
-}
-
-function absent(optional: boolean | undefined, message: string): readonly VolumeFile[] {
-  if (optional === true) return [];
-  throw new PodConfigError(message);
+  const found = secrets.get(source.name ?? '');
+  return pick(found && secretContents(found), source, mode, `secret "${source.name ?? ''}"`);
 }
 
 function configMapContents(object: ConfigMap): ReadonlyMap<string, Uint8Array> {
@@ -152,13 +131,17 @@ function secretContents(object: Secret): ReadonlyMap<string, Uint8Array> {
   ]);
 }
 
+/** The files of an object's contents, undefined when it is not there. */
 function pick(
-  contents: ReadonlyMap<string, Uint8Array>,
-  items: readonly KeyToPath[] | undefined,
+  contents: ReadonlyMap<string, Uint8Array> | undefined,
+  { items, optional }: KeySelection,
   mode: number | undefined,
-  optional: boolean | undefined,
   what: string,
 ): readonly VolumeFile[] {
+  if (contents === undefined) {
+    if (optional === true) return [];
+    throw new PodConfigError(`${what} not found`);
+  }
   if (items === undefined || items.length === 0)
     return [...contents].map(([key, content]) => file(key, content, mode));
   return items.flatMap(({ key, path, mode: own }) => {
