@@ -7,28 +7,20 @@ export function hasStatus(kind: Kind): boolean {
   return kind.subresources?.includes('status') === true;
 }
 
+const FIXED: readonly (keyof ObjectMeta)[] = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'generation',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'resourceVersion',
+];
+
 /** The metadata that no update changes. */
 export function fixedMeta(old: ObjectMeta): ObjectMeta {
-  const {
-    name,
-    namespace,
-    uid,
-    creationTimestamp,
-    generation,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    resourceVersion,
-  } = old;
-  return {
-    name,
-    namespace,
-    uid,
-    creationTimestamp,
-    generation,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    resourceVersion,
-  } as ObjectMeta;
+  return Object.fromEntries(FIXED.map((field) => [field, old[field]])) as ObjectMeta;
 }
 
 /** Of the metadata, a write to a subresource may change labels, annotations and finalizers. */

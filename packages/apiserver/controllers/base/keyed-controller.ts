@@ -13,6 +13,14 @@ export function each<T>(
   return informer.onChange(listener);
 }
 
+/** Triggers each object that is there, then each that changes. */
+export function eachKey<T>(informer: ControllerInformer<T>, trigger: (key: string) => void): Disposable {
+  return each(informer, (current, old) => {
+    const changed = current ?? old;
+    if (changed !== undefined) trigger(keyOf(changed));
+  });
+}
+
 /** A reconciler of keys, with the subscriptions that trigger it. Disposing ends the subscriptions first. */
 export function startKeyedController(
   { clock, logger }: ControllerContext,

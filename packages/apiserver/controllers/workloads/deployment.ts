@@ -9,10 +9,11 @@ import {
 import { isAlreadyExists } from '#kube-client';
 import { deepEqual } from '../../json.ts';
 import type { ControllerContext } from '../base/context.ts';
-import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
+import { eachKey, startKeyedController } from '../base/keyed-controller.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';
 import { unlessGone } from '../base/unless-gone.ts';
 import { planDeployment, REVISION, type ReplicaSetChange } from './deployment-plan.ts';
+import { ownerTriggers } from './owner-triggers.ts';
 import { sameTemplate } from './template-hash.ts';
 
 /** Rolls each Deployment's Pod template out over ReplicaSets. */
@@ -116,29 +117,15 @@ export function startDeploymentController(context: ControllerContext): AsyncDisp
   }
 
   return startKeyedController(context, 'deployment', reconcile, (trigger) => {
-    const triggerOwnerOf = (replicaSet: Stored<ReplicaSet> | undefined) => {
-      if (replicaSet === undefined) return;
-      const { namespace } = replicaSet.metadata;
-      const owner = controllerOf(replicaSet);
-      if (owner?.kind === 'Deployment') trigger(`${namespace}/${owner.name}`);
-      if (owner === undefined)
-        for (const one of deployments.byIndex('namespace', namespace)) trigger(keyOf(one));
-    };
+    const { ownerOf, onChange } = ownerTriggers('Deployment', deployments, trigger);
     return [
-      each(deployments, (current, old) => {
-        const changed = current ?? old;
-        if (changed !== undefined) trigger(keyOf(changed));
-      }),
-      replicaSets.onChange((current, old) => {
-        triggerOwnerOf(current);
-        if (old !== undefined && controllerOf(old)?.uid !== (current && controllerOf(current)?.uid))
-          triggerOwnerOf(old);
-      }),
+      eachKey(deployments, trigger),
+      replicaSets.onChange(onChange),
       // Recreate waits for the old Pods to be gone.
       pods.onChange((current, old) => {
         const owner = current === undefined && old !== undefined ? controllerOf(old) : undefined;
         if (owner?.kind === 'ReplicaSet')
-          triggerOwnerOf(replicaSets.get(`${old?.metadata.namespace}/${owner.name}`));
+          ownerOf(replicaSets.get(`${old?.metadata.namespace}/${owner.name}`));
       }),
     ];
   });

@@ -1,10 +1,11 @@
-import { controllerOf, PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
+import { PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
 import { deepEqual } from '../../json.ts';
 import type { ControllerContext } from '../base/context.ts';
-import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
+import { eachKey, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';
 import { unlessGone } from '../base/unless-gone.ts';
+import { ownerTriggers } from './owner-triggers.ts';
 import { planReplicaSet } from './replicaset-plan.ts';
 
 /** Keeps as many Pods as each ReplicaSet asks for. */
@@ -85,26 +86,8 @@ export function startReplicaSetController(context: ControllerContext): AsyncDisp
   }
 
   return startKeyedController(context, 'replicaset', reconcile, (trigger) => {
-    const triggerOwnerOf = (pod: StoredPod | undefined) => {
-      if (pod === undefined) return;
-      const { namespace } = pod.metadata;
-      const owner = controllerOf(pod);
-      if (owner?.kind === 'ReplicaSet') trigger(`${namespace}/${owner.name}`);
-      // An orphan: whoever selects it may adopt it.
-      if (owner === undefined)
-        for (const one of replicaSets.byIndex('namespace', namespace)) trigger(keyOf(one));
-    };
-    return [
-      each(replicaSets, (current, old) => {
-        const changed = current ?? old;
-        if (changed !== undefined) trigger(keyOf(changed));
-      }),
-      pods.onChange((current, old) => {
-        triggerOwnerOf(current);
-        if (old !== undefined && controllerOf(old)?.uid !== (current && controllerOf(current)?.uid))
-          triggerOwnerOf(old);
-      }),
-    ];
+    const { onChange } = ownerTriggers('ReplicaSet', replicaSets, trigger);
+    return [eachKey(replicaSets, trigger), pods.onChange(onChange)];
   });
 }
 
