@@ -36,17 +36,21 @@ export function describeFlows(mechanism: TestedMechanism): void {
     const on = (...endpoints: Parameters<typeof slice>[0]) => slice(endpoints, { ports: [UDP_TARGET] });
     /** Follows the Service with Pod b as its endpoint. */
     const started = async (of: Service) => {
-      const cluster = new LabCluster(lab(), mechanism);
+      await using unlessStarted = new AsyncDisposableStack();
+      const cluster = unlessStarted.use(new LabCluster(lab(), mechanism));
       await cluster.change(() => {
         cluster.services.set(of);
         cluster.slices.set(on('b'));
       });
+      unlessStarted.move();
       return cluster;
     };
     /** A UDP flow that goes to the Pod now. */
     const flowTo = async (pod: PodName, from: Client, to: Place) => {
-      const flow = await lab().udpFlow(from, to);
+      using unlessThere = new DisposableStack();
+      const flow = unlessThere.use(lab().udpFlow(from, to));
       assert.equal(await flow.ask(), pod);
+      unlessThere.move();
       return flow;
     };
     const clusterIP = udp(AT_CLUSTER_IP);
@@ -77,7 +81,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
 
     shown('a flow from before the Service had endpoints finds them', async () => {
       await using cluster = new LabCluster(lab(), mechanism);
-      using flow = await lab().udpFlow('a', clusterIP);
+      using flow = lab().udpFlow('a', clusterIP);
       await flow.ask(); // nobody is there, the packet is routed away and tracked
       await cluster.change(() => {
         cluster.services.set(dns);
@@ -93,7 +97,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
         using flow = await flowTo('b', 'a', clusterIP);
         await cluster.change(() => cluster.slices.set(on(endpoint('b', { conditions: TERMINATING }), 'c')));
         assert.equal(await flow.ask(), 'b');
-        using fresh = await lab().udpFlow('a', clusterIP);
+        using fresh = lab().udpFlow('a', clusterIP);
         assert.equal(await fresh.ask(), 'c');
         await cluster.change(() => cluster.slices.set(on('c')));
         assert.equal(await flow.ask(), 'c');
@@ -178,7 +182,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
 
     shown('a flow past the Services is left alone', async () => {
       await using cluster = await started(dns);
-      using direct = await lab().udpFlow('a', { address: NODE_ADDRESS, port: 9, protocol: 'UDP' });
+      using direct = lab().udpFlow('a', { address: NODE_ADDRESS, port: 9, protocol: 'UDP' });
       await direct.ask();
       const tracked = async () =>
         (await lab().node.conntrack.list({ protocol: 17 })).filter(

@@ -1,8 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer, type Socket as TcpSocket } from 'node:net';
 import { type IpAddress, type IpFamily, parseIp, parsePrefix } from '#ip';
-import { bindIn, connectIn, type Kernel, KernelError, type NetworkNamespace } from '#kernel';
+import type { Kernel, NetworkNamespace } from '#kernel';
+import { AnsweringServers } from './answering-servers.ts';
+import { attempt, type UdpFlow, udpFlow } from './attempt.ts';
 import type { Client, Outcome, Place } from './case.ts';
 import {
   EXTERNAL_ADDRESS,
@@ -14,7 +13,6 @@ import {
   type PodName,
   TARGET_PORT,
 } from './cluster.ts';
-
 import { inFamily } from './in-family.ts';
 
 const DIRECTORY = '/run/netns/behaviour-';
@@ -31,9 +29,7 @@ export class NamespaceLab implements AsyncDisposable {
   readonly node: NetworkNamespace;
   readonly #kernel: Kernel;
   readonly #namespaces = new Map<string, NetworkNamespace>();
-  readonly #closers: (() => void)[] = [];
-  readonly #answered = new Set<TcpSocket>();
-
+  readonly #servers = new AnsweringServers();
   readonly family: IpFamily;
   readonly #answerMs: number;
 
@@ -71,6 +67,10 @@ export class NamespaceLab implements AsyncDisposable {
       for (const pod of POD_NAMES) await this.#meet(from, pod);
   }
 
+  #serve(name: string, place: string, address: IpAddress, port: number): Promise<void> {
+    return this.#servers.start(name, this.#netns(place), inFamily(this.family, address), port);
+  }
+
   /** Until neighbours have found each other: the first packets on a new link may be lost. */
   async #meet(from: Client, pod: PodName): Promise<void> {
     const to: Place = { address: inFamily(this.family, PODS[pod]), port: TARGET_PORT, protocol: 'TCP' };
@@ -84,7 +84,7 @@ export class NamespaceLab implements AsyncDisposable {
   }
 
   async attempt(from: Client, to: Place): Promise<Outcome> {
-    const answer = to.protocol === 'TCP' ? await this.#tryTcp(from, to) : await this.#tryUdp(from, to);
+    const answer = await attempt(this.#netns(from), to, this.#answerMs);
     const [pod, seen] = answer.split(' ');
     if (seen === undefined) return answer;
     if (from === 'node') return pod ?? answer;
@@ -92,50 +92,22 @@ export class NamespaceLab implements AsyncDisposable {
     return `${pod} ${seen === own ? 'kept' : 'replaced'}`;
   }
 
-  /** A UDP client that keeps its socket, and with it its flow. */
-  async udpFlow(from: Client, to: Place) {
-    const socket = this.#udpSocket();
-    socket.bind({
-      fd: bindIn(this.#clientNetns(from), { protocol: 'udp', address: this.#anyAddress, port: 0 }),
-    });
-    socket.on('error', () => {});
-    const ask = async (): Promise<Outcome> => {
-      const signal = AbortSignal.timeout(this.#answerMs);
-      const answer = once(socket, 'message', { signal }).then(
-        ([message]) => String(message).split(' ')[0] ?? '',
-        (error: unknown) => (refusal(error) ? 'refused' : 'silence'),
-      );
-      socket.send('?', to.port, to.address);
-      return answer;
-    };
-    return { ask, [Symbol.dispose]: () => void socket.close() };
+  udpFlow(from: Client, to: Place): UdpFlow {
+    return udpFlow(this.#netns(from), to, this.#answerMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const close of this.#closers) close();
-    for (const socket of this.#answered) socket.destroy();
+    this.#servers[Symbol.dispose]();
     for (const [name, netns] of this.#namespaces) {
       netns[Symbol.dispose]();
       this.#kernel.deleteNetns(DIRECTORY + name);
     }
   }
 
-  #udpSocket(): Socket {
-    return createSocket(this.family === 'IPv4' ? 'udp4' : 'udp6');
-  }
-
-  get #anyAddress(): IpAddress {
-    return parseIp(this.family === 'IPv4' ? '0.0.0.0' : '::');
-  }
-
   #netns(name: string): NetworkNamespace {
     const netns = this.#namespaces.get(name);
     if (netns === undefined) throw new Error(`no namespace ${name}`);
     return netns;
-  }
-
-  #clientNetns(from: Client): NetworkNamespace {
-    return this.#netns(from);
   }
 
   #connect(
@@ -181,73 +153,4 @@ export class NamespaceLab implements AsyncDisposable {
       ...(this.family === 'IPv6' && { noDad: true }),
     });
   }
-
-  async #serve(name: string, place: string, at: IpAddress, port: number): Promise<void> {
-    const netns = this.#netns(place);
-    const address = inFamily(this.family, at);
-    const tcp = createServer((socket) => {
-      // One whose client's packets come no longer would keep the process.
-      this.#answered.add(socket);
-      socket.on('close', () => this.#answered.delete(socket)).on('error', () => {});
-      socket.end(`${name} ${socket.remoteAddress}`);
-    });
-    tcp.listen({ fd: bindIn(netns, { protocol: 'tcp', address, port }) });
-    const udp = this.#udpSocket();
-    udp.on('message', (_, from) => udp.send(`${name} ${from.address}`, from.port, from.address));
-    udp.bind({ fd: bindIn(netns, { protocol: 'udp', address, port }) });
-    this.#closers.push(
-      () => tcp.close(),
-      () => udp.close(),
-    );
-    await once(tcp, 'listening'); // a UDP socket that takes over a descriptor is ready at once
-  }
-
-  async #tryTcp(from: Client, to: Place): Promise<Outcome> {
-    const signal = AbortSignal.timeout(this.#answerMs);
-    try {
-      const socket = await connectIn(this.#clientNetns(from), to.address, to.port, { signal });
-      return Buffer.concat(await socket.toArray({ signal })).toString();
-    } catch (error) {
-      return failure(error);
-    }
-  }
-
-  async #tryUdp(from: Client, to: Place): Promise<Outcome> {
-    const netns = this.#clientNetns(from);
-    const socket = this.#udpSocket();
-    socket.bind({ fd: bindIn(netns, { protocol: 'udp', address: this.#anyAddress, port: 0 }) });
-    try {
-      // Connected, so that ICMP errors come back as errors.
-      const connected = once(socket, 'connect');
-      socket.connect(to.port, to.address);
-      await connected;
-      const answer = once(socket, 'message', { signal: AbortSignal.timeout(this.#answerMs) });
-      socket.send('?');
-      const [message] = await answer;
-      return String(message);
-    } catch (error) {
-      return failure(error);
-    } finally {
-      socket.close();
-    }
-  }
-}
-
-function failure(error: unknown): Outcome {
-  if (refusal(error)) return 'refused';
-  const code = error instanceof KernelError ? error.errno : codeOf(error);
-  // EINVAL: what a route of type blackhole says to this host's own.
-  if (code === 'EHOSTUNREACH' || code === 'EINVAL') return 'unreachable';
-  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
-    return 'silence';
-  throw error;
-}
-
-function refusal(error: unknown): boolean {
-  const code = error instanceof KernelError ? error.errno : codeOf(error);
-  return code === 'ECONNREFUSED' || code === 'ECONNRESET';
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }

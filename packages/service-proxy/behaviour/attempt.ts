@@ -1,0 +1,86 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { familyOf, parseIp } from '#ip';
+import { bindIn, connectIn, KernelError, type NetworkNamespace } from '#kernel';
+import type { Outcome, Place } from './case.ts';
+
+/** One connection from a namespace. @returns what the server said, or how it ended; silence after `answerMs` */
+export async function attempt(netns: NetworkNamespace, to: Place, answerMs: number): Promise<Outcome> {
+  try {
+    return await (to.protocol === 'TCP' ? askTcp : askUdp)(netns, to, answerMs);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+async function askTcp(netns: NetworkNamespace, to: Place, answerMs: number): Promise<string> {
+  const signal = AbortSignal.timeout(answerMs);
+  const socket = await connectIn(netns, to.address, to.port, { signal });
+  return Buffer.concat(await socket.toArray({ signal })).toString();
+}
+
+async function askUdp(netns: NetworkNamespace, to: Place, answerMs: number): Promise<string> {
+  const socket = udpClient(netns, to);
+  try {
+    // Connected, so that ICMP errors come back as errors.
+    const connected = once(socket, 'connect');
+    socket.connect(to.port, to.address);
+    await connected;
+    const answer = once(socket, 'message', { signal: AbortSignal.timeout(answerMs) });
+    socket.send('?');
+    const [message] = await answer;
+    return String(message);
+  } finally {
+    socket.close();
+  }
+}
+
+/** A client that keeps its socket, and with it its flow. */
+export interface UdpFlow extends Disposable {
+  /** @returns who answers */
+  ask(): Promise<Outcome>;
+}
+
+export function udpFlow(netns: NetworkNamespace, to: Place, answerMs: number): UdpFlow {
+  const socket = udpClient(netns, to).on('error', () => {});
+  return {
+    async ask() {
+      const signal = AbortSignal.timeout(answerMs);
+      const answer = once(socket, 'message', { signal }).then(
+        ([message]) => String(message).split(' ')[0] ?? '',
+        (error: unknown) => (isRefusal(error) ? 'refused' : 'silence'),
+      );
+      socket.send('?', to.port, to.address);
+      return answer;
+    },
+    [Symbol.dispose]: () => void socket.close(),
+  };
+}
+
+function udpClient(netns: NetworkNamespace, to: Place): Socket {
+  const isIpv4 = familyOf(to.address) === 'IPv4';
+  const socket = createSocket(isIpv4 ? 'udp4' : 'udp6');
+  const address = parseIp(isIpv4 ? '0.0.0.0' : '::');
+  socket.bind({ fd: bindIn(netns, { protocol: 'udp', address, port: 0 }) });
+  return socket;
+}
+
+function failure(error: unknown): Outcome {
+  if (isRefusal(error)) return 'refused';
+  const errno = errnoOf(error);
+  // EINVAL: what a route of type blackhole says to this host's own.
+  if (errno === 'EHOSTUNREACH' || errno === 'EINVAL') return 'unreachable';
+  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
+    return 'silence';
+  throw error;
+}
+
+function isRefusal(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ECONNREFUSED' || errno === 'ECONNRESET';
+}
+
+function errnoOf(error: unknown): unknown {
+  if (error instanceof KernelError) return error.errno;
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
