@@ -129,7 +129,12 @@ async function readCluster(kubeconfig: string) {
   const counts = new Map<string, number>();
   for (const { spec } of pods.items)
     if (spec?.nodeName) counts.set(spec.nodeName, (counts.get(spec.nodeName) ?? 0) + 1);
-  return { nodes: nodes.items, pods: counts };
+  return { nodes: nodes.items.toSorted(byNumber), pods: counts };
+}
+
+/** node2 before node10. */
+function byNumber(a: Node, b: Node): number {
+  return (a.metadata?.name ?? '').localeCompare(b.metadata?.name ?? '', 'en', { numeric: true });
 }
 
 function nodeStatus(node: Node, pods: number, processes: readonly ProcessStatus[]): NodeStatus {

@@ -55,12 +55,12 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     throw new LabError(
       `${paths.directory}: a lab has a /run of its own; set XDG_STATE_HOME to another place`,
     );
+  await checkImages(request.options);
   makeDirectory(paths);
   using lock = takeLabLock(paths.lock, 0);
   if (lock === undefined) return await useRunning(request, paths);
   const stored = readRecord<LabRecord>(paths.lab);
   const options = agreeOnOptions(name, stored?.options, request.options);
-  await checkImages(options);
   using listener = await listenOnLoopback(stored?.port ?? 0);
   const record: LabRecord = {
     name,
@@ -106,10 +106,10 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
 }
 
 /** Only when there are any: what reads them is the kubelet. @throws InvalidInputError */
-async function checkImages(options: LabOptions): Promise<void> {
-  if (options.images.length === 0 && options.imagesFile === undefined) return;
+async function checkImages({ images = [], imagesFile }: Partial<LabOptions>): Promise<void> {
+  if (images.length === 0 && imagesFile === undefined) return;
   const { imagesOf } = await import('./images.ts');
-  imagesOf(options);
+  imagesOf({ images, imagesFile });
 }
 
 /** @throws LabError that says what else there is */
