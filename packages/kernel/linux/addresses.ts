@@ -9,10 +9,11 @@ import {
   RTM_GETADDR,
   RTM_NEWADDR,
 } from '../netlink/address.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/header-flags.ts';
 import type { AddressPort, InterfaceAddress } from '../ports/addresses.ts';
 import type { LinkNames } from './link-names.ts';
 import { listByLink } from './list-by-link.ts';
-import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
 
 export class LinuxAddresses implements AddressPort {
   readonly #socket: () => NetlinkSocket;

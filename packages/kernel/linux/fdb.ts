@@ -1,3 +1,4 @@
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/header-flags.ts';
 import {
   decodeFdbEntry,
   encodeFdbDump,
@@ -10,7 +11,7 @@ import type { FdbEntry, FdbPort } from '../ports/fdb.ts';
 import type { Link, LinkPort } from '../ports/links.ts';
 import type { LinkNames } from './link-names.ts';
 import { listByLink } from './list-by-link.ts';
-import { type NetlinkSocket, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
 
 /** VXLAN's default entry: where frames without a better entry go; there may be several. */
 const ALL_ZEROS = '00:00:00:00:00:00';

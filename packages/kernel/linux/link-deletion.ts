@@ -1,6 +1,7 @@
+import { NLM_F_ECHO } from '../netlink/header-flags.ts';
 import { RTM_DELLINK } from '../netlink/link.ts';
 import { koffi } from './libc.ts';
-import { type NetlinkRequest, type NetlinkSocket, NLM_F_ECHO } from './netlink-socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './netlink-socket.ts';
 
 /**
  * Deletes a link on a thread of the pool and resolves when it is gone. The kernel echoes the deletion (NLM_F_ECHO) after

@@ -1,5 +1,6 @@
 import { macToBytes } from '#ip';
 import { isKernelError, KernelError } from '../errors.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/header-flags.ts';
 import {
   decodeLink,
   encodeBridgePort,
@@ -17,7 +18,7 @@ import type { Link, LinkChange, LinkPort, LinkSpec } from '../ports/links.ts';
 import type { NetworkNamespace } from '../ports/namespace.ts';
 import { deleteLink } from './link-deletion.ts';
 import type { LinkNames } from './link-names.ts';
-import { type NetlinkRequest, type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL } from './netlink-socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './netlink-socket.ts';
 
 export class LinuxLinks implements LinkPort {
   readonly #socket: () => NetlinkSocket;

@@ -1,6 +1,7 @@
 import { familyOf, type IpFamily } from '#ip';
 import { encodeAnnouncement } from '../announcement.ts';
 import { KernelError } from '../errors.ts';
+import { NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/header-flags.ts';
 import {
   decodeNeighbour,
   encodeNeighbour,
@@ -13,7 +14,7 @@ import type { Neighbour, NeighbourPort } from '../ports/neighbours.ts';
 import { sendAnnouncement } from './announce.ts';
 import type { LinkNames } from './link-names.ts';
 import { listByLink } from './list-by-link.ts';
-import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-socket.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
 
 export class LinuxNeighbours implements NeighbourPort {
   readonly #socket: () => NetlinkSocket;

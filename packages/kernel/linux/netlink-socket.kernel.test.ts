@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { NLM_F_DUMP_INTR } from '../netlink/header-flags.ts';
 import { decodeLink, encodeLinkQuery, RTM_GETLINK } from '../netlink/link.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
 import { linuxKernel } from './kernel.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 
-const NLM_F_DUMP_INTR = 0x10;
 /** More than fits into one part of a dump. */
 const LINKS = 100;
 const LIST = {

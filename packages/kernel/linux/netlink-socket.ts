@@ -1,6 +1,15 @@
 import { otherWork } from '#runtime';
-import { errnoName, isKernelError, KernelError } from '../errors.ts';
-import { type Acknowledgement, parseDone, parseError } from '../netlink/acknowledgement.ts';
+import { isKernelError, KernelError } from '../errors.ts';
+import { NLMSG_ERROR, parseError } from '../netlink/acknowledgement.ts';
+import {
+  Answer,
+  BatchAnswer,
+  type Decode,
+  type NetlinkOperation,
+  type NetlinkRefusal,
+  refusal,
+} from '../netlink/answer.ts';
+import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/header-flags.ts';
 import { type NetlinkMessage, parseMessages } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import { check, lastErrno, libc, sendInPool } from './libc.ts';
@@ -20,29 +29,6 @@ export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 export const NETLINK_GENERIC = 16;
 
-const NLM_F_REQUEST = 1;
-const NLM_F_ACK = 4;
-/** The kernel tells the sender what it tells everybody who listens. */
-export const NLM_F_ECHO = 8;
-const NLM_F_DUMP_INTR = 0x10;
-const NLM_F_DUMP = 0x300;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-
-export const NLM_F_REPLACE = 0x100;
-export const NLM_F_EXCL = 0x200;
-export const NLM_F_CREATE = 0x400;
-export const NLM_F_APPEND = 0x800;
-
-type Decode<T> = (message: NetlinkMessage) => T | undefined;
-
-interface Answer<T> {
-  readonly values: T[];
-  /** The table changed while it was read. */
-  interrupted: boolean;
-  complete: boolean;
-}
-
 /** A dump that changed under way is asked again this often before the last answer is taken. */
 const DUMP_ATTEMPTS = 10;
 /** Parts of a dump (up to 32 KiB each) read before other work gets its turn. */
@@ -51,18 +37,10 @@ const RECEIVE_TIMEOUT_SECONDS = 10;
 /** Requests sent at once, so that the answers fit the socket (net.core.rmem_default) even if every one fails. */
 const REQUESTS_A_BATCH = 128;
 
-export interface NetlinkRequest {
+export interface NetlinkRequest extends NetlinkOperation {
   readonly type: number;
   readonly flags?: number;
   readonly body: (writer: NetlinkWriter) => void;
-  /** For the error: a verb and a noun, and which. */
-  readonly operation: string;
-  readonly object: string;
-}
-
-export interface NetlinkRefusal<R extends NetlinkRequest> {
-  readonly request: R;
-  readonly error: KernelError;
 }
 
 // Calls are synchronous and decode before they return, so one pair of buffers serves every socket of the thread. The
@@ -169,7 +147,8 @@ export class NetlinkSocket implements Disposable {
     return messages.some((message) => {
       if (message.type === type) return true;
       if (message.type !== NLMSG_ERROR || message.sequence !== sequence) return false;
-      throwIfFailed(parseError(message.payload, message.flags), request);
+      const error = refusal(parseError(message.payload, message.flags), request);
+      if (error !== undefined) throw error;
       return true;
     });
   }
@@ -184,8 +163,8 @@ export class NetlinkSocket implements Disposable {
   dump<T>(request: NetlinkRequest, decode: Decode<T>): T[] {
     for (let attempt = 1; ; attempt++) {
       const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_DUMP | (request.flags ?? 0));
-      const { values, interrupted } = this.#collect(request, sequence, decode);
-      if (!interrupted || attempt === DUMP_ATTEMPTS) return values;
+      const { values, isInterrupted } = this.#collect(request, sequence, decode);
+      if (!isInterrupted || attempt === DUMP_ATTEMPTS) return values;
     }
   }
 
@@ -193,12 +172,12 @@ export class NetlinkSocket implements Disposable {
   async dumpInParts<T>(request: NetlinkRequest, decode: Decode<T>): Promise<T[]> {
     for (let attempt = 1; ; attempt++) {
       const sequence = this.#send(request, NLM_F_REQUEST | NLM_F_DUMP | (request.flags ?? 0));
-      const answer: Answer<T> = { values: [], interrupted: false, complete: false };
-      for (let part = 1; !answer.complete; part++) {
-        this.#receivePart(request, sequence, decode, answer);
+      const answer = new Answer(request, sequence, decode);
+      for (let part = 1; !answer.isComplete; part++) {
+        this.#receivePart(request, answer);
         if (part % PARTS_A_TURN === 0) await otherWork();
       }
-      if (!answer.interrupted || attempt === DUMP_ATTEMPTS) return answer.values;
+      if (!answer.isInterrupted || attempt === DUMP_ATTEMPTS) return answer.values;
     }
   }
 
@@ -282,51 +261,20 @@ export class NetlinkSocket implements Disposable {
         request.body,
       );
     }
-    const last = this.#sequence;
     const { operation, object } = requests[0] ?? { operation: 'send', object: 'nothing' };
     this.sendRaw(writer.bytes(), operation, object);
-    const refusals: NetlinkRefusal<R>[] = [];
-    for (;;)
-      for (const { type, flags, payload, sequence } of this.receive(operation, object) ?? []) {
-        const request = bySequence.get(sequence);
-        if (type !== NLMSG_ERROR || request === undefined) continue;
-        const error = refusal(parseError(payload, flags), request);
-        if (error !== undefined) refusals.push({ request, error });
-        if (sequence === last) return refusals;
-      }
+    const answer = new BatchAnswer(bySequence);
+    while (!answer.isComplete) answer.take(this.receive(operation, object) ?? []);
+    return answer.refusals;
   }
 
   #collect<T>(request: NetlinkRequest, sequence: number, decode: Decode<T>): Answer<T> {
-    const answer: Answer<T> = { values: [], interrupted: false, complete: false };
-    while (!answer.complete) this.#receivePart(request, sequence, decode, answer);
+    const answer = new Answer(request, sequence, decode);
+    while (!answer.isComplete) this.#receivePart(request, answer);
     return answer;
   }
 
-  #receivePart<T>(request: NetlinkRequest, sequence: number, decode: Decode<T>, answer: Answer<T>): void {
-    for (const message of this.receive(request.operation, request.object) ?? []) {
-      // An answer to a request that failed half way is not ours.
-      if (message.sequence !== sequence) continue;
-      if ((message.flags & NLM_F_DUMP_INTR) !== 0) answer.interrupted = true;
-      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-        const parse = message.type === NLMSG_ERROR ? parseError : parseDone;
-        throwIfFailed(parse(message.payload, message.flags), request);
-        answer.complete = true;
-        return;
-      }
-      const value = decode(message);
-      if (value !== undefined) answer.values.push(value);
-    }
+  #receivePart<T>({ operation, object }: NetlinkRequest, answer: Answer<T>): void {
+    answer.take(this.receive(operation, object) ?? []);
   }
-}
-
-function throwIfFailed(answer: Acknowledgement, request: NetlinkRequest): void {
-  const error = refusal(answer, request);
-  if (error !== undefined) throw error;
-}
-
-function refusal(
-  { errno, detail }: Acknowledgement,
-  { operation, object }: NetlinkRequest,
-): KernelError | undefined {
-  return errno === 0 ? undefined : new KernelError({ errno: errnoName(errno), operation, object, detail });
 }

@@ -1,5 +1,5 @@
 import { errnoName, isKernelError, KernelError } from '../errors.ts';
-import { parseError } from '../netlink/acknowledgement.ts';
+import { NLMSG_ERROR, parseError } from '../netlink/acknowledgement.ts';
 import { type ElementMessage, encodeElementBatch } from '../netlink/nft-elements.ts';
 import { encodeRules } from '../netlink/nft-rules.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
@@ -12,7 +12,6 @@ const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
-const NLMSG_ERROR = 2;
 const OPERATION = 'change nft elements';
 const NOT_ACKNOWLEDGED = 'the kernel did not acknowledge the transaction';
 /** A batch below this size is sent on this thread: it takes less than some milliseconds. */

@@ -1,5 +1,6 @@
 import { type IpAddress, type IpFamily, prefixFamily } from '#ip';
 import { isKernelError, KernelError } from '../errors.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/header-flags.ts';
 import {
   decodeRoute,
   encodeRoute,
@@ -15,7 +16,7 @@ import {
 import type { Route, RoutePort, RouteSpec } from '../ports/routes.ts';
 import { describeRoute } from '../route-text.ts';
 import type { LinkNames } from './link-names.ts';
-import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink-socket.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
 
 interface RouteFilter {
   readonly family?: IpFamily;

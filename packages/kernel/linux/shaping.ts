@@ -1,4 +1,5 @@
 import { isKernelError } from '../errors.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/header-flags.ts';
 import {
   decodeQdisc,
   decodeRedirect,
@@ -18,7 +19,7 @@ import type { NetlinkWriter } from '../netlink/writer.ts';
 import type { RateLimit, ShapingPort } from '../ports/shaping.ts';
 import { checkRateLimit } from '../rate-limit.ts';
 import type { LinkNames } from './link-names.ts';
-import { type NetlinkSocket, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink-socket.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
 
 /** Token buckets (tbf) at the root of links, and u32 + mirred on their ingress hook. */
 export class LinuxShaping implements ShapingPort {

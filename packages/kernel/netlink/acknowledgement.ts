@@ -1,6 +1,11 @@
 import { NetlinkFormatError } from '../errors.ts';
 import { Attributes } from './reader.ts';
 
+/** Message types of answers without data (include/uapi/linux/netlink.h). */
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+
+/** Flags of these alone. */
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;

@@ -1,11 +1,8 @@
 import { NetlinkFormatError } from '../errors.ts';
 import type { NftElement, NftElementChange, NftFamily, NftVerdict } from '../ports/nft.ts';
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST } from './header-flags.ts';
 import { Attributes, afterHeader, eachAttribute } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
-
-const NLM_F_REQUEST = 1;
-const NLM_F_ACK = 4;
-const NLM_F_CREATE = 0x400;
 
 /** include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h */
 export const NFNL_SUBSYS_NFTABLES = 10;

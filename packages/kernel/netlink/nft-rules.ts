@@ -1,4 +1,5 @@
 import type { NftExpression, NftFamily, NftRawField, NftRawRule } from '../ports/nft.ts';
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST } from './header-flags.ts';
 import {
   batchEdge,
   NFNL_MSG_BATCH_BEGIN,
@@ -8,11 +9,6 @@ import {
 } from './nft-elements.ts';
 import { Attributes, afterHeader } from './reader.ts';
 import type { NetlinkWriter } from './writer.ts';
-
-const NLM_F_REQUEST = 1;
-const NLM_F_ACK = 4;
-const NLM_F_CREATE = 0x400;
-const NLM_F_APPEND = 0x800;
 
 /** include/uapi/linux/netfilter/nf_tables.h */
 const NFT_MSG_NEWRULE = (NFNL_SUBSYS_NFTABLES << 8) | 6;
