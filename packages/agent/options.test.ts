@@ -117,6 +117,21 @@ describe('parseAgentOptions', () => {
 
   const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
     ['a missing flag', REQUIRED.slice(2), /^--node-name: .* is required/],
+    [
+      'all that are missing',
+      [],
+      /^--node-name, --cluster-cidr, --service-cidr, --cluster-dns: .* are required/,
+    ],
+    [
+      'ranges that overlap',
+      [...REQUIRED, '--cluster-cidr', '10.0.0.0/8'],
+      /^--service-cidr: invalid value "10\.96\.0\.0\/16": overlaps --cluster-cidr 10\.0\.0\.0\/8/,
+    ],
+    [
+      'two ranges of one family',
+      [...REQUIRED, '--cluster-cidr', '10.244.0.0/16,10.245.0.0/16'],
+      /^--cluster-cidr: .* may be one range of each family/,
+    ],
     ['an unknown flag', [...REQUIRED, '--nod'], /^arguments: .*--nod/],
     ['a node name with a path', [...REQUIRED, '--node-name', '../x'], /^--node-name: .*not a Node name/],
     ['host bits in a CIDR', [...REQUIRED, '--cluster-cidr', '10.244.1.0/16'], /^--cluster-cidr: .*host bits/],

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { FORWARD_POLICIES, type ForwardPolicy, type PodRecords, parseStubDomains, parseUpstream } from '#dns';
 import {
   type IpAddress,
@@ -10,7 +9,6 @@ import {
   parsePrefix,
 } from '#ip';
 import {
-  errorMessage,
   flagChoice,
   flagNumber,
   flagSeconds,
@@ -20,6 +18,7 @@ import {
   InvalidInputError,
   LOG_LEVELS,
   type LogLevel,
+  readFlags,
 } from '#runtime';
 import {
   DEFAULT_IPVS_OPTIONS,
@@ -32,6 +31,7 @@ import {
   type ProxyMechanism,
   parseNodePortAddressOption,
 } from '#service-proxy';
+import { checkRanges } from './check-ranges.ts';
 
 export interface AgentOptions {
   readonly nodeName: string;
@@ -120,6 +120,8 @@ const FLAGS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+const REQUIRED = ['node-name', 'cluster-cidr', 'service-cidr', 'cluster-dns'] as const;
+
 export const AGENT_HELP = `podway agent: the network of one node. Keeps routes to other nodes' Pods, the rules of Services and cluster DNS
 as the Kubernetes API says, and attaches Pods when the container runtime asks through CNI. Needs root, or a user
 namespace with a network namespace of its own. Ending it stops no traffic.
@@ -130,17 +132,17 @@ What this node is
   --node-name NAME        the name of its Node object
   --kubeconfig FILE       how to reach the API server; without it, as a Pod with a service account
 What the cluster is (dual stack: two values with a comma, IPv4 or IPv6 first)
-  --cluster-cidr CIDR     the addresses of all nodes' Pods, 10.244.0.0/16
-  --service-cidr CIDR     the addresses of Services, 10.96.0.0/16
-  --cluster-dns IP        where Pods ask for names, 10.96.0.10
-  --cluster-domain NAME   cluster.local
+  --cluster-cidr CIDR     the addresses of all nodes' Pods, as 10.244.0.0/16
+  --service-cidr CIDR     the addresses of Services, as 10.96.0.0/16
+  --cluster-dns IP        where Pods ask for names, as 10.96.0.10
+  --cluster-domain NAME   what the cluster's names end in [cluster.local]
 How
-  --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link
+  --pod-network host-gw   routes via the other nodes' addresses; all nodes on one link [host-gw]
   --proxy ${[...PROXY_MECHANISMS, 'none'].join('|')}
-                          what carries Services; none: somebody else. A restart with another one switches while traffic goes on
+                          what carries Services; none: somebody else [nftables]. A restart with another one switches while traffic goes on
   --iptables-variant ${IPTABLES_VARIANT_CHOICES.join('|')}
-                          which of its two kernel interfaces --proxy iptables uses; auto: the one that is in use here
-  --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas
+                          which of its two kernel interfaces --proxy iptables uses; auto: the one that is in use here [auto]
+  --nodeport-addresses X  which of the node's addresses answer on NodePorts: primary, all, localhost, or CIDRs with commas [primary]
   --ipvs-scheduler NAME   with --proxy ipvs, for Services without the annotation podway.io/ipvs-scheduler [rr]:
                           ${IPVS_SCHEDULERS.join(' ')}
   --ipvs-grace-period T   connections to an endpoint that is gone may go on so long: 30s, 15m, 1h [15m]
@@ -166,25 +168,21 @@ Where (directories are made)
   --cni-bin-dir DIR       where the plugin's executable goes [/opt/cni/bin]
   --health-address IP:PORT   /healthz and /livez; port 0: none [0.0.0.0:10256]
   --metrics-address IP:PORT  /metrics; port 0: none [127.0.0.1:10249]
-  --log-level debug|info|warn|error
+  --log-level debug|info|warn|error   [info]
 Instead of running
   --probe                 say which ways to carry Services (--proxy) this machine has, and what the others lack
   --cleanup               remove all that Podway made on this node, and nothing else; Pods lose their network
   --help
+
+Examples
+  podway agent --probe
+  podway agent --node-name $(hostname) --kubeconfig /etc/podway/kubeconfig --cluster-cidr 10.244.0.0/16 \\
+    --service-cidr 10.96.0.0/16 --cluster-dns 10.96.0.10 --dns-upstreams /etc/resolv.conf
 `;
 
 /** Reads the command line. @throws InvalidInputError that names the flag */
 export function parseAgentOptions(args: readonly string[]): AgentCommand {
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse(args);
-  } catch (error) {
-    throw new InvalidInputError(
-      'arguments',
-      args.join(' '),
-      `${errorMessage(error)}; see podway agent --help`,
-    );
-  }
+  const values = parse(args);
   if (values.help) return { kind: 'help' };
   const iptablesVariant = flagChoice(
     '--iptables-variant',
@@ -192,12 +190,14 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     IPTABLES_VARIANT_CHOICES,
   );
   if (values.probe) return { kind: 'probe', iptablesVariant };
-  const required = (flag: 'node-name' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns'): string => {
-    const value = values[flag];
-    if (value === undefined || value === '')
-      throw new InvalidInputError(`--${flag}`, value ?? '', 'is required; see podway agent --help');
-    return value;
-  };
+  const missing = REQUIRED.filter((flag) => !values[flag]).map((flag) => `--${flag}`);
+  if (missing.length > 0)
+    throw new InvalidInputError(
+      missing.join(', '),
+      '',
+      `${missing.length === 1 ? 'is' : 'are'} required; see podway agent --help`,
+    );
+  const required = (flag: (typeof REQUIRED)[number]): string => values[flag] ?? '';
   const options: AgentOptions = {
     nodeName: flagText(
       '--node-name',
@@ -253,11 +253,12 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     metrics: parseListenAddress(values['metrics-address'], '--metrics-address'),
     logLevel: flagChoice('--log-level', values['log-level'], LOG_LEVELS),
   };
+  checkRanges(options.clusterCidrs, options.serviceCidrs);
   return { kind: values.cleanup ? 'cleanup' : 'run', options };
 }
 
 function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options: FLAGS, strict: true, allowNegative: true }).values;
+  return readFlags('podway agent', args, FLAGS);
 }
 
 /** Timeouts that are asked for; as kube-proxy has it, 0s asks for none. */

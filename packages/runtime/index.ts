@@ -16,4 +16,5 @@ export {
 export { otherWork } from './other-work.ts';
 export { parseYaml } from './parse-yaml.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { readFlags } from './read-flags.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';

@@ -1,15 +1,5 @@
-import { parseArgs } from 'node:util';
 import { type IpPrefix, type ListenAddress, parseListenAddress, parsePrefix } from '#ip';
-import {
-  errorMessage,
-  flagChoice,
-  flagNumber,
-  flagValue,
-  flagWords,
-  InvalidInputError,
-  LOG_LEVELS,
-  type LogLevel,
-} from '#runtime';
+import { flagChoice, flagNumber, flagValue, flagWords, LOG_LEVELS, type LogLevel, readFlags } from '#runtime';
 import type { PodRecords } from '../records/cluster-zone.ts';
 import { parseUpstream } from '../upstream/address.ts';
 import { FORWARD_POLICIES, type ForwardPolicy } from '../upstream/forwarder.ts';
@@ -84,12 +74,7 @@ How
 
 /** Reads the command line; undefined when help is asked for. @throws InvalidInputError that names the flag */
 export function parseDnsOptions(args: readonly string[]): DnsProgramOptions | undefined {
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse(args);
-  } catch (error) {
-    throw new InvalidInputError('arguments', args.join(' '), `${errorMessage(error)}; see podway dns --help`);
-  }
+  const values = readFlags('podway dns', args, FLAGS);
   if (values.help) return undefined;
   const pages = parseListenAddress(values['metrics-address'], '--metrics-address');
   const { listen = ['127.0.0.1:53'], upstream: upstreams = [] } = values;
@@ -112,10 +97,6 @@ export function parseDnsOptions(args: readonly string[]): DnsProgramOptions | un
     queryLogRate: flagNumber('--log-queries', values['log-queries'], 0, 1),
     logLevel: flagChoice('--log-level', values['log-level'], LOG_LEVELS),
   };
-}
-
-function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options: FLAGS, strict: true }).values;
 }
 
 function prefix(flag: string, text: string): IpPrefix {
