@@ -61,15 +61,19 @@ The cluster's names
 Other names
   --upstream ADDRESS[:PORT]  or tls://ADDRESS[:PORT]#NAME; may be given again; none: other names do not exist
   --resolv-conf FILE         take the upstreams, and the domains for --autopath, from here
-  --policy ${FORWARD_POLICIES.join('|')}   which upstream is asked first
+  --policy ${FORWARD_POLICIES.join('|')}   which upstream is asked first [random]
   --stub-domain DOMAIN=ADDRESS  names of this domain are asked for there; may be given again
   --hosts FILE               names and addresses as in /etc/hosts, before all else
 How
   --autopath                 answer a Pod's first question with what its search list finds; watches all Pods
   --transfer-to CIDR,…       who may have all of the cluster's names at once, by AXFR; none: nobody
   --log-queries PART         log this part of the queries, 0 to 1
-  --log-level ${LOG_LEVELS.join('|')}
+  --log-level ${LOG_LEVELS.join('|')}   [info]
   --help
+
+Examples
+  podway dns --kubeconfig ~/.kube/config --listen 127.0.0.1:5353 --resolv-conf /etc/resolv.conf
+  dig @127.0.0.1 -p 5353 kubernetes.default.svc.cluster.local
 `;
 
 /** Reads the command line; undefined when help is asked for. @throws InvalidInputError that names the flag */
