@@ -67,7 +67,8 @@ export class Database implements Disposable {
       write();
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      // On a full disk SQLite has rolled back by itself, and its own words matter.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -82,4 +82,30 @@ test('Store: every acknowledged write survives kill -9, and versions go on from 
   const before = store.version;
   assert.equal(store.put('pods', 'a/new', named('new')).version, before + 1);
   assert.equal(store.eventsSince('pods', before - 1), undefined, 'versions from before the restart are gone');
+});
+
+test('Store: a disk that takes no more is said so, and what was written before is there', () => {
+  using directory = temporaryDirectory();
+  const program = `
+    import { Database } from '${join(import.meta.dirname, 'database.ts')}';
+    import { Store } from '${join(import.meta.dirname, 'store.ts')}';
+    using database = new Database('${join(directory.path, 'objects')}');
+    const store = new Store(database);
+    try {
+      for (let i = 0; i < 1000; i++) store.put('pods', 'a/' + i, { metadata: {}, text: 'x'.repeat(4096) });
+    } catch (error) {
+      console.log(error.message + ', ' + (store.list('pods').length > 10));
+    }`;
+  // The size that a file may have stands for the disk's; the program is not killed for it, it gets the error.
+  const { stdout, stderr } = spawnSync(
+    'sh',
+    [
+      '-c',
+      `trap '' XFSZ; ulimit -f 1000; exec "$0" --input-type=module --eval "$1"`,
+      process.execPath,
+      program,
+    ],
+    { encoding: 'utf8' },
+  );
+  assert.match(stdout, /^(database or disk is full|disk I\/O error), true\n$/, stderr);
 });
