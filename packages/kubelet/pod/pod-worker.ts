@@ -11,7 +11,7 @@ import { PodConfigError } from '../plan/errors.ts';
 import type { DownwardContext } from '../plan/fields.ts';
 import { podLimits } from '../plan/limits.ts';
 import type { ContainerDeps, ContainerStartContext } from './container-context.ts';
-import { FORCED } from './container-run.ts';
+import { GracePeriod } from './grace-period.ts';
 import { ManagedContainer } from './managed-container.ts';
 import { PodVolumes } from './pod-volumes.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
@@ -49,7 +49,7 @@ export class PodWorker implements Disposable {
   readonly #dir: string;
   readonly #startTime: string;
   readonly #onDone: () => void;
-  readonly #kill = new AbortController();
+  readonly #grace: GracePeriod;
   readonly #volumes: PodVolumes;
   #pod: Pod;
   #sandbox: Sandbox | undefined;
@@ -62,7 +62,6 @@ export class PodWorker implements Disposable {
   #mountFailures = 0;
   #retry: Disposable | undefined;
   #retryAt = 0;
-  #killTimer: Disposable | undefined;
   #terminating = false;
   #gone = false;
   #reported = '';
@@ -73,6 +72,7 @@ export class PodWorker implements Disposable {
     this.#pod = pod;
     this.#deps = deps;
     this.#onDone = onDone;
+    this.#grace = new GracePeriod(deps.clock);
     this.#logger = deps.logger.with({ pod: `${namespace}/${name}` });
     this.#dir = join(deps.podsDir, uid);
     const { client, clock } = deps;
@@ -117,14 +117,14 @@ export class PodWorker implements Disposable {
       void this.#updateVolumes(this.#sandbox);
     const grace = pod.metadata?.deletionGracePeriodSeconds;
     if (this.#terminating && grace !== undefined)
-      this.#killAfter(grace * 1000, pod.metadata?.deletionTimestamp);
+      this.#grace.begin(grace * 1000, pod.metadata?.deletionTimestamp);
     this.#changed();
   }
 
   /** The object is gone from the API: everything ends at once. */
   vanished(): void {
     this.#gone = true;
-    this.#kill.abort(FORCED);
+    this.#grace.cutOff();
     this.#changed();
   }
 
@@ -133,8 +133,7 @@ export class PodWorker implements Disposable {
     this.#retry?.[Symbol.dispose]();
     this.#refresh?.[Symbol.dispose]();
     this.#deadline?.[Symbol.dispose]();
-    this.#killTimer?.[Symbol.dispose]();
-    this.#kill.abort();
+    this.#grace[Symbol.dispose]();
     // What is under way may wait for others that have ended already, an agent for example; nobody waits for that.
     void this.#sync[Symbol.asyncDispose]();
     void this.#report[Symbol.asyncDispose]();
@@ -287,12 +286,12 @@ export class PodWorker implements Disposable {
       this.#retry?.[Symbol.dispose]();
       const seconds =
         this.#pod.metadata?.deletionGracePeriodSeconds ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30;
-      this.#killAfter(seconds * 1000, this.#pod.metadata?.deletionTimestamp);
+      this.#grace.begin(seconds * 1000, this.#pod.metadata?.deletionTimestamp);
     }
-    await this.#stopContainers(this.#graceMs(), this.#kill.signal);
+    await this.#stopContainers(this.#graceMs(), this.#grace.over);
     if (!this.#gone) await this.#reportStatus();
     await this.#removeSandbox();
-    this.#killTimer?.[Symbol.dispose]();
+    this.#grace[Symbol.dispose]();
     await this.#deleteObject();
     for (const container of this.containers) container.removeLogs();
     this.#volumes[Symbol.dispose]();
@@ -301,19 +300,7 @@ export class PodWorker implements Disposable {
   }
 
   #graceMs(): number {
-    return this.#kill.signal.aborted ? 0 : (this.#pod.metadata?.deletionGracePeriodSeconds ?? 30) * 1000;
-  }
-
-  /** SIGKILL comes at the deletion timestamp, which lies one grace period after the request. */
-  #killAfter(graceMs: number, deletionTimestamp: string | undefined): void {
-    const due =
-      deletionTimestamp === undefined ? graceMs : Date.parse(deletionTimestamp) - this.#deps.clock.now();
-    // The timestamp is in whole seconds, so it may be up to one too early.
-    const ms = Math.max(0, Math.min(graceMs, due + 1000));
-    this.#killTimer?.[Symbol.dispose]();
-    this.#killTimer = this.#deps.clock.setTimer(ms, () =>
-      this.#kill.abort(graceMs === 0 ? FORCED : undefined),
-    );
+    return this.#grace.over.aborted ? 0 : (this.#pod.metadata?.deletionGracePeriodSeconds ?? 30) * 1000;
   }
 
   /** The Pod's containers side by side, then the sidecars in reverse. */
