@@ -125,6 +125,9 @@ class NftWalk {
         const [address, port] = element.value.split(' . ');
         return packet.translate(cause(element), address as IpAddress, Number(port));
       }
+      case 'keep destination':
+        packet.note(cause(), 'the destination stays, whatever other tables say');
+        return 'accept';
       case 'set mark': {
         const element = this.#find(statement.map, statement.key);
         if (element === undefined) return 'no match';

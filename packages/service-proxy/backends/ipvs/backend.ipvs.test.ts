@@ -268,6 +268,30 @@ describe('IpvsBackend in the kernel', () => {
     assert.equal(await lab.attempt('a', another), 'there kept');
   });
 
+  test('a hostPort takes the port on the node’s addresses, and on no VIP', async () => {
+    start();
+    // As for portmap (at -100) and for Podway's own plugin.
+    const chains = ['prerouting', 'output'].map(
+      (hook) => `chain ${hook} { type nat hook ${hook} priority -105; policy accept;
+        fib daddr type local tcp dport ${SERVICE_PORT} dnat ip to ${PODS.b}:${TARGET_PORT}; }`,
+    );
+    await lab.node.nft.run(`table ip hostports {\n${chains.join('\n')}\n}\n`);
+    closers.push(() => void lab.node.nft.run('delete table ip hostports\n'));
+    await program({ services: [balancedService()], slices: [slice(['c'])] });
+    for (const [from, seen] of [
+      ['a', 'c kept'],
+      ['node', 'c'],
+      ['outside', 'c replaced'],
+    ] as const) {
+      if (from !== 'outside') assert.equal(await lab.attempt(from, AT_CLUSTER_IP), seen, from);
+      const balancer = await lab.attempt(from, place(EXTERNAL_ADDRESS, SERVICE_PORT));
+      assert.equal(balancer, seen, `${from} to the load balancer`);
+    }
+    assert.match(await lab.attempt('outside', place(NODE_ADDRESS, SERVICE_PORT)), /^b/);
+    assert.equal(await backend.intact(), true);
+    assert.equal(await restart({ services: [balancedService()], slices: [slice(['c'])] }), 0);
+  });
+
   test('a node whose IPv6 is switched off carries the other family', async () => {
     start();
     const switchIpv6 = (value: string) => lab.node.sysctl.set('net.ipv6.conf.all.disable_ipv6', value);

@@ -117,7 +117,7 @@ export class IpvsBackend implements ProxyBackend {
   async retire(successor: Pick<ProxyBackend, 'name' | 'ownsFlow'>): Promise<boolean> {
     const atOnce = successor.ownsFlow !== undefined;
     if (this.#retired === undefined) {
-      if (this.#memory === 'none') await this.observe();
+      if (this.#memory !== 'observed') await this.observe();
       if (!this.#tables.areThere) return true;
       this.#retired = this.#answered;
       if (!atOnce) {

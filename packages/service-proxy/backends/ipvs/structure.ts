@@ -20,6 +20,14 @@ const RETURN = { do: 'return' } as const;
 const DROP = { do: 'drop' } as const;
 const MASQUERADE = { do: 'masquerade' } as const;
 
+/** A VIP is an address of the node, but no rule for the node's own addresses (a Pod's hostPort, above all) is meant for it. */
+const KEEP_VIPS: readonly NftRule[] = ['cluster_ips', 'external_ips'].map((set) => [
+  inSet(['daddr'], set),
+  // Until it is bound, another mechanism may still answer at it.
+  is('fib daddr type', 'local'),
+  { do: 'keep destination' },
+]);
+
 /** Ends a chain for the node's own Pods and processes. */
 const INSIDE: readonly NftRule[] = [
   [inSet(['saddr'], 'pod_cidrs'), RETURN],
@@ -70,6 +78,8 @@ export const SHAPE: TableShape = {
       [MASQUERADE],
     ),
     ...SOURCE_CHAINS,
+    hooked('prerouting', 'nat', BEFORE_IPVS, KEEP_VIPS),
+    { ...hooked('output', 'nat', BEFORE_IPVS, KEEP_VIPS), name: 'output_nat' },
     hooked('input', 'filter', 0, [[is('ct state', 'new'), goto('admit')]]),
     hooked('forward', 'filter', 0, [[is('ct state', 'new'), goto('admit')]]),
     hooked('output', 'filter', BEFORE_IPVS, [[is('ct state', 'new'), goto('admit')]]),

@@ -72,6 +72,8 @@ export type NftStatement =
     }
   | { readonly do: 'verdict map'; readonly key: readonly NftField[]; readonly map: string }
   | { readonly do: 'dnat'; readonly key: readonly NftField[]; readonly map: string }
+  /** No chain of this hook that comes later translates the destination. */
+  | { readonly do: 'keep destination' }
   | {
       readonly do: 'learn';
       readonly key: readonly NftField[];

@@ -14,6 +14,12 @@ describe('parseListing', () => {
     ]);
   });
 
+  test('reads a destination that is kept', () => {
+    assert.deepEqual(parsed(rule({ dnat: { addr: { payload: { protocol: 'ip', field: 'daddr' } } } })), [
+      { do: 'keep destination' },
+    ]);
+  });
+
   test('reads what a rule does to a map, which nft 1.0 gives as text', () => {
     const key = 'ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst';
     assert.deepEqual(parsed(rule(`update @affinity { ${key} timeout 1d2h3m4s : ip daddr . udp dport }`)), [

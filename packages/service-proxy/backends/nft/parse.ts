@@ -117,7 +117,10 @@ function parseStatement(expression: unknown, implied: Set<string>): NftStatement
       return { do: 'verdict map', key: parseKey(key, implied), map: setName(data) };
     }
     case 'dnat': {
-      const { key, data } = fields(fields(fields(body)['addr'])['map']);
+      const address = fields(fields(body)['addr']);
+      if (address['map'] === undefined && parseKey(address, implied).join() === 'daddr')
+        return { do: 'keep destination' };
+      const { key, data } = fields(address['map']);
       return { do: 'dnat', key: parseKey(key, implied), map: setName(data) };
     }
     case 'mangle': {

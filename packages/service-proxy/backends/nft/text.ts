@@ -83,6 +83,8 @@ function statementText(statement: NftStatement, family: IpFamily, transport: str
       return `${key(statement.key)} vmap @${statement.map}`;
     case 'dnat':
       return `dnat ${tableFamily(family)} to ${key(statement.key)} map @${statement.map}`;
+    case 'keep destination':
+      return `dnat ${tableFamily(family)} to ${field('daddr')}`;
     case 'set mark':
       return `meta mark set ${key(statement.key)} map @${statement.map}`;
     case 'learn':
