@@ -194,6 +194,9 @@ describe('IpvsBackend in the kernel', () => {
       () => ipvs.setService({ ...VIP, scheduler: 'wlc' }),
       () => addresses.delete({ link: VIP_LINK, address: EXTERNAL_ADDRESS, prefixLength: 32 }),
       () => links.delete(VIP_LINK),
+      () => links.set(VIP_LINK, { up: true }),
+      () => lab.node.sysctl.set('net.ipv4.vs.conntrack', '0'),
+      () => lab.node.sysctl.set('net.ipv4.ip_forward', '0'),
       () => lab.node.nft.run('flush ruleset\n'),
     ]) {
       await harm();

@@ -14,7 +14,7 @@ import type { IpvsOptions } from './options.ts';
 import { serverKey } from './plan.ts';
 import { Planner } from './planner.ts';
 import { probeIpvs } from './probe.ts';
-import { applySettings, applyTimeouts } from './settings.ts';
+import { applySettings, applyTimeouts, type SettingsReport } from './settings.ts';
 import { VirtualAddresses } from './virtual-addresses.ts';
 import { VirtualServers } from './virtual-servers.ts';
 
@@ -40,6 +40,7 @@ export class IpvsBackend implements ProxyBackend {
   readonly #planner: Planner;
   /** What is remembered of the kernel: nothing, what was found there, or what was written. */
   #memory: 'none' | 'observed' | 'written' = 'none';
+  #settings: SettingsReport | undefined;
   /** Checks until everything is listed again. */
   #pause = 0;
   /** Problems that the log has. */
@@ -95,7 +96,8 @@ export class IpvsBackend implements ProxyBackend {
   }
 
   async intact(): Promise<boolean> {
-    if (this.#memory !== 'written' || !this.#servers.areKnown || !(await this.#tables.intact())) return false;
+    if (this.#memory !== 'written' || !this.#servers.areKnown || !this.#settings?.hold()) return false;
+    if (!(await this.#tables.intact())) return false;
     if (this.#pause > 0) {
       this.#pause--;
       return this.#servers.spotCheck();
@@ -152,13 +154,13 @@ export class IpvsBackend implements ProxyBackend {
   #prepare(facts: NodeFacts): number {
     const { sysctl, ipvs } = this.#netns;
     const { strictArp, timeouts } = this.#options;
-    const { writes, problems } = applySettings(sysctl, familiesOf(facts), strictArp);
-    const told = [...problems];
+    this.#settings = applySettings(sysctl, familiesOf(facts), strictArp);
+    const told = [...this.#settings.problems];
     if (facts.nodePortAddresses.some(isLoopback))
       told.push('NodePorts do not answer on 127.0.0.1: IPVS takes no packet from there to another machine');
     for (const problem of told) if (!this.#told.includes(problem)) this.#logger.warn(problem);
     this.#told = told;
-    return writes + applyTimeouts(ipvs, timeouts) + this.#addresses.prepare();
+    return this.#settings.writes + applyTimeouts(ipvs, timeouts) + this.#addresses.prepare();
   }
 
   /**

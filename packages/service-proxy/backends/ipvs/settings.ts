@@ -66,35 +66,46 @@ const STRICT_ARP: readonly Setting[] = [
 
 export const CONNTRACK_SETTING = 'net.ipv4.vs.conntrack';
 
-/**
- * Sets what is not as it must be.
- * @returns how much was written, and what could not be set that Services can live without
- * @throws IpvsSettingError
- */
+/** What {@link applySettings} has come to. */
+export interface SettingsReport {
+  /** How many were set. */
+  readonly writes: number;
+  /** What could not be set that Services can live without. */
+  readonly problems: readonly string[];
+  /** Whether all the others are still as they must be. */
+  hold(): boolean;
+}
+
+/** Sets what is not as it must be. @throws IpvsSettingError */
 export function applySettings(
   sysctl: SysctlPort,
   families: Iterable<IpFamily>,
   strictArp: boolean,
-): { readonly writes: number; readonly problems: readonly string[] } {
+): SettingsReport {
   let writes = 0;
   const problems: string[] = [];
+  const inForce: Setting[] = [];
+  const holds = ({ key, value, enough = [] }: Setting) =>
+    [value, ...enough].some((one) => one === sysctl.get(key));
   const settings = [
     ...IPVS_SETTINGS,
     ...[...families].map((family) => FORWARDING[family]),
     ...(strictArp ? STRICT_ARP : []),
   ];
-  for (const { key, value, why, needed, enough = [] } of settings) {
-    const present = sysctl.get(key);
-    if (present === value || (present !== undefined && enough.includes(present))) continue;
+  for (const setting of settings) {
+    const { key, value, why, needed } = setting;
     try {
-      sysctl.set(key, value);
-      writes++;
+      if (!holds(setting)) {
+        sysctl.set(key, value);
+        writes++;
+      }
+      inForce.push(setting);
     } catch (error) {
       if (needed) throw new IpvsSettingError(key, value, why, error);
       problems.push(`${key} should be ${value} (${why}), and cannot be set: ${errorMessage(error)}`);
     }
   }
-  return { writes, problems };
+  return { writes, problems, hold: () => inForce.every(holds) };
 }
 
 /** Sets the timeouts that are given; the others stay as the kernel has them. @returns how much was written */
