@@ -2,7 +2,7 @@ import type { IpFamily } from '#ip';
 import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
-import { type Clock, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
+import { type Clock, type Logger, otherWork, PodwayError, Reconciler, systemClock } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
 import { StaleFlowSweep } from './conntrack/stale-flow-sweep.ts';
 import type { HealthChecks } from './health-checks.ts';
@@ -16,7 +16,7 @@ import {
   withoutLocalEndpoints,
 } from './sync-report.ts';
 import { familiesOf } from './table/facts.ts';
-import { type ServiceTable, ServiceTableBuilder } from './table/table.ts';
+import { type EntryChange, type ServiceTable, ServiceTableBuilder } from './table/table.ts';
 
 export interface ServiceProxyDeps {
   readonly services: Informer<Service>;
@@ -68,6 +68,8 @@ class BackendUnavailableError extends PodwayError {
 /** The next turn of the event loop: what one read of a watch brings is one change. */
 const COALESCE_MS = 0;
 const CHECK_MS = 2_000;
+/** Services that are decided between other work: some milliseconds. */
+const DECIDED_AT_ONCE = 100;
 
 /**
  * Keeps the node's Services in the kernel. Nothing is written before Services and EndpointSlices have synced, so that a
@@ -202,7 +204,7 @@ class RunningServiceProxy implements ServiceProxy {
     const begun = clock.monotonic();
     const full = await this.#look();
     const pending = this.#pending.take();
-    this.#decide();
+    await this.#decide();
     const taken = [...this.#changed];
     const { writes } = await backend.apply(this.table, taken).catch((error: unknown) => {
       this.#pending.giveBack(pending);
@@ -260,10 +262,18 @@ class RunningServiceProxy implements ServiceProxy {
     return true;
   }
 
-  #decide(): void {
+  /** What comes meanwhile is decided with it, so that the table is of one time. */
+  async #decide(): Promise<void> {
     for (const family of familiesOf(this.table.facts)) this.#missed.delete(family);
+    while (this.#builder.due > 0) {
+      this.#take(this.#builder.commit(DECIDED_AT_ONCE));
+      if (this.#builder.due > 0) await otherWork();
+    }
+  }
+
+  #take(changes: readonly EntryChange[]): void {
     let { internal, external } = this.#withoutLocal;
-    for (const change of this.#builder.commit()) {
+    for (const change of changes) {
       this.#changed.add(change.service);
       this.#flows.note(change);
       const before = withoutLocalEndpoints(change.previous);

@@ -115,6 +115,26 @@ describe('ServiceTableBuilder', () => {
     assert.deepEqual(builder.commit(), []);
   });
 
+  test('commit: a limit leaves the rest due, and the end is the same, whoever claims a place first', () => {
+    const builder = new ServiceTableBuilder(FACTS);
+    const claim = (name: string, created: string) =>
+      service({}, { metadata: { namespace: 'default', name, creationTimestamp: created } });
+    const services = [
+      claim('young', '2026-01-02T00:00:00Z'),
+      claim('old', '2026-01-01T00:00:00Z'),
+      service({ clusterIPs: ['10.96.0.7'] }, { metadata: { namespace: 'default', name: 'other' } }),
+    ];
+    for (const one of services) builder.setService(`default/${one.metadata?.name}`, one);
+    const changed: string[] = [];
+    for (let due = 3; due > 0; due--) {
+      assert.equal(builder.due, due);
+      changed.push(...builder.commit(1).map((change) => change.service));
+    }
+    assert.equal(builder.due, 0);
+    assert.deepEqual(changed, ['default/young', 'default/old', 'default/young', 'default/other']);
+    assert.equal(printTable(builder.table), printTable(buildTable(services, [], FACTS)));
+  });
+
   test('a change that decides nothing new is none', () => {
     const builder = new ServiceTableBuilder(FACTS);
     builder.setService('default/web', service());

@@ -105,10 +105,19 @@ export class ServiceTableBuilder {
     this.#dirty.add(service);
   }
 
-  /** Decides what is due; the result lists the entries that differ from before. */
-  commit(): readonly EntryChange[] {
+  /** How many Services are due to be decided. */
+  get due(): number {
+    return this.#dirty.size;
+  }
+
+  /**
+   * Decides what is due; the result lists the entries that differ from before.
+   * @param limit no more Services than this: the rest stays due, and the table is none of any one time until all is decided
+   */
+  commit(limit = this.due): readonly EntryChange[] {
     const affected = new Set<string>();
-    for (const key of this.#dirty) {
+    for (const key of this.#dirty.values().take(limit)) {
+      this.#dirty.delete(key);
       const service = this.#services.get(key);
       const asked =
         service === undefined
@@ -117,7 +126,6 @@ export class ServiceTableBuilder {
       affected.add(key);
       this.#claim(key, asked, affected);
     }
-    this.#dirty.clear();
     const changes: EntryChange[] = [];
     for (const key of affected) {
       const previous = this.#entries.get(key);
