@@ -33,6 +33,7 @@ const COLUMNS = [
   ['changeCpuMs', 'CPU of a change, ms'],
   ['cpuUsPerConnection', 'CPU of a connection, µs'],
   ['cpuMsPerGbit', 'CPU of a Gbit, ms'],
+  ['longestTurnMs', 'event loop held by the load, ms at most'],
   ['memoryMiB', 'memory, MiB'],
 ] as const satisfies readonly (readonly [keyof Compared, string])[];
 

@@ -21,6 +21,7 @@ export interface Compared {
   readonly failure?: string;
   readonly coldSeconds?: number;
   readonly coldCpuSeconds?: number;
+  readonly longestTurnMs?: number;
   readonly memoryMiB?: number;
   readonly changeMs?: number;
   readonly changeCpuMs?: number;
@@ -98,6 +99,7 @@ function summary({ mechanism, cold, changes, packets, failure }: Candidate, serv
   const loaded = cold && {
     coldSeconds: round(cold.seconds),
     coldCpuSeconds: round(cold.cpuSeconds),
+    longestTurnMs: round(cold.longestTurnMs, 0),
     memoryMiB: round(cold.memoryMiB, 0),
   };
   if (failure !== undefined || changes.length === 0 || packets.length === 0)
