@@ -1,15 +1,15 @@
 import type { IpFamily } from '#ip';
 import { otherWork, PodwayError } from '#runtime';
-import type { ServiceEntry } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { ChainUses } from './chain-uses.ts';
+import { Difference } from './difference.ts';
 import { FACT_SETS, SENTINEL } from './facts.ts';
 import type { TableLayout } from './layout.ts';
-import type { NftElement, NftListing } from './model.ts';
+import { elementId, type NftElement, type NftListing } from './model.ts';
 import type { ObservedElements } from './observed-elements.ts';
 import type { NftOperation, NftTable } from './operation.ts';
 import { ruleRepairs } from './rule-repairs.ts';
+import { ServiceElements } from './service-elements.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 1_000;
@@ -20,11 +20,6 @@ const ELEMENTS = 2_000;
 const UNUSED_CHAINS = 64;
 /** Elements that one spot check looks at. */
 const SAMPLE = 128;
-
-interface Programmed<Placed> {
-  readonly entry: ServiceEntry;
-  readonly placed: Placed;
-}
 
 /**
  * The table of one address family: what it holds, remembered from what was committed, and the shortest way to what it should
@@ -42,28 +37,20 @@ export class FamilyTable<Placed> {
   /** Or one of another version was there when last looked at. */
   #isThere = false;
   #chains = new Set<string>();
-  #uses: ChainUses;
   #facts: readonly NftElement[] = [];
-  #programmed = new Map<string, Programmed<Placed>>();
-  /** How many Services ask for an element of the layout's shared sets; key: `SET KEY`. */
-  #shared = new Map<string, number>();
-  /** Where {@link spotCheck} goes on. */
-  #sampled: MapIterator<Programmed<Placed>> | undefined;
+  #services: ServiceElements<Placed>;
 
   constructor(table: NftTable, family: IpFamily, layout: TableLayout<Placed>) {
     this.#table = table;
     this.family = family;
     this.#layout = layout;
-    this.#uses = new ChainUses(layout.shape.targets);
+    this.#services = new ServiceElements(layout, family);
   }
 
   /** Reads the table as it is in the kernel and forgets what was known of it. */
   async observe(): Promise<ObservedElements> {
     this.#known = false;
-    this.#sampled = undefined;
-    this.#programmed = new Map();
-    this.#shared = new Map();
-    this.#uses = new ChainUses(this.#layout.shape.targets);
+    this.#services = new ServiceElements(this.#layout, this.family);
     const found = await this.#table.read();
     this.#isThere = found !== undefined;
     const listing = await this.#usable(found);
@@ -111,7 +98,7 @@ export class FamilyTable<Placed> {
     const written =
       (await this.#applyFacts(table.facts)) +
       (observed === undefined
-        ? await this.#applyChanged(table, changed)
+        ? await this.#commit(this.#services.change(table, changed))
         : await this.#applyAll(table, observed)) +
       (await this.#removeUnusedChains());
     this.#known = true;
@@ -124,7 +111,8 @@ export class FamilyTable<Placed> {
    */
   async spotCheck(): Promise<boolean> {
     if (!this.#known) return false;
-    const operations: NftOperation[] = this.#sample().map((element) => ({ do: 'add element', element }));
+    const sample = [SENTINEL, ...this.#services.sample(SAMPLE)];
+    const operations: NftOperation[] = sample.map((element) => ({ do: 'add element', element }));
     try {
       await this.#table.write(operations);
       return true;
@@ -147,17 +135,17 @@ export class FamilyTable<Placed> {
     const found = new Map<string, string>();
     for (const [i, element] of listing.elements.entries()) {
       if (i % ELEMENTS === ELEMENTS - 1) await otherWork();
-      found.set(idOf(element), element.value);
+      found.set(elementId(element), element.value);
     }
-    const holds = (element: NftElement) => found.get(idOf(element)) === element.value;
-    const wanted = new Set(this.#facts.map(idOf));
+    const holds = (element: NftElement) => found.get(elementId(element)) === element.value;
+    const wanted = new Set(this.#facts.map(elementId));
     if (!this.#facts.every(holds)) return false;
     let compared = 0;
-    for (const { entry, placed } of this.#programmed.values()) {
+    for (const elements of this.#services.all()) {
       if (++compared % SLICE === 0) await otherWork();
-      for (const element of this.#layout.elements(entry, placed, this.family)) {
+      for (const element of elements) {
         if (!holds(element)) return false;
-        wanted.add(idOf(element));
+        wanted.add(elementId(element));
       }
     }
     return found.size === wanted.size;
@@ -179,7 +167,7 @@ export class FamilyTable<Placed> {
 
   /** How many Services it carries. */
   get size(): number {
-    return this.#programmed.size;
+    return this.#services.size;
   }
 
   /** After {@link observe}: takes every Service's elements out but those of some sets. */
@@ -234,18 +222,7 @@ export class FamilyTable<Placed> {
     let compared = 0;
     for (const [service, entry] of table.services) {
       if (++compared % SLICE === 0) await otherWork();
-      const placed = this.#layout.place(entry, this.family, { observed });
-      for (const element of this.#layout.elements(entry, placed, this.family)) {
-        if (this.#layout.sharedSets.has(element.set) && this.#count(element, 1) > 1) continue;
-        this.#uses.add(element.value, 1);
-        const found = observed.get(element.set);
-        const value = found?.get(element.key);
-        found?.delete(element.key);
-        if (value === element.value) continue;
-        if (value !== undefined) difference.deletes.push({ ...element, value });
-        difference.adds.push(element);
-      }
-      this.#programmed.set(service, { entry, placed });
+      this.#services.adopt(service, entry, observed, difference);
       if (difference.size < FLUSH_AT) continue;
       written += await this.#commit(difference);
       difference = new Difference();
@@ -256,96 +233,19 @@ export class FamilyTable<Placed> {
     return written + (await this.#commit(difference));
   }
 
-  async #applyChanged(table: ServiceTable, changed: Iterable<string>): Promise<number> {
-    const difference = new Difference();
-    const shared = new Map<string, { readonly element: NftElement; change: number }>();
-    const share = (element: NftElement, change: number) => {
-      const id = idOf(element);
-      const known = shared.get(id);
-      if (known === undefined) shared.set(id, { element, change });
-      else known.change += change;
-    };
-    for (const service of changed) {
-      const previous = this.#programmed.get(service);
-      const entry = table.services.get(service);
-      if (previous?.entry === entry) continue;
-      const before = new Map<string, NftElement>();
-      if (previous !== undefined)
-        for (const element of this.#layout.elements(previous.entry, previous.placed, this.family)) {
-          if (this.#layout.sharedSets.has(element.set)) share(element, -1);
-          else before.set(idOf(element), element);
-        }
-      if (entry === undefined) this.#programmed.delete(service);
-      else {
-        const placed = this.#layout.place(entry, this.family, previous);
-        for (const element of this.#layout.elements(entry, placed, this.family)) {
-          if (this.#layout.sharedSets.has(element.set)) share(element, 1);
-          else if (before.get(idOf(element))?.value === element.value) before.delete(idOf(element));
-          else difference.adds.push(element);
-        }
-        this.#programmed.set(service, { entry, placed });
-      }
-      difference.deletes.push(...before.values());
-    }
-    for (const { element, change } of shared.values()) {
-      if (change === 0) continue;
-      const count = this.#count(element, change);
-      if (count === change) difference.adds.push(element);
-      else if (count === 0) difference.deletes.push(element);
-    }
-    for (const { value } of difference.adds) this.#uses.add(value, 1);
-    for (const { value } of difference.deletes) this.#uses.add(value, -1);
-    return this.#commit(difference);
-  }
-
   async #removeUnusedChains(): Promise<number> {
     if (this.#chains.size <= UNUSED_CHAINS) return 0;
-    const unused = this.#uses.unused(this.#chains);
+    const unused = this.#services.uses.unused(this.#chains);
     if (unused.length <= UNUSED_CHAINS) return 0;
     await this.#write(unused.map((name) => ({ do: 'delete chain', name })));
     for (const name of unused) this.#chains.delete(name);
     return unused.length;
   }
 
-  /** The elements of some Services, others at each call, and the sentinel. */
-  #sample(): readonly NftElement[] {
-    const sample: NftElement[] = [SENTINEL];
-    for (let rounds = 0; rounds < 2 && sample.length < SAMPLE; rounds++) {
-      this.#sampled ??= this.#programmed.values();
-      for (const { entry, placed } of this.#sampled) {
-        sample.push(
-          ...this.#layout.elements(entry, placed, this.family).filter(({ set }) => set !== 'allowed_sources'),
-        );
-        if (sample.length >= SAMPLE) return sample;
-      }
-      this.#sampled = undefined;
-    }
-    return sample;
-  }
-
-  #count(element: NftElement, change: number): number {
-    const count = (this.#shared.get(idOf(element)) ?? 0) + change;
-    if (count === 0) this.#shared.delete(idOf(element));
-    else this.#shared.set(idOf(element), count);
-    return count;
-  }
-
-  /** Chains before what goes to them, and allowed sources, which are changed as one, before what asks for them. */
-  async #commit({ adds, deletes }: Difference): Promise<number> {
-    const chains = adds.flatMap(({ value }) => this.#uses.chainOf(value) ?? []);
-    // Elements of one set together: they share a message.
-    const bySet = (a: NftElement, b: NftElement) => (a.set < b.set ? -1 : a.set > b.set ? 1 : 0);
-    const early = ({ set }: NftElement) => set === 'allowed_sources';
-    const late = (element: NftElement) => !early(element);
-    const add = (element: NftElement): NftOperation => ({ do: 'add element', element });
-    const remove = (element: NftElement): NftOperation => ({ do: 'delete element', element });
-    const operations = [
-      ...this.#missingChains(chains),
-      ...deletes.filter(early).map(remove),
-      ...adds.filter(early).map(add),
-      ...deletes.filter(late).sort(bySet).map(remove),
-      ...adds.filter(late).sort(bySet).map(add),
-    ];
+  /** Chains before what goes to them. */
+  async #commit(difference: Difference): Promise<number> {
+    const chains = difference.adds.flatMap(({ value }) => this.#services.uses.chainOf(value) ?? []);
+    const operations = [...this.#missingChains(chains), ...difference.operations()];
     await this.#write(operations);
     return operations.length;
   }
@@ -367,17 +267,4 @@ export class FamilyTable<Placed> {
   async #write(operations: readonly NftOperation[]): Promise<void> {
     if (operations.length > 0) await this.#table.write(operations);
   }
-}
-
-class Difference {
-  readonly deletes: NftElement[] = [];
-  readonly adds: NftElement[] = [];
-
-  get size(): number {
-    return this.deletes.length + this.adds.length;
-  }
-}
-
-function idOf({ set, key }: NftElement): string {
-  return `${set} ${key}`;
 }

@@ -32,6 +32,11 @@ export interface NftElement {
   readonly value: string;
 }
 
+/** Which element of the table: its data aside. */
+export function elementId({ set, key }: Pick<NftElement, 'set' | 'key'>): string {
+  return `${set} ${key}`;
+}
+
 export interface NftChain {
   readonly name: string;
   readonly hook: NftHook | undefined;
