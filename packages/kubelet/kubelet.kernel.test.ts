@@ -63,6 +63,25 @@ test('Kubelet: runs a Pod, reports it ready with its address, and deletes it wit
   assert.deepEqual(readdirSync('/run/podway/nodes/node1/pods'), []);
 });
 
+test('Kubelet: a debugging container starts beside those of a running Pod, in its network, and once only', async () => {
+  const created = await node.createPod('debugged', { containers: [{ name: 'main', image: 'sleep' }] });
+  const pod = (await node.waitFor('debugged', isReady)) ?? created;
+  const debugging = { name: 'debugger', image: 'sh', command: ['sh', '-c', 'ip -br -4 address; exit 3'] };
+  await node.client.update(PODS, {
+    ...pod,
+    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], ephemeralContainers: [debugging] },
+  });
+  const after = await node.waitFor(
+    'debugged',
+    (now) => now?.status?.ephemeralContainerStatuses?.[0]?.state?.terminated !== undefined,
+  );
+  const [status] = after?.status?.ephemeralContainerStatuses ?? [];
+  assert.deepEqual([status?.state?.terminated?.exitCode, status?.restartCount], [3, 0]);
+  assert.match(logOf('debugged', 1), new RegExp(pod.status?.podIP ?? 'no address'));
+  assert.ok(isReady(after));
+  await remove('debugged');
+});
+
 test('Kubelet: a failing ADD is followed by DEL, and tried again', async () => {
   mkdirSync(node.cniState, { recursive: true });
   writeFileSync(join(node.cniState, 'fail'), '');

@@ -264,12 +264,35 @@ spec:
       const pod = (
         await k('get', 'pods', '-l', 'run=my-nginx', '-o', 'jsonpath={.items[0].metadata.name}')
       ).trim();
-      const inner = `${kubectl.path} -n ${namespace} exec -it ${pod} -- sh -c 'test -t 0 && tty && stty size'`;
+      // The size comes when the command runs already, as with any kubelet.
+      const inner = `${kubectl.path} -n ${namespace} exec -it ${pod} -- sh -c 'test -t 0 && tty; until stty size | grep -v ^0; do sleep 0.05; done'`;
       const { stdout, stderr } = await run(
         ['script', '-qec', `stty rows 33 cols 99; ${inner}`, '/dev/null'],
         { env: env() },
       );
       assert.match(stdout, /\/dev\/(pts\/\d+|console)\r?\n33 99/, stderr);
+    });
+
+    test('debug: a container of its own in a running Pod’s network', {
+      skip: minor < 25 && 'kubectl 1.25 is the first to use what became of ephemeral containers',
+    }, async () => {
+      const target = '-o=jsonpath={.items[0].metadata.name} {.items[0].status.podIP}';
+      const [pod = '', ip = ''] = (await k('get', 'pods', '-l', 'run=my-nginx', target)).split(' ');
+      await k(
+        'debug',
+        pod,
+        '--image=busybox',
+        '-c',
+        'debugger',
+        '--',
+        'sh',
+        '-c',
+        'ip -4 -br address; hostname',
+      );
+      await eventually(async () =>
+        assert.match(await k('logs', pod, '-c', 'debugger'), new RegExp(`${ip}/32(.*\\n)+${pod}\\n`)),
+      );
+      await k('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=10s');
     });
 
     test('port-forward: several connections one after another', async () => {

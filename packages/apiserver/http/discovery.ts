@@ -30,6 +30,7 @@ function subresourceInfo(kind: Kind, subresource: Subresource): SubresourceInfo 
   const own = { group: kind.resource.group, version: kind.resource.version, kind: kind.resource.kind };
   switch (subresource) {
     case 'status':
+    case 'ephemeralcontainers':
       return { ...own, verbs: ['get', 'patch', 'update'] };
     case 'finalize':
       return { ...own, verbs: ['update'] };

@@ -32,10 +32,31 @@ test('HttpHandler: only holders of a certificate or a token come in', async () =
 });
 
 test('HttpHandler: a path that is not served has details, without which kubectl debug dies', async () => {
-  const { json } = await api.call('PATCH', '/api/v1/namespaces/default/pods/p/ephemeralcontainers', {
+  const { json } = await api.call('PATCH', '/api/v1/namespaces/default/pods/p/nosuch', {
     body: {},
   });
   assert.deepEqual([json.reason, json.details], ['NotFound', {}]);
+});
+
+test('HttpHandler: debugging containers are added to a Pod by their subresource alone, and stay', async () => {
+  const spec = { containers: [{ name: 'c', image: 'nginx' }] };
+  const pods = '/api/v1/namespaces/default/pods';
+  assert.equal((await api.call('POST', pods, { body: { metadata: { name: 'debugged' }, spec } })).code, 201);
+  const patch = (subresource: string, container: object) =>
+    api.call('PATCH', `${pods}/debugged${subresource}`, {
+      body: { spec: { ephemeralContainers: [container] } },
+      headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    });
+  const part = '/ephemeralcontainers';
+  assert.equal((await patch('', { name: 'd', image: 'busybox' })).code, 422);
+  const added = await patch(part, { name: 'd', image: 'busybox' });
+  assert.deepEqual([added.code, added.json.spec.ephemeralContainers[0].imagePullPolicy], [200, 'Always']);
+  assert.equal((await patch(part, { name: 'e', image: 'busybox' })).json.spec.ephemeralContainers.length, 2);
+  const changed = await patch(part, { name: 'd', image: 'other' });
+  assert.match(changed.json.message, /existing ephemeral containers "d" may not be changed/);
+  const taken = await patch(part, { name: 'c', image: 'busybox' });
+  assert.match(taken.json.message, /spec\.ephemeralContainers\[2\]\.name: Duplicate value: "c"/);
+  await api.call('DELETE', `${pods}/debugged`, {});
 });
 
 test('HttpHandler: bad requests are answered with a Status', async () => {

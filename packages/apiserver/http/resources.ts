@@ -5,7 +5,7 @@ import { applyJsonPatch } from '../patch/json-patch.ts';
 import { applyMergePatch } from '../patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from '../registry/actions.ts';
-import type { Kind } from '../registry/kind.ts';
+import type { Kind, PartSubresource } from '../registry/kind.ts';
 import { metaOf } from '../registry/metadata.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Target, Written } from '../registry/requests.ts';
@@ -122,7 +122,8 @@ export class ResourceHandler {
     const { kind } = target;
     switch (route.subresource) {
       case 'status':
-      case 'finalize': {
+      case 'finalize':
+      case 'ephemeralcontainers': {
         const subresource = route.subresource;
         if (request.method === 'GET') return json(this.#shape(kind, this.#registry.get(target), request));
         if (request.method === 'PUT')
@@ -157,7 +158,7 @@ export class ResourceHandler {
     }
   }
 
-  #patch(target: Target, request: ApiRequest, subresource: 'status' | undefined | 'finalize'): Written {
+  #patch(target: Target, request: ApiRequest, subresource: PartSubresource | undefined): Written {
     const type = mediaType(request.contentType);
     const options = { ...writeOptions(request), subresource, text: undefined };
     switch (type) {

@@ -26,6 +26,9 @@ export function defaultPodSpec(spec: PodSpec): PodSpec {
     ...spec,
     containers: (spec.containers ?? []).map(defaultContainer),
     ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(defaultContainer) }),
+    ...(spec.ephemeralContainers !== undefined && {
+      ephemeralContainers: spec.ephemeralContainers.map(defaultContainer),
+    }),
     ...(spec.volumes !== undefined && { volumes: spec.volumes.map(defaultVolume) }),
     restartPolicy: spec.restartPolicy ?? 'Always',
     dnsPolicy: spec.dnsPolicy ?? 'ClusterFirst',
@@ -136,6 +139,7 @@ export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
   errors.push(
     ...containers(spec.containers, 'containers'),
     ...containers(spec.initContainers, 'initContainers'),
+    ...containers(spec.ephemeralContainers, 'ephemeralContainers'),
   );
   errors.push(...checkOneOf(`${path}.restartPolicy`, spec.restartPolicy, RESTART_POLICIES));
   errors.push(...checkOneOf(`${path}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES));

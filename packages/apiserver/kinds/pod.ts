@@ -14,7 +14,16 @@ export const pod = defineKind<Pod>({
   shortNames: ['po'],
   categories: ['all'],
   nameRule: dnsSubdomain,
-  subresources: ['status', 'binding', 'eviction', 'log', 'exec', 'attach', 'portforward'],
+  subresources: [
+    'status',
+    'ephemeralcontainers',
+    'binding',
+    'eviction',
+    'log',
+    'exec',
+    'attach',
+    'portforward',
+  ],
   selectableFields: [
     'spec.nodeName',
     'spec.restartPolicy',
@@ -43,7 +52,10 @@ export const pod = defineKind<Pod>({
   }),
   validate: (object) =>
     object.spec === undefined ? [required('spec.containers')] : validatePodSpec(object.spec, 'spec'),
-  validateUpdate: (object, old) => validatePodUpdate(object, old),
+  validateUpdate: (object, old, part) =>
+    part === 'ephemeralcontainers'
+      ? validateEphemeralContainers(object.spec, old.spec)
+      : validatePodUpdate(object, old),
   gracePeriod(object, requested) {
     const grace = requested ?? object.spec?.terminationGracePeriodSeconds ?? 30;
     // Nothing runs, so nothing has to end. Source: pkg/registry/core/pod/strategy.go CheckGracefulDelete.
@@ -95,15 +107,8 @@ const FORBIDDEN =
 
 function validatePodUpdate(object: Pod, old: Pod): readonly FieldError[] {
   const fixed = (spec: PodSpec | undefined): JsonObject => {
-    const {
-      activeDeadlineSeconds,
-      tolerations,
-      containers,
-      initContainers,
-      schedulingGates,
-      ephemeralContainers,
-      ...rest
-    } = asObject(spec);
+    const { activeDeadlineSeconds, tolerations, containers, initContainers, schedulingGates, ...rest } =
+      asObject(spec);
     const withoutImages = (list: Json | undefined): Json | undefined =>
       Array.isArray(list)
         ? (list as readonly Json[]).map((item): Json => {
@@ -114,6 +119,25 @@ function validatePodUpdate(object: Pod, old: Pod): readonly FieldError[] {
     return { ...rest, containers: withoutImages(containers), initContainers: withoutImages(initContainers) };
   };
   return deepEqual(fixed(object.spec), fixed(old.spec)) ? [] : [forbiddenField('spec', FORBIDDEN)];
+}
+
+/** More may be added, and none of those there are changes or goes. Source: pkg/apis/core/validation ValidatePodEphemeralContainersUpdate. */
+function validateEphemeralContainers(
+  spec: PodSpec | undefined,
+  old: PodSpec | undefined,
+): readonly FieldError[] {
+  const now = new Map((spec?.ephemeralContainers ?? []).map((container) => [container.name, container]));
+  return (old?.ephemeralContainers ?? []).flatMap((container) => {
+    const next = now.get(container.name);
+    if (next !== undefined && deepEqual(asObject(next), asObject(container))) return [];
+    const what = next === undefined ? 'removed' : 'changed';
+    return [
+      forbiddenField(
+        'spec.ephemeralContainers',
+        `existing ephemeral containers ${JSON.stringify(container.name)} may not be ${what}`,
+      ),
+    ];
+  });
 }
 
 function readyColumn({ spec, status }: Pod): string {

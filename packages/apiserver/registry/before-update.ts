@@ -37,7 +37,7 @@ export function beforeUpdate(
     !deepEqual(withoutMetaAndStatus(object), withoutMetaAndStatus(old))
   )
     object = withAt(object, ['metadata', 'generation'], (oldMeta.generation ?? 0) + 1);
-  if (binding !== true) validate(kind, object, old);
+  if (binding !== true) validate(kind, object, old, subresource);
   return object;
 }
 

@@ -8,6 +8,7 @@ import type { ServiceAllocator } from './service-allocator.ts';
 
 export type Subresource =
   | 'status'
+  | 'ephemeralcontainers'
   | 'scale'
   | 'finalize'
   | 'binding'
@@ -17,6 +18,9 @@ export type Subresource =
   | 'exec'
   | 'attach'
   | 'portforward';
+
+/** Subresources that are written as the object is, and change a part of it. */
+export type PartSubresource = Extract<Subresource, 'status' | 'finalize' | 'ephemeralcontainers'>;
 
 /** What strategies may use beside the object itself. */
 export interface KindContext {
@@ -64,7 +68,8 @@ export interface KindStrategy<T> {
   create?(object: T, context: KindContext): T;
   update?(object: T, old: T, context: KindContext): T;
   validate?(object: T): readonly FieldError[];
-  validateUpdate?(object: T, old: T): readonly FieldError[];
+  /** @param part of the object that is written; undefined: the object itself */
+  validateUpdate?(object: T, old: T, part: PartSubresource | undefined): readonly FieldError[];
   /** Seconds between the wish to delete and the end; 0 removes at once. Kinds without it are removed at once. */
   gracePeriod?(object: T, requested: number | undefined): number;
   readonly columns: readonly Column<T>[];

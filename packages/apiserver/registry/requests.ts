@@ -1,6 +1,6 @@
 import type { JsonObject } from '../json.ts';
 import type { FieldValidation } from './decode.ts';
-import type { Kind } from './kind.ts';
+import type { Kind, PartSubresource } from './kind.ts';
 import type { Selectors } from './selection.ts';
 
 /** Where an object is. */
@@ -15,7 +15,7 @@ export interface WriteOptions {
   readonly manager: string;
   readonly dryRun?: boolean;
   readonly fieldValidation?: FieldValidation;
-  readonly subresource?: 'status' | 'finalize' | undefined;
+  readonly subresource?: PartSubresource | undefined;
   /** The write is a Pod's assignment to a node, which no other update may make. */
   readonly binding?: boolean;
   /** The request's text, for finding duplicate fields. */

@@ -1,11 +1,16 @@
 import type { ObjectMeta } from '#kube-api';
 import type { JsonObject } from '../json.ts';
 import { badRequest, invalid } from '../status.ts';
-import type { Kind } from './kind.ts';
+import type { Kind, PartSubresource } from './kind.ts';
 import { metaOf, validateMetadata } from './metadata.ts';
 
 /** @throws StatusError 422 with every field that is wrong */
-export function validate(kind: Kind, object: JsonObject, old: JsonObject | undefined): void {
+export function validate(
+  kind: Kind,
+  object: JsonObject,
+  old: JsonObject | undefined,
+  part?: PartSubresource,
+): void {
   const { resource } = kind;
   const meta = metaOf(object);
   const errors = [
@@ -13,7 +18,7 @@ export function validate(kind: Kind, object: JsonObject, old: JsonObject | undef
       ? validateMetadata(meta, kind.nameRule, resource.namespaced)
       : validateMetadata(meta, () => [], resource.namespaced)),
     ...(kind.validate?.(object) ?? []),
-    ...(old === undefined ? [] : (kind.validateUpdate?.(object, old) ?? [])),
+    ...(old === undefined ? [] : (kind.validateUpdate?.(object, old, part) ?? [])),
   ];
   if (errors.length > 0) throw invalid(resource, meta.name ?? '', errors);
 }

@@ -1,6 +1,6 @@
 import type { ObjectMeta } from '#kube-api';
 import { asObject, at, type Json, type JsonObject, withAt } from '../json.ts';
-import type { Kind } from './kind.ts';
+import type { Kind, PartSubresource } from './kind.ts';
 import { metaOf } from './metadata.ts';
 
 export function hasStatus(kind: Kind): boolean {
@@ -33,7 +33,7 @@ export function mergeParts(
   kind: Kind,
   given: JsonObject,
   old: JsonObject,
-  subresource: 'status' | 'finalize' | undefined,
+  subresource: PartSubresource | undefined,
 ): JsonObject {
   switch (subresource) {
     case 'status':
@@ -43,6 +43,12 @@ export function mergeParts(
         { ...old, metadata: given['metadata'] ?? {} },
         ['spec', 'finalizers'],
         at(given, 'spec', 'finalizers'),
+      );
+    case 'ephemeralcontainers':
+      return withAt(
+        { ...old, metadata: given['metadata'] ?? {} },
+        ['spec', 'ephemeralContainers'],
+        at(given, 'spec', 'ephemeralContainers'),
       );
     case undefined:
       return hasStatus(kind) ? withAt(given, ['status'], old['status']) : given;

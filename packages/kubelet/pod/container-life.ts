@@ -169,6 +169,7 @@ export class ContainerLife {
 
   #isRestartable(): boolean {
     if (this.#kind === 'sidecar') return true;
+    if (this.#kind === 'ephemeral') return false;
     const failed = this.#state.terminated?.exitCode !== 0;
     if (this.#kind === 'init') return failed && this.#restartPolicy !== 'Never';
     return this.#restartPolicy === 'Always' || (this.#restartPolicy === 'OnFailure' && failed);

@@ -41,7 +41,8 @@ const MOUNT_RETRY_MS = { first: 500, max: 30_000 };
 
 /** The life of one Pod on this node, from the first sight of it to its deletion from the API. */
 export class PodWorker implements Disposable {
-  readonly containers: readonly ManagedContainer[];
+  readonly #manage: (container: Container, kind: ManagedContainer['kind']) => ManagedContainer;
+  #containers: readonly ManagedContainer[];
   readonly #deps: PodWorkerDeps;
   readonly #logger: Logger;
   readonly #sync: Reconciler;
@@ -79,25 +80,32 @@ export class PodWorker implements Disposable {
     this.#volumes = new PodVolumes({ dir: join(this.#dir, 'volumes'), client, clock });
     this.#startTime = pod.status?.startTime ?? rfc3339(deps.clock.now());
     const logDir = join(deps.logDir, `${namespace}_${name}_${uid}`);
-    const manage = (container: Container, init: boolean) =>
+    this.#manage = (container, kind) =>
       new ManagedContainer({
         container,
-        kind: !init ? 'app' : container.restartPolicy === 'Always' ? 'sidecar' : 'init',
+        kind,
         pod: () => this.#pod,
         dir: join(this.#dir, 'containers', container.name),
         logDir: join(logDir, container.name),
         deps: { ...deps, logger: this.#logger.with({ container: container.name }) },
         onChange: () => this.#changed(),
       });
-    this.containers = [
-      ...(pod.spec?.initContainers ?? []).map((container) => manage(container, true)),
-      ...(pod.spec?.containers ?? []).map((container) => manage(container, false)),
+    this.#containers = [
+      ...(pod.spec?.initContainers ?? []).map((container) =>
+        this.#manage(container, container.restartPolicy === 'Always' ? 'sidecar' : 'init'),
+      ),
+      ...(pod.spec?.containers ?? []).map((container) => this.#manage(container, 'app')),
     ];
+    this.#addEphemeral();
     const options = { logger: this.#logger, clock: deps.clock };
     this.#sync = new Reconciler({ ...options, name: 'pod' }, () => this.#reconcile());
     this.#report = new Reconciler({ ...options, name: 'pod status' }, () => this.#reportStatus());
     this.#sync.trigger();
     this.#report.trigger();
+  }
+
+  get containers(): readonly ManagedContainer[] {
+    return this.#containers;
   }
 
   get pod(): Pod {
@@ -113,6 +121,7 @@ export class PodWorker implements Disposable {
     const labels = (object: Pod) => JSON.stringify([object.metadata?.labels, object.metadata?.annotations]);
     const relabelled = labels(pod) !== labels(this.#pod);
     this.#pod = pod;
+    this.#addEphemeral();
     if (relabelled && this.#sandbox !== undefined && this.#volumePaths !== undefined)
       void this.#updateVolumes(this.#sandbox);
     const grace = pod.metadata?.deletionGracePeriodSeconds;
@@ -139,6 +148,16 @@ export class PodWorker implements Disposable {
     void this.#report[Symbol.asyncDispose]();
   }
 
+  /** Debugging containers (`kubectl debug`) come while the Pod runs; none of them goes. */
+  #addEphemeral(): void {
+    const known = new Set(this.#containers.map(({ name }) => name));
+    const added = (this.#pod.spec?.ephemeralContainers ?? []).filter(({ name }) => !known.has(name));
+    this.#containers = [
+      ...this.#containers,
+      ...added.map((container) => this.#manage(container, 'ephemeral')),
+    ];
+  }
+
   #changed(): void {
     this.#sync.trigger();
     this.#report.trigger();
@@ -151,13 +170,20 @@ export class PodWorker implements Disposable {
     if (phase === 'Succeeded' || phase === 'Failed') return await this.#finish();
     if (this.#sandbox === undefined && !(await this.#ensureSandbox())) return;
     if (this.#sandbox === undefined || !(await this.#ensureVolumes(this.#sandbox))) return;
-    for (const container of this.containers.filter(({ kind }) => kind !== 'app')) {
+    await this.#startAll('ephemeral');
+    for (const container of this.containers.filter(({ kind }) => kind === 'init' || kind === 'sidecar')) {
       if (container.kind === 'init' && container.succeeded) continue;
       await this.#ensureStarted(container);
       if (container.kind === 'init' ? !container.succeeded : !container.started) return;
     }
+    await this.#startAll('app');
+  }
+
+  async #startAll(wanted: ManagedContainer['kind']): Promise<void> {
     await Promise.all(
-      this.containers.filter(({ kind }) => kind === 'app').map((container) => this.#ensureStarted(container)),
+      this.containers
+        .filter(({ kind }) => kind === wanted)
+        .map((container) => this.#ensureStarted(container)),
     );
   }
 

@@ -44,6 +44,12 @@ for (const { name, containers, restartPolicy = 'Always', phase } of [
   { name: 'nothing started', containers: [container(waiting)], phase: 'Pending' },
   { name: 'one of two started', containers: [container(running), container(waiting)], phase: 'Pending' },
   { name: 'all running', containers: [container(running), container(running)], phase: 'Running' },
+  {
+    name: 'a debugging container says nothing of the Pod',
+    containers: [container(ended(0)), container(running, { kind: 'ephemeral' })],
+    restartPolicy: 'Never',
+    phase: 'Succeeded',
+  },
   { name: 'init still running', containers: [init(running), container(waiting)], phase: 'Pending' },
   { name: 'init done', containers: [init(ended(0)), container(running)], phase: 'Running' },
   {
@@ -145,3 +151,15 @@ for (const [expected, ...resources] of [
 ] as const)
   test(`qosClass: ${JSON.stringify(resources)}`, () =>
     assert.equal(qosClass(withResources(...resources)), expected));
+
+test('podStatus: a debugging container has a list of its own, and makes no Pod unready', () => {
+  const debugging = container(ended(1), { kind: 'ephemeral', ready: false });
+  const { conditions, containerStatuses, ephemeralContainerStatuses } = podStatus(
+    view([container(running), debugging]),
+  );
+  assert.equal(conditions?.find(({ type }) => type === 'Ready')?.status, 'True');
+  assert.deepEqual(
+    [containerStatuses?.map(({ name }) => name), ephemeralContainerStatuses?.map(({ name }) => name)],
+    [['app'], ['ephemeral']],
+  );
+});

@@ -3,7 +3,7 @@ import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, Pod
 /** What the kubelet knows of one container. */
 export interface ContainerView {
   readonly container: Container;
-  readonly kind: 'init' | 'sidecar' | 'app';
+  readonly kind: 'init' | 'sidecar' | 'app' | 'ephemeral';
   readonly state: ContainerState;
   readonly lastState: ContainerState;
   readonly restartCount: number;
@@ -35,6 +35,7 @@ export function podStatus(view: PodView): PodStatus {
   const statusOf = (kinds: readonly ContainerView['kind'][]) =>
     view.containers.filter(({ kind }) => kinds.includes(kind)).map(containerStatus);
   const initContainerStatuses = statusOf(['init', 'sidecar']);
+  const ephemeralContainerStatuses = statusOf(['ephemeral']);
   return {
     phase,
     ...view.failure,
@@ -48,6 +49,7 @@ export function podStatus(view: PodView): PodStatus {
     startTime: view.startTime,
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     containerStatuses: statusOf(['app']),
+    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     qosClass: qosClass(view.pod),
   };
 }
@@ -120,7 +122,9 @@ function podConditions(view: PodView, phase: PodPhase): readonly PodCondition[] 
     ({ kind, state, started }) =>
       (kind === 'init' && state.terminated?.exitCode !== 0) || (kind === 'sidecar' && !started),
   );
-  const unready = view.containers.filter(({ kind, ready }) => kind !== 'init' && !ready);
+  const unready = view.containers.filter(
+    ({ kind, ready }) => (kind === 'app' || kind === 'sidecar') && !ready,
+  );
   const names = (list: readonly ContainerView[]) => list.map(({ container }) => container.name).join(' ');
   const completed = phase === 'Succeeded';
   const finished = completed || phase === 'Failed';
