@@ -9,9 +9,11 @@ export interface InterfaceAddress {
   readonly noDad?: boolean;
 }
 
+/** Addresses of links (rtnetlink(7), RTM_*ADDR). */
 export interface AddressPort {
+  /** None for a link that is not there. */
   list(filter?: { readonly link?: string; readonly family?: IpFamily }): readonly InterfaceAddress[];
-  /** An equal address already there is `EEXIST`. */
+  /** `EEXIST` when the link has an equal one, `ENODEV` when there is no such link. */
   add(address: InterfaceAddress): void;
   /** Nothing there is not an error. */
   delete(address: Pick<InterfaceAddress, 'link' | 'address' | 'prefixLength'>): void;

@@ -27,6 +27,7 @@ export interface ConntrackFilter {
   readonly destinationPort?: number;
 }
 
+/** Connections that the kernel follows (nfnetlink conntrack, CTNETLINK). */
 export interface ConntrackPort {
   list(filter?: ConntrackFilter): Promise<readonly ConntrackEntry[]>;
   /** Nothing there is not an error. */

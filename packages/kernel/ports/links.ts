@@ -8,6 +8,7 @@ export interface Link {
   readonly name: string;
   readonly kind: LinkKind;
   readonly mac: MacAddress | undefined;
+  /** Bytes. */
   readonly mtu: number;
   readonly up: boolean;
   /** ifindex of the bridge it is a port of. */
@@ -25,9 +26,13 @@ export interface Link {
 export interface VxlanOptions {
   /** 24-bit VXLAN network identifier (RFC 7348). */
   readonly vni: number;
+  /** UDP. */
   readonly port: number;
+  /** Where its outer packets are from. */
   readonly local: IpAddress | undefined;
+  /** By which link they leave. */
   readonly link: string | undefined;
+  /** Learns from what arrives which MAC address is at which remote end. */
   readonly learning: boolean;
 }
 
@@ -38,6 +43,7 @@ interface NewLink {
   readonly up?: boolean;
   readonly alias?: string;
 }
+
 export type LinkSpec =
   | (NewLink & { readonly kind: 'dummy' })
   | (NewLink & { readonly kind: 'bridge' })
@@ -64,10 +70,12 @@ export interface LinkChange {
   readonly netns?: NetworkNamespace;
 }
 
+/** Links (rtnetlink(7), RTM_*LINK). A link that is named and not there is `ENODEV`, unless it is said otherwise. */
 export interface LinkPort {
   list(): readonly Link[];
   /** undefined when there is none of that name. */
   get(name: string): Link | undefined;
+  /** `EEXIST` when the name is taken. */
   add(spec: LinkSpec): void;
   set(name: string, change: LinkChange): void;
   /** Nothing there is not an error. The kernel may take tens of milliseconds (RCU grace periods). */

@@ -1,3 +1,4 @@
+/** What a monitor can tell of. */
 export type NetworkEventKind = 'link' | 'address' | 'route' | 'neighbour';
 
 export type NetworkEvent =

@@ -41,6 +41,7 @@ export const ROUTE_TABLE_MAIN = 254;
 
 export type RouteSpec = Pick<Route, 'destination'> & Partial<Omit<Route, 'destination'>>;
 
+/** Routes (rtnetlink(7), RTM_*ROUTE). */
 export interface RoutePort {
   list(filter?: {
     readonly family?: IpFamily;
