@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
+import { execCommand, labsDirectory } from '#lab';
 import { type Account, createAccount } from './account.ts';
 import { PROXY } from './proxy.ts';
 import { type Outcome, output, type RunOptions, run } from './run.ts';
@@ -50,12 +51,13 @@ export interface TestLab extends AsyncDisposable {
   exec(place: string, ...command: readonly string[]): Promise<string>;
   /** The same inside a Pod; `pod` is NAME, or NAMESPACE/NAME. */
   execInPod(pod: string, ...command: readonly string[]): Promise<string>;
+  /** A command there, however it ends; without the program in between, which takes longer to start than most commands to run. */
   runIn(
     place: string,
     command: readonly string[],
     options?: Pick<RunOptions, 'input' | 'timeoutMs'>,
   ): Promise<Outcome>;
-  /** A command inside a Pod, NAME or NAMESPACE/NAME, however it ends. */
+  /** The same inside a Pod, NAME or NAMESPACE/NAME. */
   runInPod(
     pod: string,
     command: readonly string[],
@@ -70,6 +72,20 @@ export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
   const podway = (subcommand: string, ...args: readonly string[]) =>
     account.command([...PROGRAM, 'lab', subcommand, '--name', name, ...args]);
   const runOptions = { env: account.env };
+  const execThere = ({ target, namespace }: Place, command: readonly string[]) =>
+    podway('exec', ...(namespace === undefined ? [] : ['-n', namespace]), target, '--', ...command);
+  const runThere = async (
+    place: Place,
+    command: readonly string[],
+    more: Pick<RunOptions, 'input' | 'timeoutMs'> = {},
+  ): Promise<Outcome> => {
+    const where = { ...place, container: undefined, terminal: false };
+    const line =
+      account.uid === process.getuid?.()
+        ? await execCommand(labsDirectory(account.env), name, where, command)
+        : execThere(place, command);
+    return await run(line, { ...runOptions, ...more });
+  };
   const down = async () => {
     await run(podway('down'), runOptions);
     account[Symbol.dispose]();
@@ -91,12 +107,10 @@ export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
       lab: (subcommand, ...args) => output(podway(subcommand, ...args), runOptions),
       kubectl: (...args) => output(account.command(['kubectl', ...args]), kubectlOptions),
       runKubectl: (args, more) => run(account.command(['kubectl', ...args]), { ...kubectlOptions, ...more }),
-      exec: (place, ...command) => output(podway('exec', place, '--', ...command), runOptions),
-      execInPod: (pod, ...command) => output(podway('exec', ...podWords(pod), '--', ...command), runOptions),
-      runIn: (place, command, more) =>
-        run(podway('exec', place, '--', ...command), { ...runOptions, ...more }),
-      runInPod: (pod, command, more) =>
-        run(podway('exec', ...podWords(pod), '--', ...command), { ...runOptions, ...more }),
+      exec: (target, ...command) => output(execThere(node(target), command), runOptions),
+      execInPod: (pod, ...command) => output(execThere(podPlace(pod), command), runOptions),
+      runIn: (target, command, more) => runThere(node(target), command, more),
+      runInPod: (pod, command, more) => runThere(podPlace(pod), command, more),
       [Symbol.asyncDispose]: async () => {
         client[Symbol.dispose]();
         await down();
@@ -108,9 +122,20 @@ export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
   }
 }
 
-function podWords(pod: string): readonly string[] {
+interface Place {
+  /** A node, `outside`, `router`, or a Pod. */
+  readonly target: string;
+  /** A Pod's. */
+  readonly namespace: string | undefined;
+}
+
+const node = (target: string): Place => ({ target, namespace: undefined });
+
+function podPlace(pod: string): Place {
   const [first = '', second] = pod.split('/');
-  return second === undefined ? ['-n', 'default', first] : ['-n', first, second];
+  return second === undefined
+    ? { target: first, namespace: 'default' }
+    : { target: second, namespace: first };
 }
 
 /** A file of `examples/`. */

@@ -203,8 +203,21 @@ export class TestNamespace {
 
   /** Answers of `count` requests, each on a connection of its own; what has no answer is its curl exit code. */
   async ask(place: string, target: string, count = 1, path = 'hostname'): Promise<readonly string[]> {
-    const script = `for i in $(seq ${count}); do curl -s --connect-timeout 2 -m 5 "http://${target}/${path}" || echo "curl: $?"; echo; done`;
-    return (await this.output(place, 'sh', '-c', script)).split('\n').filter((line) => line !== '');
+    const url = `http://${target}/${path}`;
+    const { stdout, stderr } = await this.run(
+      place,
+      ...['curl', '-s', '-g', '--connect-timeout', '2', '-m', '5', '-H', 'Connection: close'],
+      // A line behind each answer: how it ended, and on how many new connections.
+      ...['-w', '\\n%{exitcode} %{num_connects}\\n'],
+      ...Array.from({ length: count }, () => url),
+    );
+    const answers = [...stdout.matchAll(/(.*?)\n(\d+) (\d+)\n/gs)];
+    assert.equal(answers.length, count, `${url} from ${place}: ${stdout}${stderr}`);
+    return answers.map(([, body = '', code, connections]) => {
+      if (code !== '0') return `curl: ${code}`;
+      assert.equal(connections, '1', `${url} from ${place}`);
+      return body.trim();
+    });
   }
 
   /** The same by UDP, one datagram each: `none` for what has no answer within a second. */
