@@ -1,7 +1,7 @@
 /** A node:test reporter: one JSON line a test, or a suite skipped as a whole, for `tools/test.ts` to count and to list skips from. */
 import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
-import type { TestResult } from './test.ts';
+import type { TestResult } from './run-job.ts';
 
 // The runner loads a reporter by its default export.
 // biome-ignore lint/style/noDefaultExport: node:test's contract
