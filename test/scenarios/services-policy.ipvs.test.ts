@@ -1,0 +1,3 @@
+import { onIpvs } from './support/on-ipvs.ts';
+
+await onIpvs('services-policy');

@@ -1,0 +1,13 @@
+import { test } from 'node:test';
+import { lackingMechanisms } from './lacking-mechanisms.ts';
+import { output } from './run.ts';
+
+/** The cases of `FILE.test.ts` in labs whose Services are carried by IPVS, on a kernel that has it: as a rule the virtual machine's. */
+export async function onIpvs(file: string): Promise<void> {
+  // Read when a lab's support is loaded: what needs it is imported after this.
+  process.env['PODWAY_TEST_PROXY'] = 'ipvs';
+  const { PODWAY } = await import('./lab.ts');
+  const lacking = lackingMechanisms(await output([PODWAY, 'agent', '--probe'])).get('ipvs');
+  if (lacking === undefined) await import(`../${file}.test.ts`);
+  else test(`${file} on IPVS`, { skip: lacking }, () => {});
+}
