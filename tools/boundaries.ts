@@ -7,7 +7,7 @@ const LAYERS: readonly { readonly ordered: boolean; readonly packages: readonly 
   { ordered: true, packages: ['runtime', 'ip', 'pki', 'kube-api'] },
   { ordered: true, packages: ['kernel', 'cgroup', 'kube-client'] },
   { ordered: false, packages: ['pod-network', 'service-proxy', 'dns'] },
-  { ordered: true, packages: ['cni', 'agent', 'apiserver', 'kubelet', 'lab', 'cli'] },
+  { ordered: true, packages: ['cni', 'agent', 'apiserver', 'builtin', 'kubelet', 'lab', 'cli'] },
 ];
 
 const root = resolve(import.meta.dirname, '..');

@@ -22,7 +22,7 @@ switch (word) {
     break;
   }
   case 'builtin': {
-    const { runBuiltin } = await import('#kubelet');
+    const { runBuiltin } = await import('#builtin');
     await runBuiltin(rest);
     break;
   }

@@ -1,5 +1,4 @@
 export { startKubeletApi } from './api/server.ts';
-export { runBuiltin } from './builtin/run-builtin.ts';
 export { CniInvoker } from './cni/invoker.ts';
 export {
   createImageTable,

@@ -1,0 +1,1 @@
+export { runBuiltin } from './run-builtin.ts';
