@@ -1,9 +1,16 @@
 import { InvalidInputError } from '#runtime';
-import { PROXY_MECHANISMS, type ProxyMechanism } from '#service-proxy';
+import type { ProxyMechanism } from '#service-proxy';
 import { MAX_NODES } from './addresses.ts';
 
 export const POD_NETWORKS = ['host-gw'] as const;
-export const PROXIES = PROXY_MECHANISMS;
+/** All of them, by their type: with the value every command of the lab would load the whole proxy, which takes longer than most commands. */
+const PROXY: Readonly<Record<ProxyMechanism, true>> = {
+  nftables: true,
+  iptables: true,
+  ipvs: true,
+  userspace: true,
+};
+export const PROXIES: readonly string[] = Object.keys(PROXY);
 export const LAB_IP_FAMILIES = ['ipv4'] as const;
 export type PodNetworkName = (typeof POD_NETWORKS)[number];
 export type LabIpFamily = (typeof LAB_IP_FAMILIES)[number];
