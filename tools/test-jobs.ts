@@ -29,12 +29,14 @@ const LONG = [
   'test/scenarios/services-policy.ipvs.test.ts',
   'test/scenarios/chaos.test.ts',
   'test/scenarios/services-node-port.ipvs.test.ts',
-  'packages/service-proxy/behaviour/iptables-legacy.ipvs.test.ts',
-  'packages/service-proxy/behaviour/switch.ipvs.test.ts',
   'test/scenarios/lab.ipvs.test.ts',
   'test/scenarios/kubectl.test.ts',
   'packages/service-proxy/behaviour/iptables.kernel.test.ts',
 ];
+
+/** A suite that is minutes in the virtual machine, where its kernel's tables are; and where else it is shown. */
+const LEGACY_IPTABLES = 'packages/service-proxy/behaviour/iptables-legacy.ipvs.test.ts';
+const LEGACY_IPTABLES_ELSEWHERE = 'iptables.kernel.test.ts shows it on this kernel';
 
 const inVm = process.env['PODWAY_TEST_VM'] !== undefined;
 const TEST_TIMEOUT_MS = 180_000;
@@ -49,25 +51,21 @@ export function tierOf(file: string): Tier {
 
 const isScenario = (file: string) => file.startsWith('test/scenarios/');
 
-/** The files as jobs, in the order to begin them in; and why those are left out that cannot run here. */
+/** The files as jobs, in the order to begin them in; and why those are left out that cannot run here, or need not. */
 export async function jobsFor(
   files: readonly string[],
 ): Promise<{ readonly jobs: readonly Job[]; readonly skipped: ReadonlyMap<string, string> }> {
   const inTier = (tier: Tier) => files.filter((file) => tierOf(file) === tier);
-  const ipvsFiles = inTier('ipvs');
-  const ipvs = await ipvsJobs(ipvsFiles);
+  const { jobs: ipvs, skipped } = await ipvsJobs(inTier('ipvs'));
   const pure = inTier('pure');
   const jobs: readonly Job[] = [
-    ...('skip' in ipvs ? [] : ipvs),
+    ...ipvs,
     ...inTier('scenarios').map((file) => fileJob(file)),
     ...(pure.length > 0 ? [pureJob(pure)] : []),
     ...inTier('kernel').map((file) => fileJob(file)),
   ];
   const rank = ({ name }: Job) => LONG.indexOf(name) + 1 || LONG.length + 1;
-  return {
-    jobs: jobs.toSorted((a, b) => rank(a) - rank(b)),
-    skipped: new Map('skip' in ipvs ? ipvsFiles.map((file) => [file, ipvs.skip]) : []),
-  };
+  return { jobs: jobs.toSorted((a, b) => rank(a) - rank(b)), skipped };
 }
 
 const pureJob = (files: readonly string[]): Job => ({
@@ -126,24 +124,37 @@ function nodeTest(files: readonly string[], options: NodeTestOptions): readonly 
  * The tests that need ip_vs: on this kernel when it has that, else each file in a virtual machine. Where none can be set up they are
  * skipped.
  */
-async function ipvsJobs(files: readonly string[]): Promise<readonly Job[] | { readonly skip: string }> {
-  if (files.length === 0) return [];
-  if (hasIpvs()) return files.map((file) => fileJob(file));
-  if (inVm) return { skip: "the virtual machine's kernel has no ip_vs" };
+async function ipvsJobs(files: readonly string[]): ReturnType<typeof jobsFor> {
+  const skipAll = (reason: string) => ({ jobs: [], skipped: new Map(files.map((file) => [file, reason])) });
+  if (files.length === 0) return skipAll('');
+  if (hasIpvs()) return { jobs: files.map((file) => fileJob(file)), skipped: new Map() };
+  if (inVm) return skipAll("the virtual machine's kernel has no ip_vs");
   try {
     await vmFiles();
   } catch (error) {
-    return {
-      skip: `this kernel has no ip_vs for us, and no virtual machine could be set up: ${errorMessage(error)}`,
-    };
+    const why = errorMessage(error);
+    return skipAll(`this kernel has no ip_vs for us, and no virtual machine could be set up: ${why}`);
   }
   // The labs inside run what is built here.
   if (files.some(isScenario))
     spawnSync(join(root, 'podway'), ['version'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  return files.map((file) => vmJob(file));
+  const elsewhere = files.filter((file) => file === LEGACY_IPTABLES && hasLegacyIptables());
+  return {
+    jobs: files.filter((file) => !elsewhere.includes(file)).map((file) => vmJob(file)),
+    skipped: new Map(elsewhere.map((file) => [file, LEGACY_IPTABLES_ELSEWHERE])),
+  };
 }
 
 function hasIpvs(): boolean {
   using netns = linuxKernel().currentNetns();
   return netns.ipvs.available();
+}
+
+/** Whether this kernel has the tables of iptables-legacy, which newer ones may be built without. */
+function hasLegacyIptables(): boolean {
+  const [command = '', ...args] = [
+    ...sandbox(process.getuid?.() === 0),
+    ...['iptables-legacy', '-t', 'nat', '-S'],
+  ];
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }

@@ -1,2 +1,2 @@
-/** The same switches where the kernel has IPVS. */
+/** The switches to and from IPVS, where the kernel has it. */
 import './switch.kernel.test.ts';
