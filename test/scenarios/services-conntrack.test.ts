@@ -7,6 +7,24 @@ import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts'
 
 const UDP: ServicePort = { name: 'udp', port: 80, targetPort: 80, protocol: 'UDP' };
 
+/** Asks HOST PORT once and again from port 12345, each time on a socket of its own, and prints who answered within a second. */
+const CLIENT = `
+  const [host, port] = process.argv.slice(1);
+  const ask = () => new Promise((resolve) => {
+    const socket = require('node:dgram').createSocket('udp4');
+    const done = (answer) => { clearTimeout(timer); socket.removeAllListeners().on('error', () => {}).close(() => resolve(answer)); };
+    const timer = setTimeout(done, 1000, '');
+    socket.once('error', () => done('')).once('message', done);
+    socket.bind(12345, () => socket.connect(Number(port), host, () => socket.send('hostname')));
+  });
+  (async () => {
+    for (;;) {
+      console.log('answer: ' + await ask());
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+`;
+
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Conntrack', () => {
   let lab: TestLab;
@@ -26,11 +44,7 @@ suite('[sig-network] Conntrack', () => {
     ns.client('pod-client', {
       node: 'node1',
       container: {
-        command: [
-          'sh',
-          '-c',
-          `while :; do echo "answer: $(echo hostname | nc -u -w 1 -W 1 -p 12345 ${host} ${port} 2>&1)"; sleep 0.1; done`,
-        ],
+        command: [process.execPath, '-e', CLIENT, host, String(port)],
       },
       spec,
     });
