@@ -101,6 +101,8 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     await exitOf(holder);
     removeLabCgroups(paths);
     if (stored === undefined) rmSync(paths.directory, { recursive: true, force: true, maxRetries: 5 });
+    // What it could not be started with is not what it is started with next.
+    else writeRecord(paths.lab, stored);
     throw error;
   }
 }
