@@ -1,8 +1,10 @@
 /**
  * Podway's side of the DNS benchmark: a server over informers that are fed by hand, as a process of its own.
  */
+
 import { createInterface } from 'node:readline';
 import { createDnsServer } from '#dns';
+import { parseIp } from '#ip';
 import type { EndpointSlice, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
 import {
@@ -30,7 +32,7 @@ async function serve(): Promise<void> {
   const server = await createDnsServer({
     services,
     endpointSlices,
-    listen: [{ address: '127.0.0.1', port: PORTS.podway }],
+    listen: [{ address: parseIp('127.0.0.1'), port: PORTS.podway }],
     upstreams: [`127.0.0.1:${PORTS.upstream}`],
     // All of them come from one client: it is limited as any is, and may ask so much.
     clientLimits: { queriesPerSecond: 1e9, burst: 1e9 },

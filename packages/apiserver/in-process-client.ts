@@ -1,4 +1,5 @@
-import type { Resource } from '#kube-api';
+import type { JsonObject, Resource } from '#kube-api';
+import { applyJsonPatch, applyMergePatch } from '#kube-api';
 import {
   ApiError,
   type FailureStatus,
@@ -6,9 +7,6 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from '#kube-client';
-import type { JsonObject } from './json.ts';
-import { applyJsonPatch } from './patch/json-patch.ts';
-import { applyMergePatch } from './patch/merge-patch.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from './registry/actions.ts';
 import { metaOf } from './registry/metadata.ts';

@@ -1,4 +1,4 @@
-import type { Resource, Status } from '#kube-api';
+import { PatchError, type Resource, type Status } from '#kube-api';
 import { errorMessage, PodwayError } from '#runtime';
 import { type FieldError, fieldErrorMessage } from './validation/field-error.ts';
 
@@ -123,8 +123,18 @@ export function invalid(
   );
 }
 
+const ofPatch = ({ problem, message }: PatchError): StatusError =>
+  problem === 'malformed'
+    ? badRequest(message)
+    : new StatusError(
+        422,
+        'Invalid',
+        `the server rejected our request due to an error in our request: ${message}`,
+      );
+
 /** Anything thrown, as a Status: what was not thrown on purpose is a 500. */
 export function toStatus(error: unknown): StatusError['status'] {
   if (error instanceof StatusError) return error.status;
+  if (error instanceof PatchError) return ofPatch(error).status;
   return new StatusError(500, 'InternalError', `Internal error occurred: ${errorMessage(error)}`).status;
 }

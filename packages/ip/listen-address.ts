@@ -4,6 +4,7 @@ import { type IpAddress, isIp } from './address.ts';
 /** Where a server listens. */
 export interface ListenAddress {
   readonly address: IpAddress;
+  /** 0 lets the kernel choose. */
   readonly port: number;
 }
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { apiVersionOf, type Resource, resourcePath } from '#kube-api';
+import { apiVersionOf, isObject, type Resource, resourcePath } from '#kube-api';
 import { type Clock, type Random, sleep, systemClock, systemRandom } from '#runtime';
 import type { ClientConfig } from './config.ts';
 import { ApiError, ApiUnreachableError, type FailureStatus } from './errors.ts';
-import { isRecord, metadataOf } from './metadata.ts';
+import { metadataOf } from './metadata.ts';
 import { objectPath, queryString, requireNamespace, selectorParameters } from './paths.ts';
 import type {
   DeleteOptions,
@@ -190,10 +190,10 @@ function parseList<T>(
   body: unknown,
   path: string,
 ): { readonly items: readonly T[]; readonly resourceVersion: string; readonly next: string | undefined } {
-  const metadata = isRecord(body) ? body['metadata'] : undefined;
-  const items = isRecord(body) ? (body['items'] ?? []) : undefined;
-  const version = isRecord(metadata) ? metadata['resourceVersion'] : undefined;
-  if (!isRecord(metadata) || !Array.isArray(items) || typeof version !== 'string')
+  const metadata = isObject(body) ? body['metadata'] : undefined;
+  const items = isObject(body) ? (body['items'] ?? []) : undefined;
+  const version = isObject(metadata) ? metadata['resourceVersion'] : undefined;
+  if (!isObject(metadata) || !Array.isArray(items) || typeof version !== 'string')
     throw new ApiUnreachableError(`GET ${path}: the answer is not a list`);
   const next = metadata['continue'];
   return {
@@ -226,7 +226,7 @@ async function failure(response: IncomingMessage, where: string): Promise<ApiErr
   const status = response.statusCode ?? 0;
   try {
     const body: unknown = JSON.parse(text);
-    if (isRecord(body) && body['kind'] === 'Status') return new ApiError(status, body as FailureStatus);
+    if (isObject(body) && body['kind'] === 'Status') return new ApiError(status, body as FailureStatus);
   } catch {
     // A proxy's page, or nothing at all: said below.
   }

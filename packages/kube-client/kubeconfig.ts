@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { isObject } from '#kube-api';
 import { errorMessage, InvalidInputError, parseYaml } from '#runtime';
 import type { ClientConfig, Credentials } from './config.ts';
-import { isRecord } from './metadata.ts';
 
 export interface KubeconfigOptions {
   /** The files, in order; where two define one name the first counts. `$KUBECONFIG`, or `~/.kube/config`, unless told. */
@@ -54,7 +54,7 @@ async function readKubeconfig(path: string): Promise<Entry> {
     throw new InvalidInputError('kubeconfig', path, `cannot be read: ${errorMessage(cause)}`);
   });
   const fields = await parse(content, path);
-  if (!isRecord(fields)) throw new InvalidInputError('kubeconfig', path, 'is not a kubeconfig');
+  if (!isObject(fields)) throw new InvalidInputError('kubeconfig', path, 'is not a kubeconfig');
   return { fields, directory: dirname(resolve(path)), where: path };
 }
 
@@ -72,9 +72,9 @@ function find(files: readonly Entry[], list: string, member: string, name: strin
   for (const { fields, directory, where } of files) {
     const entries = fields[list];
     const entry = Array.isArray(entries)
-      ? entries.find((item) => isRecord(item) && item['name'] === name)
+      ? entries.find((item) => isObject(item) && item['name'] === name)
       : undefined;
-    if (isRecord(entry) && isRecord(entry[member]))
+    if (isObject(entry) && isObject(entry[member]))
       return { fields: entry[member], directory, where: `${where}: ${list}[${name}]` };
   }
   throw new InvalidInputError(

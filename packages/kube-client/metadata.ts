@@ -1,4 +1,4 @@
-import { nameKey } from '#kube-api';
+import { isObject, nameKey } from '#kube-api';
 import { InvalidInputError } from '#runtime';
 
 /** The metadata that clients read from any object, whatever its kind. */
@@ -11,8 +11,8 @@ export interface Metadata {
 
 /** The object's metadata, which must at least have room for a name. Throws InvalidInputError for anything else. */
 export function metadataOf(object: unknown): Metadata {
-  const metadata = isRecord(object) ? object['metadata'] : undefined;
-  if (!isRecord(metadata)) throw new InvalidInputError('metadata', metadata, 'an API object needs metadata');
+  const metadata = isObject(object) ? object['metadata'] : undefined;
+  if (!isObject(metadata)) throw new InvalidInputError('metadata', metadata, 'an API object needs metadata');
   return metadata as object as Metadata;
 }
 
@@ -29,8 +29,4 @@ export function keyOf(object: unknown): string {
 export function compareResourceVersions(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { isObject } from '#kube-api';
 import { type Clock, errorMessage } from '#runtime';
 import { ApiError, ApiUnreachableError, type FailureStatus } from './errors.ts';
 import { LineDecoder } from './line-decoder.ts';
-import { isRecord } from './metadata.ts';
 import type { WatchEvent } from './ports.ts';
 
 export interface WatchStreamOptions {
@@ -46,9 +46,9 @@ function parseWatchEvent<T>(line: string): WatchEvent<T> {
   } catch (cause) {
     throw new ApiUnreachableError(`watch: not JSON: ${line.slice(0, 80)}`, { cause });
   }
-  const object = isRecord(event) ? event['object'] : undefined;
-  const type = isRecord(event) ? event['type'] : undefined;
-  if (!isRecord(object)) throw new ApiUnreachableError(`watch: not an event: ${line.slice(0, 80)}`);
+  const object = isObject(event) ? event['object'] : undefined;
+  const type = isObject(event) ? event['type'] : undefined;
+  if (!isObject(object)) throw new ApiUnreachableError(`watch: not an event: ${line.slice(0, 80)}`);
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
@@ -56,7 +56,7 @@ function parseWatchEvent<T>(line: string): WatchEvent<T> {
       return { type, object: object as T };
     case 'BOOKMARK': {
       const metadata = object['metadata'];
-      const version = isRecord(metadata) ? metadata['resourceVersion'] : undefined;
+      const version = isObject(metadata) ? metadata['resourceVersion'] : undefined;
       if (typeof version !== 'string')
         throw new ApiUnreachableError('watch: a bookmark without a resourceVersion');
       return { type, resourceVersion: version };

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { asObject, asString, at } from '#kube-api';
 import type { Clock } from '#runtime';
-import { asObject, asString, at } from '../json.ts';
 
 export interface ServiceAccountIdentity {
   readonly namespace: string;

@@ -1,4 +1,4 @@
-import { asObject, type JsonObject } from '../json.ts';
+import { asObject, type JsonObject } from '#kube-api';
 import { methodNotAllowed, pathNotFound } from '../status.ts';
 import { type Answer, json } from './answer.ts';
 import { type ApiRequest, parseBody } from './request.ts';

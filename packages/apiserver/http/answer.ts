@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts';
+import type { Json, JsonObject } from '#kube-api';
 import type { StatusError } from '../status.ts';
 
 /** A whole answer. */

@@ -1,5 +1,5 @@
+import type { JsonObject } from '#kube-api';
 import { KUBERNETES_VERSION } from '#kube-api';
-import type { JsonObject } from '../json.ts';
 import type { Kind, Subresource } from '../registry/kind.ts';
 
 const [MAJOR = '', MINOR = ''] = KUBERNETES_VERSION.split('.');

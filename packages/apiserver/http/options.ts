@@ -1,4 +1,4 @@
-import { asObject, asString, isObject, type JsonObject } from '../json.ts';
+import { asObject, asString, isObject, type JsonObject } from '#kube-api';
 import type { FieldValidation } from '../registry/decode.ts';
 import type { DeleteRequest, ListQuery, WriteOptions } from '../registry/requests.ts';
 import { badRequest } from '../status.ts';

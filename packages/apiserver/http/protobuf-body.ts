@@ -1,5 +1,5 @@
+import type { Json, JsonObject } from '#kube-api';
 import { type ProtobufFields, protobufFields } from '#kube-api';
-import type { Json, JsonObject } from '../json.ts';
 import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 import { badRequest } from '../status.ts';
 

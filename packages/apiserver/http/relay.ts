@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { asString, at, type JsonObject } from '#kube-api';
 import { errorMessage } from '#runtime';
-import { asString, at, type JsonObject } from '../json.ts';
 import type { Subresource } from '../registry/kind.ts';
 import { badRequest, StatusError, unavailable } from '../status.ts';
 import { failure } from './answer.ts';

@@ -1,8 +1,6 @@
+import { applyJsonPatch, applyMergePatch, asObject, type Json, type JsonObject } from '#kube-api';
 import type { Clock } from '#runtime';
 import type { TokenSigner } from '../auth/tokens.ts';
-import { asObject, type Json, type JsonObject } from '../json.ts';
-import { applyJsonPatch } from '../patch/json-patch.ts';
-import { applyMergePatch } from '../patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from '../registry/actions.ts';
 import type { Kind, PartSubresource } from '../registry/kind.ts';

@@ -1,7 +1,14 @@
-import { formatLabelSelector, type LabelSelector } from '#kube-api';
-import { asObject, at, type Json, type JsonObject, withAt } from '../json.ts';
-import { applyJsonPatch } from '../patch/json-patch.ts';
-import { applyMergePatch } from '../patch/merge-patch.ts';
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  asObject,
+  at,
+  formatLabelSelector,
+  type Json,
+  type JsonObject,
+  type LabelSelector,
+  withAt,
+} from '#kube-api';
 import type { ScalePaths } from '../registry/kind.ts';
 import { metaOf } from '../registry/metadata.ts';
 import type { Registry } from '../registry/registry.ts';

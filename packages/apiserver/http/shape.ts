@@ -1,5 +1,5 @@
+import type { JsonObject } from '#kube-api';
 import { apiVersionOf } from '#kube-api';
-import type { JsonObject } from '../json.ts';
 import type { Kind } from '../registry/kind.ts';
 import { metaOf } from '../registry/metadata.ts';
 import { partialMetadata, renderTable } from '../table/table.ts';

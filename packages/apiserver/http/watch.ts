@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import type { JsonObject } from '#kube-api';
 import { apiVersionOf } from '#kube-api';
 import type { Clock, Random } from '#runtime';
-import type { JsonObject } from '../json.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { WatchItem } from '../registry/watch.ts';
 import { badRequest } from '../status.ts';

@@ -1,12 +1,12 @@
 import {
   CONFIG_MAPS,
   type ConfigMap,
+  deepEqual,
   SECRETS,
   SERVICE_ACCOUNTS,
   type Secret,
   type ServiceAccount,
 } from '#kube-api';
-import { deepEqual } from '../json.ts';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, integer, nameColumn, text } from '../table/column.ts';
 import { type FieldError, forbiddenField, invalidValue, tooLong } from '../validation/field-error.ts';

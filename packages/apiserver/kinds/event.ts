@@ -1,5 +1,5 @@
+import type { JsonObject } from '#kube-api';
 import { EVENTS, EVENTS_EVENTS, type Event, type EventsEvent } from '#kube-api';
-import type { JsonObject } from '../json.ts';
 import { defineKind } from '../registry/kind.ts';
 import { ageSince, type Column, text } from '../table/column.ts';
 import { invalidValue, required } from '../validation/field-error.ts';

@@ -1,6 +1,5 @@
 import { isIp } from '#ip';
-import { NODES, type Node } from '#kube-api';
-import { deepEqual } from '../json.ts';
+import { deepEqual, NODES, type Node } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, listOrNone, nameColumn, text } from '../table/column.ts';
 import { type FieldError, forbiddenField, invalidValue } from '../validation/field-error.ts';

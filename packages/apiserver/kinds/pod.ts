@@ -1,5 +1,13 @@
-import { type ContainerStatus, PODS, type Pod, type PodSpec } from '#kube-api';
-import { asObject, deepEqual, type Json, type JsonObject } from '../json.ts';
+import {
+  asObject,
+  type ContainerStatus,
+  deepEqual,
+  type Json,
+  type JsonObject,
+  PODS,
+  type Pod,
+  type PodSpec,
+} from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, ageSince, nameColumn, text } from '../table/column.ts';
 import { type FieldError, forbiddenField, required } from '../validation/field-error.ts';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Service } from '#kube-api';
+import type { JsonObject, Service } from '#kube-api';
 import { seededRandom } from '#runtime';
-import type { JsonObject } from '../json.ts';
 import { Registry } from '../registry/registry.ts';
 import { ServiceAllocator } from '../registry/service-allocator.ts';
 import { inDefault, kindNamed, refusal, testRegistry, WRITER } from '../testing/registry.ts';

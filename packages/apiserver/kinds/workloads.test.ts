@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Deployment, Pod } from '#kube-api';
-import type { JsonObject } from '../json.ts';
+import type { Deployment, JsonObject, Pod } from '#kube-api';
 import { inDefault, kindNamed, refusal, testRegistry, WRITER } from '../testing/registry.ts';
 import { podReason, qosClass } from './pod.ts';
 

@@ -1,6 +1,7 @@
 import {
   DEPLOYMENTS,
   type Deployment,
+  deepEqual,
   formatLabelSelector,
   type LabelSelector,
   type Labels,
@@ -9,7 +10,6 @@ import {
   REPLICA_SETS,
   type ReplicaSet,
 } from '#kube-api';
-import { deepEqual } from '../json.ts';
 import { defineKind, type ScalePaths } from '../registry/kind.ts';
 import { ageColumn, type Column, integer, nameColumn, text } from '../table/column.ts';
 import { type FieldError, invalidValue, notSupported, required } from '../validation/field-error.ts';

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts';
+import type { Json, JsonObject } from '#kube-api';
 import type { ApiDocument, ApiSchema, Operation } from './document.ts';
 
 /** The paths in the form that both versions share; what an operation looks like is the version's. */

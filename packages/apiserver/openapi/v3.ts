@@ -1,5 +1,5 @@
+import type { JsonObject } from '#kube-api';
 import { VERSION } from '../http/discovery.ts';
-import type { JsonObject } from '../json.ts';
 import type { ApiDocument, Operation } from './document.ts';
 import { pathsJson, schemasJson } from './json.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { at, type JsonObject } from '../json.ts';
+import { at, type JsonObject } from '#kube-api';
 import { metaOf } from '../registry/metadata.ts';
 import { inDefault, refusal, testRegistry } from '../testing/registry.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';

@@ -1,5 +1,4 @@
-import { ATOMIC_OBJECTS, mergeRule } from '#kube-api';
-import { deepEqual, isObject, type Json, type JsonObject } from '../json.ts';
+import { ATOMIC_OBJECTS, deepEqual, isObject, type Json, type JsonObject, mergeRule } from '#kube-api';
 import type { Kind } from '../registry/kind.ts';
 import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 import { StatusError } from '../status.ts';

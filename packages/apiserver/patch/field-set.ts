@@ -1,5 +1,4 @@
-import { ATOMIC_OBJECTS, mergeRule } from '#kube-api';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { ATOMIC_OBJECTS, isObject, type Json, type JsonObject, mergeRule } from '#kube-api';
 import { fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 
 /**

@@ -1,5 +1,13 @@
-import { apiVersionOf, type ManagedFieldsEntry } from '#kube-api';
-import { asObject, deepEqual, isObject, type Json, type JsonObject, withAt } from '../json.ts';
+import {
+  apiVersionOf,
+  asObject,
+  deepEqual,
+  isObject,
+  type Json,
+  type JsonObject,
+  type ManagedFieldsEntry,
+  withAt,
+} from '#kube-api';
 import type { Kind } from '../registry/kind.ts';
 import { definitionSchema } from '../registry/schema-walk.ts';
 import { type Fields, fieldsOf, fromFieldsV1, toFieldsV1 } from './field-set.ts';

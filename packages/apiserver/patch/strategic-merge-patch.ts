@@ -1,5 +1,4 @@
-import { type MergeRule, mergeRule } from '#kube-api';
-import { deepEqual, isObject, type Json, type JsonObject } from '../json.ts';
+import { deepEqual, isObject, type Json, type JsonObject, type MergeRule, mergeRule } from '#kube-api';
 import { definitionSchema, fieldSchema, type ResolvedSchema, resolve } from '../registry/schema-walk.ts';
 import { badRequest } from '../status.ts';
 

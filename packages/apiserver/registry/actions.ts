@@ -1,5 +1,5 @@
+import { asObject, asString, at, type JsonObject, withAt } from '#kube-api';
 import type { TokenSigner } from '../auth/tokens.ts';
-import { asObject, asString, at, type JsonObject, withAt } from '../json.ts';
 import { badRequest, conflict } from '../status.ts';
 import { formatTime, metaOf } from './metadata.ts';
 import type { Registry } from './registry.ts';

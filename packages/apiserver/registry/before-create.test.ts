@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { JsonObject } from '#kube-api';
 import { FakeClock, seededRandom } from '#runtime';
-import type { JsonObject } from '../json.ts';
 import { kindNamed, refusal } from '../testing/registry.ts';
 import { beforeCreate } from './before-create.ts';
 import type { KindContext } from './kind.ts';

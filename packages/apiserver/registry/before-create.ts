@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '#kube-api';
-import { type JsonObject, withAt } from '../json.ts';
+import { type JsonObject, withAt } from '#kube-api';
 import { badRequest, forbidden, notFound } from '../status.ts';
 import type { Kind, KindContext } from './kind.ts';
 import { formatTime, generateName, metaOf, newUid, withMeta } from './metadata.ts';

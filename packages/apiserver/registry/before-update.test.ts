@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { JsonObject } from '../json.ts';
+import type { JsonObject } from '#kube-api';
 import { kindNamed, refusal } from '../testing/registry.ts';
 import { beforeUpdate } from './before-update.ts';
 import type { KindContext } from './kind.ts';

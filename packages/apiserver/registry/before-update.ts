@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '#kube-api';
-import { deepEqual, type JsonObject, withAt } from '../json.ts';
+import { deepEqual, type JsonObject, withAt } from '#kube-api';
 import { conflict } from '../status.ts';
 import type { Kind, KindContext } from './kind.ts';
 import { metaOf, withMeta } from './metadata.ts';

@@ -1,5 +1,4 @@
-import { apiVersionOf, canonicalQuantity } from '#kube-api';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { apiVersionOf, canonicalQuantity, isObject, type Json, type JsonObject } from '#kube-api';
 import { badRequest } from '../status.ts';
 import { duplicateKeys } from './duplicate-keys.ts';
 import type { Kind } from './kind.ts';

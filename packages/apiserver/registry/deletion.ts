@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '#kube-api';
-import { type JsonObject, withAt } from '../json.ts';
+import { type JsonObject, withAt } from '#kube-api';
 import { conflict } from '../status.ts';
 import type { Kind } from './kind.ts';
 import { formatTime, metaOf, withMeta } from './metadata.ts';

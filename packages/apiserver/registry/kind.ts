@@ -1,6 +1,5 @@
-import type { Resource } from '#kube-api';
+import type { JsonObject, Resource } from '#kube-api';
 import type { Clock, Random } from '#runtime';
-import type { JsonObject } from '../json.ts';
 import type { Column } from '../table/column.ts';
 import type { FieldError } from '../validation/field-error.ts';
 import type { NameRule } from '../validation/names.ts';

@@ -1,6 +1,6 @@
 import type { ObjectMeta } from '#kube-api';
+import { asObject, type JsonObject } from '#kube-api';
 import type { Random } from '#runtime';
-import { asObject, type JsonObject } from '../json.ts';
 import { type FieldError, invalidValue, required } from '../validation/field-error.ts';
 import { check, checkAnnotations, checkLabels, dnsSubdomain, type NameRule } from '../validation/names.ts';
 

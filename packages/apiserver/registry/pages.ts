@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.ts';
+import type { JsonObject } from '#kube-api';
 import { badRequest, expired } from '../status.ts';
 import type { ListResult } from './requests.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { at, type JsonObject } from '../json.ts';
+import { at, type JsonObject } from '#kube-api';
 import { inDefault, kindNamed, refusal, testRegistry, WRITER } from '../testing/registry.ts';
 import { metaOf } from './metadata.ts';
 

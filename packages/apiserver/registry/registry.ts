@@ -1,6 +1,5 @@
-import { nameKey } from '#kube-api';
+import { deepEqual, type JsonObject, nameKey, withAt } from '#kube-api';
 import type { Clock, Random } from '#runtime';
-import { deepEqual, type JsonObject, withAt } from '../json.ts';
 import { applyConfiguration } from '../patch/apply.ts';
 import { trackUpdate } from '../patch/managed-fields.ts';
 import { alreadyExists, badRequest, expired, notFound, StatusError } from '../status.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.ts';
+import type { JsonObject } from '#kube-api';
 import type { FieldValidation } from './decode.ts';
 import type { Kind, PartSubresource } from './kind.ts';
 import type { Selectors } from './selection.ts';

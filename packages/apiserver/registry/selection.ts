@@ -1,6 +1,6 @@
+import type { JsonObject } from '#kube-api';
 import { matchesFields, matchesRequirements, parseFieldSelector, parseLabelSelector } from '#kube-api';
 import { errorMessage } from '#runtime';
-import type { JsonObject } from '../json.ts';
 import { badRequest } from '../status.ts';
 import type { Kind } from './kind.ts';
 import { metaOf } from './metadata.ts';

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, withAt } from '../json.ts';
+import { type Json, type JsonObject, withAt } from '#kube-api';
 import { trackUpdate } from '../patch/managed-fields.ts';
 import type { Kind } from './kind.ts';
 import { metaOf } from './metadata.ts';

@@ -1,5 +1,4 @@
-import type { ObjectMeta } from '#kube-api';
-import type { JsonObject } from '../json.ts';
+import type { JsonObject, ObjectMeta } from '#kube-api';
 import { badRequest, invalid } from '../status.ts';
 import type { Kind, PartSubresource } from './kind.ts';
 import { metaOf, validateMetadata } from './metadata.ts';

@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '#kube-api';
-import { asObject, at, type Json, type JsonObject, withAt } from '../json.ts';
+import { asObject, at, type Json, type JsonObject, withAt } from '#kube-api';
 import type { Kind, PartSubresource } from './kind.ts';
 import { metaOf } from './metadata.ts';
 

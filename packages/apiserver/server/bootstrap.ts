@@ -1,7 +1,9 @@
 import { addressAt, parsePrefix } from '#ip';
 import {
+  deepEqual,
   ENDPOINT_SLICES,
   ENDPOINTS,
+  type JsonObject,
   NAMESPACES,
   type ObjectMeta,
   type Resource,
@@ -9,7 +11,6 @@ import {
   SERVICES,
   type Service,
 } from '#kube-api';
-import { deepEqual, type JsonObject } from '../json.ts';
 import type { Kind } from '../registry/kind.ts';
 import type { Registry } from '../registry/registry.ts';
 import { StatusError } from '../status.ts';

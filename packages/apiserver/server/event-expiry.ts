@@ -1,5 +1,5 @@
+import { asString } from '#kube-api';
 import type { Clock } from '#runtime';
-import { asString } from '../json.ts';
 import type { Kind } from '../registry/kind.ts';
 import { metaOf } from '../registry/metadata.ts';
 import type { Registry } from '../registry/registry.ts';

@@ -1,4 +1,4 @@
-import { asObject, type JsonObject, withAt } from '../json.ts';
+import { asObject, type JsonObject, withAt } from '#kube-api';
 import type { Database } from './database.ts';
 
 /** One version of one object. `json` is its text, made once and sent to every watcher. */

@@ -1,4 +1,4 @@
-import type { Json } from '../json.ts';
+import type { Json } from '#kube-api';
 
 /** A column of server-side printing. `wide` ones show with `-o wide` only. */
 export interface Column<T> {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts';
+import type { Json, JsonObject } from '#kube-api';
 import type { Kind } from '../registry/kind.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import type { ListenAddress } from '#ip';
 import { parseIp } from '#ip';
 import { ENDPOINT_SLICES, NAMESPACES, PODS, SERVICES } from '#kube-api';
 import { createInformer, createKubeClient, loadClientConfig } from '#kube-client';
@@ -8,7 +9,6 @@ import { parseHosts } from '../records/host-entries.ts';
 import { createDnsServer, type DnsServer } from '../server/dns-server.ts';
 import { takeInheritedSockets } from '../server/inherited-sockets.ts';
 import { formatMetrics } from '../server/metrics.ts';
-import type { ListenAddress } from '../server/udp-listener.ts';
 import { nodeResolvers } from './node-resolvers.ts';
 import { DNS_HELP, type DnsProgramOptions, parseDnsOptions } from './options.ts';
 import { slimNamespace, slimPod, slimService, slimSlice } from './slim.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { parsePrefix } from '#ip';
+import { parseIp, parsePrefix } from '#ip';
 import { MemoryInformer } from '#kube-client';
 import { endpoint, service, slice } from '../fixtures/objects.ts';
 import { podResolvConf } from '../resolv-conf.ts';
@@ -66,8 +66,8 @@ before(async () => {
       slice('shop/herd-1', 'herd', herd),
     ]),
     listen: [
-      { address: '127.0.0.1', port: 53 },
-      { address: '::1', port: 53 },
+      { address: parseIp('127.0.0.1'), port: 53 },
+      { address: parseIp('::1'), port: 53 },
     ],
     reversePrefixes: [parsePrefix('10.96.0.0/16'), parsePrefix('fd00:96::/112')],
     transferTo: [parsePrefix('127.0.0.1/32')],

@@ -164,8 +164,8 @@ test('createDnsServer: when an address cannot be bound it throws and leaves noth
   await assert.rejects(
     started({
       listen: [
-        { address: '127.0.0.1', port: 0 },
-        { address: '127.0.0.1', port: dns.port },
+        { address: parseIp('127.0.0.1'), port: 0 },
+        { address: parseIp('127.0.0.1'), port: dns.port },
       ],
     }),
     { code: 'DnsSocket', errno: 'EADDRINUSE' },

@@ -1,3 +1,4 @@
+import type { ListenAddress } from '#ip';
 import { type IpPrefix, parseIp } from '#ip';
 import type { EndpointSlice, Namespace, Pod, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
@@ -20,7 +21,7 @@ import { Responder } from './responder.ts';
 import { SearchPath } from './search-path.ts';
 import { SyncGate } from './sync-gate.ts';
 import { TcpListener } from './tcp-listener.ts';
-import { type ListenAddress, UdpListener } from './udp-listener.ts';
+import { UdpListener } from './udp-listener.ts';
 import { ZoneTransfers } from './zone-transfers.ts';
 
 export interface DnsServerOptions {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { parseIp } from '#ip';
 import { MemoryInformer } from '#kube-client';
 import { service } from '../fixtures/objects.ts';
 import { createDnsServer } from './dns-server.ts';
@@ -72,7 +73,7 @@ zone:
         service('default/out', { type: 'ExternalName', externalName: 'www.signed.test' }),
       ]),
       endpointSlices: new MemoryInformer([]),
-      listen: [{ address: '127.0.0.1', port: PORT }],
+      listen: [{ address: parseIp('127.0.0.1'), port: PORT }],
       upstreams: [`127.0.0.1:${UPSTREAM_PORT}`],
     }),
   );

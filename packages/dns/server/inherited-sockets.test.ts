@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import test from 'node:test';
+import { parseIp } from '#ip';
 import { MemoryInformer } from '#kube-client';
 import { systemClock, systemRandom } from '#runtime';
 import { encodeMessage, queryMessage } from '../wire/index.ts';
@@ -83,7 +84,7 @@ for (const host of ['127.0.0.1', '::1'] as const) {
       createDnsServer({
         services: new MemoryInformer([]),
         endpointSlices: new MemoryInformer([]),
-        listen: [{ address: host, port }],
+        listen: [{ address: parseIp(host), port }],
         inherited: sockets,
         clock: systemClock,
         random: systemRandom,

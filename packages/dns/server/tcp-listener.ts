@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { ListenAddress } from '#ip';
 import { type Clock, otherWork } from '#runtime';
 import { clientKey } from './client-limiter.ts';
 import type { InheritedSocket } from './inherited-sockets.ts';
 import { type Client, type MessageStream, REPLY_OCTETS, type Responder } from './responder.ts';
 import { duplicate } from './socket-calls.ts';
-import type { ListenAddress } from './udp-listener.ts';
 
 export interface TcpLimits {
   /** Connections at one time, in all and from one address. */

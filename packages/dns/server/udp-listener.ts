@@ -1,14 +1,8 @@
-import { parseIp } from '#ip';
+import type { ListenAddress } from '#ip';
 import type { Clock } from '#runtime';
 import { BatchSocket } from './batch-socket.ts';
 import type { InheritedSocket } from './inherited-sockets.ts';
 import type { Responder } from './responder.ts';
-
-export interface ListenAddress {
-  readonly address: string;
-  /** 0 lets the kernel choose. */
-  readonly port: number;
-}
 
 /** Bursts arrive faster than a turn of the event loop, and questions come while an agent restarts: what the kernel may hold, in octets. */
 const BUFFER_OCTETS = 4 * 1024 * 1024;
@@ -21,7 +15,7 @@ export class UdpListener implements Disposable {
   constructor(listen: ListenAddress, responder: Responder, clock: Clock, inherited?: InheritedSocket) {
     const socket = new BatchSocket(
       {
-        address: parseIp(listen.address),
+        address: listen.address,
         port: listen.port,
         bufferOctets: BUFFER_OCTETS,
         clock,

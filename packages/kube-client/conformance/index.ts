@@ -91,6 +91,7 @@ export function kubeClientConformance(
       422,
       'Invalid',
     );
+    await rejects(client.patch(CONFIG_MAPS, name, 'json', { data: {} }), 400, 'BadRequest');
   });
 
   check('status is written through its subresource alone', async (client, namespace) => {

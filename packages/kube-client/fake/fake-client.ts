@@ -1,7 +1,17 @@
-import { NAMESPACES, nameKey, type Resource } from '#kube-api';
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  isObject,
+  type Json,
+  type JsonObject,
+  NAMESPACES,
+  nameKey,
+  PatchError,
+  type Resource,
+} from '#kube-api';
 import { type Clock, systemClock } from '#runtime';
 import { ApiError, ApiUnreachableError } from '../errors.ts';
-import { isRecord, metadataOf } from '../metadata.ts';
+import { metadataOf } from '../metadata.ts';
 import { objectPath, requireNamespace } from '../paths.ts';
 import type {
   DeleteOptions,
@@ -14,7 +24,6 @@ import type {
   WatchOptions,
 } from '../ports.ts';
 import { deletion, HAS_STATUS, initial, updated } from './lifecycle.ts';
-import { jsonPatch, mergePatch } from './patch.ts';
 import { type FakeObject, FakeStore } from './store.ts';
 
 /**
@@ -103,7 +112,7 @@ export class FakeKubeClient implements KubeClient {
   ): Promise<T> {
     this.#reach();
     const held = this.#find(resource, name);
-    const patched = clone(applyPatch(type, held, clone(body)));
+    const patched = clone(withPatchFailures(() => applyPatch(type, held, clone(body))));
     return this.#write(resource, name, patched, subresource === 'status' ? 'status' : undefined);
   }
 
@@ -174,8 +183,8 @@ export class FakeKubeClient implements KubeClient {
   }
 
   #bind<T>(resource: Resource<T>, name: ObjectName, held: FakeObject, body: unknown): unknown {
-    const spec = isRecord(held['spec']) ? held['spec'] : {};
-    const target = isRecord(body) && isRecord(body['target']) ? body['target']['name'] : undefined;
+    const spec = isObject(held['spec']) ? held['spec'] : {};
+    const target = isObject(body) && isObject(body['target']) ? body['target']['name'] : undefined;
     if (spec['nodeName'])
       throw conflict(resource, name, `pod ${name.name} is already assigned to node "${spec['nodeName']}"`);
     this.#settle(resource, { ...held, spec: { ...spec, nodeName: target } });
@@ -213,7 +222,7 @@ export class FakeKubeClient implements KubeClient {
       finalizers = [],
     } = object.metadata;
     const spec = object['spec'];
-    const contents = resource.kind === 'Namespace' && isRecord(spec) && spec['finalizers'];
+    const contents = resource.kind === 'Namespace' && isObject(spec) && spec['finalizers'];
     const held = finalizers.length > 0 || (Array.isArray(contents) && contents.length > 0);
     if (deletionTimestamp === undefined || deletionGracePeriodSeconds > 0 || held)
       return this.#store.put(collectionOf(resource), object);
@@ -266,12 +275,23 @@ function clone(object: unknown): FakeObject {
 function applyPatch(type: PatchType, held: FakeObject, body: unknown): unknown {
   switch (type) {
     case 'merge':
-      return mergePatch(held, body);
+      return applyMergePatch(held as JsonObject, body as Json);
     case 'json':
-      return jsonPatch(held, body);
+      return applyJsonPatch(held as JsonObject, body);
     case 'strategic-merge':
     case 'apply':
       throw new ApiError(415, { message: `the fake API server knows no ${type} patches` });
+  }
+}
+
+/** As over the wire. */
+function withPatchFailures<T>(apply: () => T): T {
+  try {
+    return apply();
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error;
+    const [status, reason] = error.problem === 'malformed' ? [400, 'BadRequest'] : [422, 'Invalid'];
+    throw new ApiError(status, { reason, message: error.message });
   }
 }
 

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { apiVersionOf, type Resource } from '#kube-api';
-import { isRecord } from '../metadata.ts';
+import { apiVersionOf, deepEqual, isObject, type Resource } from '#kube-api';
 import type { DeleteOptions } from '../ports.ts';
-import { sameJson } from './patch.ts';
 import type { FakeMetadata, FakeObject } from './store.ts';
 
 /** Kinds with a status subresource: their status is written through it alone. */
@@ -53,7 +51,7 @@ export function updated(
     case 'finalize':
       return withField(held, 'spec', given['spec']);
     case undefined: {
-      const changed = !sameJson(held['spec'], given['spec']);
+      const changed = !deepEqual(held['spec'], given['spec']);
       const { generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, uid, name } =
         held.metadata;
       const metadata = defined({
@@ -104,7 +102,7 @@ function withPropagation(
 /** Only a Pod that a kubelet may have started gets time to end. */
 function graceSeconds(resource: Resource<unknown>, held: FakeObject, options: DeleteOptions): number {
   const spec = held['spec'];
-  if (resource.kind !== 'Pod' || !isRecord(spec) || !spec['nodeName']) return 0;
+  if (resource.kind !== 'Pod' || !isObject(spec) || !spec['nodeName']) return 0;
   const own = spec['terminationGracePeriodSeconds'];
   return options.gracePeriodSeconds ?? (typeof own === 'number' ? own : 30);
 }

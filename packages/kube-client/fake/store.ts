@@ -1,7 +1,7 @@
+import { deepEqual } from '#kube-api';
 import { ApiError } from '../errors.ts';
 import { compareResourceVersions, keyOf } from '../metadata.ts';
 import type { ListOptions, WatchEvent } from '../ports.ts';
-import { sameJson } from './patch.ts';
 import { selection } from './selectors.ts';
 
 /** Any object, as the fake sees it: deeply frozen, so that a client that writes to what it was given fails. */
@@ -59,7 +59,7 @@ export class FakeStore {
   put(collection: string, object: FakeObject): FakeObject {
     const objects = entry(this.#collections, collection, () => new Map<string, FakeObject>());
     const old = objects.get(keyOf(object));
-    if (old !== undefined && sameJson(old, object)) return old;
+    if (old !== undefined && deepEqual(old, object)) return old;
     const current = this.#stamp(object);
     objects.set(keyOf(current), current);
     this.#record(collection, { version: this.version, old, current, shown: current });

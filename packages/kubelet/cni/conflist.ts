@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { isObject } from '#kube-api';
 import { errorMessage, PodwayError } from '#runtime';
 
 /** A network configuration list (CNI spec, section 1), or a single configuration made into a list of one. */
@@ -54,7 +55,7 @@ function configFiles(directory: string): readonly string[] {
 /** @throws CniConfigError */
 export function parseNetworkConfig(text: string, isList: boolean): NetworkConfig {
   const value: unknown = JSON.parse(text);
-  if (!isRecord(value)) throw new CniConfigError('not a JSON object');
+  if (!isObject(value)) throw new CniConfigError('not a JSON object');
   const { cniVersion = '0.2.0', name } = value;
   if (typeof name !== 'string' || name === '') throw new CniConfigError('name: missing');
   if (typeof cniVersion !== 'string') throw new CniConfigError('cniVersion: must be a string');
@@ -68,13 +69,9 @@ export function parseNetworkConfig(text: string, isList: boolean): NetworkConfig
 }
 
 function parsePlugin(plugin: unknown, index: number): PluginConfig {
-  const type = isRecord(plugin) ? plugin['type'] : undefined;
+  const type = isObject(plugin) ? plugin['type'] : undefined;
   // The type is the name of an executable: it must not lead out of the directory of executables.
-  if (!isRecord(plugin) || typeof type !== 'string' || !/^[\w.-]+$/.test(type) || /^\.+$/.test(type))
+  if (!isObject(plugin) || typeof type !== 'string' || !/^[\w.-]+$/.test(type) || /^\.+$/.test(type))
     throw new CniConfigError(`plugins[${index}].type: missing or not the name of an executable`);
   return { ...plugin, type };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,4 @@
-import { ENDPOINTS, type Endpoints, type Service } from '#kube-api';
-import { deepEqual } from '../../json.ts';
+import { deepEqual, ENDPOINTS, type Endpoints, type Service } from '#kube-api';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';

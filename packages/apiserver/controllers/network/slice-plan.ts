@@ -1,6 +1,6 @@
 import type { IpFamily } from '#ip';
 import type { Endpoint, EndpointPort, EndpointSlice, Service } from '#kube-api';
-import { deepEqual } from '../../json.ts';
+import { deepEqual } from '#kube-api';
 import { controllerReference, type Stored } from '../base/stored.ts';
 import { type EndpointGroup, isHeadless, portsKey } from './endpoints-of-pods.ts';
 

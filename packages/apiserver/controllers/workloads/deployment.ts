@@ -2,12 +2,12 @@ import {
   controllerOf,
   DEPLOYMENTS,
   type Deployment,
+  deepEqual,
   matchesLabelSelector,
   REPLICA_SETS,
   type ReplicaSet,
 } from '#kube-api';
 import { isAlreadyExists } from '#kube-client';
-import { deepEqual } from '../../json.ts';
 import type { ControllerContext } from '../base/context.ts';
 import { eachKey, startKeyedController } from '../base/keyed-controller.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';

@@ -1,5 +1,4 @@
-import { PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
-import { deepEqual } from '../../json.ts';
+import { deepEqual, PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
 import type { ControllerContext } from '../base/context.ts';
 import { eachKey, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';

@@ -1,5 +1,5 @@
 import type { PodTemplateSpec } from '#kube-api';
-import { deepEqual } from '../../json.ts';
+import { deepEqual } from '#kube-api';
 
 export const TEMPLATE_HASH_LABEL = 'pod-template-hash';
 

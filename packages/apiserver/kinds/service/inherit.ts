@@ -1,5 +1,5 @@
 import type { ServiceSpec } from '#kube-api';
-import { deepEqual } from '../../json.ts';
+import { deepEqual } from '#kube-api';
 import { isExternallyAccessible, mayHaveNodePorts, needsHealthCheckPort, needsNodePorts } from './facts.ts';
 
 /**

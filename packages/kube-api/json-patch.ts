@@ -1,5 +1,5 @@
-import { deepEqual, isObject, type Json } from '../json.ts';
-import { badRequest, StatusError } from '../status.ts';
+import { deepEqual, isObject, type Json } from './json.ts';
+import { PatchError } from './patch-error.ts';
 
 interface Operation {
   readonly op: string;
@@ -11,14 +11,14 @@ interface Operation {
 /** Far above what a client needs, and little enough that a hostile patch costs nothing. Source: maxJSONPatchOperations. */
 const MAX_OPERATIONS = 10_000;
 
-/** Applies an RFC 6902 patch. @throws StatusError 400 for a patch that is none, 422 for one that does not apply */
+/** Applies an RFC 6902 patch. @throws PatchError */
 export function applyJsonPatch(document: Json, patch: unknown): Json {
-  if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations');
+  if (!Array.isArray(patch)) throw malformed('a JSON patch must be a list of operations');
   if (patch.length > MAX_OPERATIONS)
-    throw badRequest(`the JSON patch has more than ${MAX_OPERATIONS} operations`);
+    throw malformed(`the JSON patch has more than ${MAX_OPERATIONS} operations`);
   return patch.reduce((current: Json, item: unknown) => {
     if (!isObject(item) || typeof item['op'] !== 'string' || typeof item['path'] !== 'string')
-      throw badRequest('an operation of a JSON patch must have an op and a path');
+      throw malformed('an operation of a JSON patch must have an op and a path');
     return applyOperation(current, item as unknown as Operation);
   }, document);
 }
@@ -44,37 +44,29 @@ function applyOperation(document: Json, { op, path, from, value }: Operation): J
       return add(document, target, get(document, parsePointer(from ?? ''), from ?? ''));
     case 'test':
       if (!deepEqual(get(document, target, path), value ?? null))
-        throw unprocessable(`testing path ${path} failed`);
+        throw inapplicable(`testing path ${path} failed`);
       return document;
     default:
-      throw badRequest(`unexpected operation in a JSON patch: ${JSON.stringify(op)}`);
+      throw malformed(`unexpected operation in a JSON patch: ${JSON.stringify(op)}`);
   }
 }
 
 function requireValue(value: Json | undefined): Json {
-  if (value === undefined) throw badRequest('an operation of a JSON patch lacks its value');
+  if (value === undefined) throw malformed('an operation of a JSON patch lacks its value');
   return value;
 }
 
-function unprocessable(message: string): StatusError {
-  return new StatusError(
-    422,
-    'Invalid',
-    `the server rejected our request due to an error in our request: ${message}`,
-  );
-}
+const malformed = (message: string) => new PatchError('malformed', message);
+const inapplicable = (message: string) => new PatchError('inapplicable', message);
+const missing = (path: string) => inapplicable(`${path}: the path does not exist`);
 
 function parsePointer(pointer: string): readonly string[] {
   if (pointer === '') return [];
-  if (!pointer.startsWith('/')) throw badRequest(`${JSON.stringify(pointer)} is not a JSON pointer`);
+  if (!pointer.startsWith('/')) throw malformed(`${JSON.stringify(pointer)} is not a JSON pointer`);
   return pointer
     .slice(1)
     .split('/')
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-}
-
-function missing(path: string): StatusError {
-  return unprocessable(`${path}: the path does not exist`);
 }
 
 function get(document: Json, [key, ...rest]: readonly string[], path: string): Json {

@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../json.ts';
+import { isObject, type Json } from './json.ts';
 
 /** RFC 7386: objects merge, null removes, everything else replaces. */
 export function applyMergePatch(document: Json, patch: Json): Json {
