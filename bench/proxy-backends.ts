@@ -47,6 +47,15 @@ function sizes(): readonly number[] {
   return numbers;
 }
 
+/** `PODWAY_BENCH_MECHANISMS=nftables,userspace` measures a part. */
+function wantedMechanisms(): readonly ProxyMechanism[] {
+  const wanted = process.env['PODWAY_BENCH_MECHANISMS']?.split(',');
+  const unknown = wanted?.find((name) => !PROXY_MECHANISMS.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new Error(`PODWAY_BENCH_MECHANISMS: ${unknown} is none of ${PROXY_MECHANISMS.join(', ')}`);
+  return PROXY_MECHANISMS.filter((name) => wanted?.includes(name) ?? true);
+}
+
 async function measure(
   mechanisms: readonly ProxyMechanism[],
   rounds: number,
@@ -82,9 +91,9 @@ export const benchmark: Benchmark = {
   about:
     'nftables, iptables, the relay and IPVS side by side: load, change, packets, CPU, memory; draws docs/proxy-backends.svg',
   async run({ progress }) {
-    const missing = probe(PROXY_MECHANISMS);
-    const here = PROXY_MECHANISMS.filter((name) => missing[name]?.length === 0);
-    const elsewhere = PROXY_MECHANISMS.filter((name) => missing[name]?.length !== 0);
+    const missing = probe(wantedMechanisms());
+    const here = wantedMechanisms().filter((name) => missing[name]?.length === 0);
+    const elsewhere = wantedMechanisms().filter((name) => missing[name]?.length !== 0);
     for (const name of elsewhere) progress(`${name}: not here (${missing[name]?.join('; ')})`);
     const rows: Row[] = [];
     const measured = await measure(here, ROUNDS, progress);
@@ -100,7 +109,9 @@ export const benchmark: Benchmark = {
     for (const one of measured) rows.push(rowOf(one.mechanism, one));
     for (const one of inVm) rows.push(rowOf(`${one.mechanism} (VM)`, one));
     // A part is not drawn: the picture in the documentation has every size.
-    if (SIZES.every((size) => sizes().includes(size))) writeFileSync(PICTURE, picture(measured, inVm));
+    const isWhole =
+      SIZES.every((size) => sizes().includes(size)) && wantedMechanisms().length === PROXY_MECHANISMS.length;
+    if (isWhole) writeFileSync(PICTURE, picture(measured, inVm));
     progress(`\n${markdown(rows)}`);
     return { figures: { ...figures(measured), ...vmFigures(inVm) }, rows };
   },
