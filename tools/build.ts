@@ -1,6 +1,6 @@
 /**
  * Bundles the program into dist/: one entry, one chunk for each job that is imported dynamically, so that a lab's
- * processes load their own code only. (Stripping types at run time costs each process 18 MB and 35 ms.)
+ * processes load their own code only; and a file for each thread. (Stripping types at run time costs each process 18 MB and 35 ms.)
  *
  * Compiles the CNI executable too, where there is a C compiler.
  *
@@ -20,14 +20,18 @@ import {
 } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type OutputFile, type Plugin } from 'esbuild';
 import { compileClient } from '../packages/cni/client/compile.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const OLD_CHUNK_MS = 24 * 3600_000;
+/** Programs of threads: a file each, which names no other, so that a thread finds all of its own version whenever it begins. */
+const THREADS = ['packages/service-proxy/backends/userspace/relay-program.ts'];
+/** Names in dist/ of the programs of threads, by those of their sources. */
+const threadFiles = new Map<string, string>();
 
-/** Sources that find files beside themselves by `import.meta.dirname` go on finding them there. */
+/** Sources that find files beside themselves by `import.meta.dirname` go on finding them there; a thread's program is in dist/. */
 const sourceDirectories: Plugin = {
   name: 'source-directories',
   setup(plugin) {
@@ -36,7 +40,11 @@ const sourceDirectories: Plugin = {
       if (!source.includes('import.meta.')) return { contents: source, loader: 'ts' };
       const up = (file: string) =>
         `new URL(${JSON.stringify(`../${relative(root, file)}`)}, import.meta.url)`;
-      const contents = source.replaceAll(/\bimport\.meta\.(dirname|filename|url)\b/g, (_, what: string) => {
+      const pattern =
+        /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)|\bimport\.meta\.(dirname|filename|url)\b/g;
+      const contents = source.replaceAll(pattern, (found, program?: string, what?: string) => {
+        if (program !== undefined)
+          return found.replace(`${program}.ts`, threadFiles.get(program) ?? fail(found));
         switch (what) {
           case 'dirname':
             return `decodeURIComponent(${up(dirname(path))}.pathname)`;
@@ -82,13 +90,11 @@ const builtinModules: Plugin = {
 const started = Date.now();
 // Where there is no C compiler a script serves in its place; the agent says so.
 const client = compileClient();
-const result = await build({
+const options = {
   absWorkingDir: root,
-  entryPoints: { podway: 'packages/cli/main.ts' },
   outdir: dist,
   write: false,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node24',
@@ -98,20 +104,30 @@ const result = await build({
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'none',
-  chunkNames: '[name]-[hash]',
   // CommonJS dependencies call require() for Node's own modules.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   plugins: [sourceDirectories, builtinModules],
   logLevel: 'warning',
-});
+} satisfies BuildOptions;
+const outputFiles: OutputFile[] = [];
+for (const thread of THREADS) {
+  const built = await build({ ...options, entryPoints: [thread], entryNames: '[name]-[hash]', write: false });
+  outputFiles.push(...built.outputFiles);
+  const program = built.outputFiles.find(({ path }) => path.endsWith('.js'));
+  if (program !== undefined) threadFiles.set(basename(thread, '.ts'), basename(program.path));
+}
+const entryPoints = { podway: 'packages/cli/main.ts' };
+const chunks = { splitting: true, chunkNames: '[name]-[hash]' };
+const result = await build({ ...options, ...chunks, entryPoints, write: false });
+outputFiles.push(...result.outputFiles);
 
 await client;
 
 mkdirSync(dist, { recursive: true });
 // The entry last: whoever starts in between finds the chunks it names.
-const outputs = result.outputFiles.toSorted((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)));
+const outputs = outputFiles.toSorted((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)));
 for (const { path, contents } of outputs) {
   const temporary = `${path}.${process.pid}.tmp`;
   writeFileSync(temporary, contents);
@@ -126,6 +142,10 @@ for (const name of readdirSync(dist)) {
 const stamp = join(dist, '.built');
 writeFileSync(stamp, '');
 utimesSync(stamp, started / 1000, started / 1000);
+
+function fail(found: string): never {
+  throw new Error(`${found}: only the program of a thread is found so; see THREADS`);
+}
 
 function isEntry(path: string): boolean {
   return basename(path).startsWith('podway.js');

@@ -5,6 +5,23 @@ export { FakeLimitError } from './fake/limit-error.ts';
 export { type BindOptions, bindIn } from './linux/bind-in.ts';
 export { connectIn } from './linux/connect-in.ts';
 export { linuxKernel } from './linux/kernel.ts';
+export { Poller, type Readiness } from './linux/poller.ts';
+export {
+  acceptConnection,
+  beginConnection,
+  closeDescriptor,
+  endSending,
+  FAILED,
+  NO_ROOM,
+  NOT_NOW,
+  PeerAddress,
+  receive,
+  receiveFrom,
+  resetOnClose,
+  setStreamOptions,
+  transmit,
+  transmitTo,
+} from './linux/raw-sockets.ts';
 export { filterSources, type SourceTest } from './linux/source-filter.ts';
 export { LoopbackRouting } from './loopback-routing.ts';
 export { flattenNftKey } from './nft-element.ts';

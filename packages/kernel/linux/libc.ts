@@ -9,6 +9,8 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
+  accept4(fd: number, address: Uint8Array, length: Uint8Array, flags: number): number;
+  shutdown(fd: number, how: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
@@ -21,6 +23,17 @@ export interface Libc {
     addressLength: number,
   ): number;
   recv(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  recvfrom(
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: Uint8Array,
+  ): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(epoll: number, events: Uint8Array, count: number, timeoutMs: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   close(fd: number): number;
   dup(fd: number): number;
@@ -36,11 +49,17 @@ const load = libcCalls<Libc>({
   bind: 'int bind(int, void *, uint)',
   connect: 'int connect(int, void *, uint)',
   listen: 'int listen(int, int)',
+  accept4: 'int accept4(int, void *, void *, int)',
+  shutdown: 'int shutdown(int, int)',
   setsockopt: 'int setsockopt(int, int, int, void *, uint)',
   getsockopt: 'int getsockopt(int, int, int, void *, void *)',
   send: 'intptr_t send(int, void *, size_t, int)',
   sendto: 'intptr_t sendto(int, void *, size_t, int, void *, uint)',
   recv: 'intptr_t recv(int, void *, size_t, int)',
+  recvfrom: 'intptr_t recvfrom(int, void *, size_t, int, void *, void *)',
+  epoll_create1: 'int epoll_create1(int)',
+  epoll_ctl: 'int epoll_ctl(int, int, int, void *)',
+  epoll_wait: 'int epoll_wait(int, void *, int, int)',
   ioctl: 'int ioctl(int, ulong, void *)',
   close: 'int close(int)',
   dup: 'int dup(int)',

@@ -61,7 +61,7 @@ export class LinuxNamespace implements NetworkNamespace {
 
   run<T>(section: () => T): T {
     this.#requireOpen('enter');
-    return insideNetns(this.fd, section);
+    return insideNetns(this.fd, this.inode, section);
   }
 
   batch<T>(section: () => T): T {
@@ -84,7 +84,7 @@ export class LinuxNamespace implements NetworkNamespace {
 
   #socket(): NetlinkSocket {
     this.#requireOpen('use');
-    this.#rtnetlink ??= insideNetns(this.fd, () => new NetlinkSocket(NETLINK_ROUTE));
+    this.#rtnetlink ??= insideNetns(this.fd, this.inode, () => new NetlinkSocket(NETLINK_ROUTE));
     return this.#rtnetlink;
   }
 

@@ -40,6 +40,21 @@ describe('the thread and its namespaces', () => {
     assert.equal(where(), home);
   });
 
+  test('run: a handle of where the thread lives leads home, from inside another one too', () => {
+    const home = where();
+    using here = kernel.currentNetns();
+    assert.equal(here.run(where), home);
+    assert.equal(
+      a.run(() => here.run(where)),
+      home,
+    );
+    assert.equal(
+      here.run(() => a.run(where)),
+      `net:[${a.inode}]`,
+    );
+    assert.equal(where(), home);
+  });
+
   test('run: a section that returns a promise is refused, and the thread is back', () => {
     const home = where();
     assert.throws(() => a.run(async () => 1), /section: invalid value "a promise"/);

@@ -87,8 +87,12 @@ export function isExternal({ kind }: Pick<Frontend, 'kind'>): boolean {
   return kind === 'ExternalIP' || kind === 'LoadBalancerIP';
 }
 
-export function keyOf(frontend: Frontend): FrontendKey {
-  return frontendKey(frontend.address, frontend.protocol, frontend.port);
+export function keyOf({
+  address,
+  protocol,
+  port,
+}: Pick<Frontend, 'address' | 'protocol' | 'port'>): FrontendKey {
+  return frontendKey(address, protocol, port);
 }
 
 /** Every endpoint that new connections of the frontend can reach. */

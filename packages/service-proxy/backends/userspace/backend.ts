@@ -1,34 +1,24 @@
-import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace } from '#kernel';
-import {
-  type Clock,
-  errorMessage,
-  InvalidInputError,
-  type Logger,
-  type Random,
-  sleep,
-  systemRandom,
-} from '#runtime';
+import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace, setStreamOptions } from '#kernel';
+import { type Clock, errorMessage, InvalidInputError, type Logger, sleep } from '#runtime';
 import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
 import { FLOW_PROTOCOLS } from '../../conntrack/stale-flows.ts';
 import { type Frontend, type FrontendKey, frontendKey, keyOf } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
-import { RouteLookup } from '../route-lookup.ts';
-import { EndpointChoice } from './endpoint-choice.ts';
-import { FlowLimit } from './flow-limit.ts';
-import { OpenConnections } from './open-connections.ts';
+import { DescriptorSet } from './descriptor-set.ts';
 import { probeRelay } from './probe.ts';
-import type { Relay } from './relay.ts';
+import { type RelayChannel, type RelayMessage, relayed } from './relay-messages.ts';
+import { RelayThread, type RelayThreadDeps } from './relay-thread.ts';
 import { ServiceRoutes } from './service-routes.ts';
-import { isInside, sourceTests } from './sources.ts';
-import { TcpRelay } from './tcp-relay.ts';
-import { UdpRelay } from './udp-relay.ts';
+import { sourceTests } from './sources.ts';
+import { KEEP_ALIVE_SECONDS } from './tcp-connection.ts';
 
 export interface UserspaceDeps {
   readonly netns: NetworkNamespace;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly random?: Random;
+  /** What relays [a thread of its own]. */
+  readonly createRelay?: (deps: RelayThreadDeps) => RelayChannel;
 }
 
 const NO_FILTER = '[]';
@@ -40,23 +30,23 @@ const FINISH_MS = 200;
 /** One frontend as it is carried. */
 interface Carried {
   readonly frontend: Frontend;
-  /** undefined: nobody listens, so the kernel refuses; or nobody could (see {@link UserspaceBackend.#broken}). */
-  readonly relay: Relay | undefined;
-  /** Text of the filter that the relay's socket has. */
+  /** The socket that listens. undefined: nobody does, so the kernel refuses; or nobody could (see {@link UserspaceBackend.#broken}). */
+  readonly fd: number | undefined;
+  /** Text of the filter that the socket has. */
   readonly filter: string;
 }
 
-/** Services by sockets on their addresses, and this process between both ends: see README.md. */
+/** Services by sockets on their addresses, and a relay between both ends: see README.md. Here is decided, the relay carries. */
 export class UserspaceBackend implements ProxyBackend {
   readonly name = 'userspace';
   readonly #netns: NetworkNamespace;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #random: Random;
   readonly #routes: ServiceRoutes;
-  readonly #lookup: RouteLookup;
-  readonly #flows: FlowLimit;
-  readonly #connections = new OpenConnections();
+  readonly #descriptors = new DescriptorSet();
+  readonly #relay: RelayChannel;
+  /** What the relay has not been told. */
+  #messages: RelayMessage[] = [];
   #facts: NodeFacts | undefined;
   readonly #carried = new Map<FrontendKey, Carried>();
   /** Frontends of each Service. */
@@ -66,14 +56,17 @@ export class UserspaceBackend implements ProxyBackend {
   /** Everything is to be compared. */
   #full = true;
 
-  constructor({ netns, clock, logger, random = systemRandom }: UserspaceDeps) {
+  constructor({ netns, clock, logger, createRelay = (deps) => new RelayThread(deps) }: UserspaceDeps) {
     this.#netns = netns;
     this.#clock = clock;
     this.#logger = logger;
-    this.#random = random;
     this.#routes = new ServiceRoutes(netns);
-    this.#lookup = new RouteLookup(netns.routes);
-    this.#flows = new FlowLimit(clock);
+    const descriptors = this.#descriptors;
+    this.#relay = createRelay({
+      ...{ netns, clock, logger, descriptors },
+      listening: () => this.#listening,
+      table: () => this.#relayTable(),
+    });
   }
 
   async probe(): Promise<readonly string[]> {
@@ -92,6 +85,7 @@ export class UserspaceBackend implements ProxyBackend {
     const full = this.#full || String(this.#facts?.podCIDRs) !== String(table.facts.podCIDRs);
     this.#full = true; // should this fail
     this.#facts = table.facts;
+    if (full) this.#messages.push(this.#factsMessage());
     this.#routes.setRanges(table.facts.serviceCIDRs);
     const released = new Map(full ? this.#carried : []);
     if (full) this.#services.clear();
@@ -117,6 +111,8 @@ export class UserspaceBackend implements ProxyBackend {
       writes += this.#carry(frontend, before);
     }
     for (const [key, carried] of released) writes += this.#release(key, carried);
+    // Before the routes go: resets need the address as much as answers do.
+    await this.#tellRelay();
     writes += this.#routes.sync();
     this.#full = false;
     return { writes };
@@ -127,6 +123,7 @@ export class UserspaceBackend implements ProxyBackend {
       const carried = this.#carried.get(key);
       if (carried !== undefined) this.#carry(carried.frontend, carried);
     }
+    await this.#tellRelay();
     return this.#routes.matches();
   }
 
@@ -138,13 +135,16 @@ export class UserspaceBackend implements ProxyBackend {
       original.destinationPort !== undefined &&
       reply.source === original.destination &&
       reply.sourcePort === original.destinationPort &&
-      this.#carried.get(frontendKey(original.destination, protocol, original.destinationPort))?.relay !==
+      this.#carried.get(frontendKey(original.destination, protocol, original.destinationPort))?.fd !==
         undefined
     );
   }
 
   async cleanup(): Promise<void> {
-    this.#endRelays();
+    for (const [key, carried] of this.#carried) this.#release(key, carried);
+    this.#services.clear();
+    this.#full = true;
+    await this.#tellRelay();
     this.#routes.remove();
   }
 
@@ -156,19 +156,21 @@ export class UserspaceBackend implements ProxyBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#finishRequests();
-    this.#connections.resetAll(); // while the address is there, which resets need as much as answers do
+    await this.#relay[Symbol.asyncDispose]();
+    // Connections are reset while the address is there, which resets need as much as answers do; then it goes, so that nobody is refused.
+    this.#descriptors.resetAll(this.#listening);
     this.#routes.suspend();
-    this.#endRelays(); // when it is gone, so that nobody is refused
+    this.#descriptors.resetAll();
+    this.#carried.clear();
     this.#routes[Symbol.dispose]();
-    this.#flows[Symbol.dispose]();
   }
 
   /** New clients hear nothing any more, and try again; those whose requests are under way have a moment for them. */
   async #finishRequests(): Promise<void> {
     let isOpen = false;
-    for (const { frontend, relay } of this.#carried.values()) {
-      if (relay === undefined || frontend.protocol !== 'TCP') continue;
-      filterSources(relay.fd, frontend.family, NOBODY);
+    for (const { frontend, fd } of this.#carried.values()) {
+      if (fd === undefined || frontend.protocol !== 'TCP') continue;
+      filterSources(fd, frontend.family, NOBODY);
       isOpen = true;
     }
     if (isOpen) await sleep(this.#clock, FINISH_MS);
@@ -177,26 +179,26 @@ export class UserspaceBackend implements ProxyBackend {
   /** Makes the frontend's socket what it should be. @returns how many changes that took */
   #carry(frontend: Frontend, before: Carried | undefined): number {
     const key = keyOf(frontend);
-    let relay = before?.relay;
+    let fd = before?.fd;
     let filter = before?.filter ?? NO_FILTER;
     let writes = 0;
     const stop = () => {
-      if (relay === undefined) return;
-      relay.close();
-      relay = undefined;
+      if (fd === undefined) return;
+      this.#messages.push({ kind: 'close', key });
+      fd = undefined;
       filter = NO_FILTER;
       writes++;
     };
     try {
       if (isRefused(frontend)) stop();
       else {
-        if (relay === undefined) {
-          relay = this.#listen(frontend);
+        if (fd === undefined) {
+          fd = this.#listen(frontend);
           writes++;
-        } else relay.update(frontend);
+        } else this.#messages.push({ kind: 'update', frontend: relayed(frontend) });
         const tests = sourceTests(frontend, this.#factsInForce);
         if (JSON.stringify(tests) !== filter) {
-          filterSources(relay.fd, frontend.family, tests);
+          filterSources(fd, frontend.family, tests);
           filter = JSON.stringify(tests);
           writes++;
         }
@@ -206,31 +208,52 @@ export class UserspaceBackend implements ProxyBackend {
       stop();
       this.#reportBroken(key, errorMessage(error));
     }
-    this.#carried.set(key, { frontend, relay, filter });
+    this.#carried.set(key, { frontend, fd, filter });
     return writes;
   }
 
-  #release(key: FrontendKey, { frontend, relay }: Carried): number {
+  #release(key: FrontendKey, { frontend, fd }: Carried): number {
     this.#carried.delete(key);
     this.#broken.delete(key);
-    relay?.close();
+    if (fd !== undefined) this.#messages.push({ kind: 'close', key });
     // Without the address, what still goes through it cannot go on: both ends had better know.
-    if (isHeld(frontend) && this.#routes.release(frontend.address)) this.#connections.reset(frontend.address);
-    return relay === undefined ? 0 : 1;
+    if (isHeld(frontend) && this.#routes.release(frontend.address))
+      this.#messages.push({ kind: 'reset', address: frontend.address });
+    return fd === undefined ? 0 : 1;
   }
 
-  #listen(frontend: Frontend): Relay {
+  #listen(frontend: Frontend): number {
     const { address, port, protocol } = frontend;
     if (protocol === 'SCTP')
       throw new InvalidInputError('protocol', protocol, 'only TCP and UDP are relayed');
     const udp = protocol === 'UDP';
     const fd = bindIn(this.#netns, { protocol: udp ? 'udp' : 'tcp', address, port, freeBind: true });
-    const choice = new EndpointChoice(frontend, this.#clock, this.#random, (source) =>
-      isInside(source, frontend.family, this.#factsInForce, (one) => this.#lookup.isLocal(one)),
+    this.#descriptors.add(fd);
+    if (!udp) setStreamOptions(fd, KEEP_ALIVE_SECONDS);
+    this.#messages.push({ kind: 'listen', fd, frontend: relayed(frontend) });
+    return fd;
+  }
+
+  async #tellRelay(): Promise<void> {
+    const messages = this.#messages;
+    this.#messages = [];
+    await this.#relay.send(messages);
+  }
+
+  get #listening(): ReadonlySet<number> {
+    return new Set([...this.#carried.values()].flatMap(({ fd }) => fd ?? []));
+  }
+
+  /** For a relay that begins. */
+  #relayTable(): readonly RelayMessage[] {
+    const listening = [...this.#carried.values()].flatMap(({ fd, frontend }): RelayMessage[] =>
+      fd === undefined ? [] : [{ kind: 'listen', fd, frontend: relayed(frontend) }],
     );
-    return udp
-      ? new UdpRelay(fd, this.#netns, this.#flows, choice)
-      : new TcpRelay(fd, this.#netns, this.#clock, this.#connections, choice);
+    return [this.#factsMessage(), ...listening];
+  }
+
+  #factsMessage(): RelayMessage {
+    return { kind: 'facts', podCIDRs: this.#factsInForce.podCIDRs };
   }
 
   get #factsInForce(): Pick<NodeFacts, 'podCIDRs'> {
@@ -241,15 +264,6 @@ export class UserspaceBackend implements ProxyBackend {
     if (this.#broken.get(key) === reason) return;
     this.#broken.set(key, reason);
     this.#logger.warn('a Service’s address cannot be listened on', { place: key, error: reason });
-  }
-
-  #endRelays(): void {
-    this.#connections.resetAll();
-    for (const { relay } of this.#carried.values()) relay?.close();
-    this.#carried.clear();
-    this.#services.clear();
-    this.#broken.clear();
-    this.#full = true;
   }
 }
 

@@ -4,6 +4,7 @@ import { parseIp, parsePrefix } from '#ip';
 import { FakeClock, seededRandom } from '#runtime';
 import { type Endpoint, type Frontend, REJECT } from '../../table/entry.ts';
 import { EndpointChoice } from './endpoint-choice.ts';
+import { type RelayedFrontend, relayed } from './relay-messages.ts';
 
 const CLIENT = parseIp('10.244.1.10');
 const OTHER = parseIp('198.51.100.10');
@@ -13,7 +14,8 @@ const endpoints = (...numbers: number[]) => ({
   kind: 'endpoints' as const,
   endpoints: numbers.map(endpoint),
 });
-const frontend = (more: Partial<Frontend> = {}): Frontend => ({
+const frontend = (more: Partial<Frontend> = {}): RelayedFrontend => relayed(frontendOf(more));
+const frontendOf = (more: Partial<Frontend>): Frontend => ({
   kind: 'ClusterIP',
   portName: '',
   family: 'IPv4',

@@ -1,24 +1,26 @@
-import type { Socket } from 'node:net';
 import type { IpAddress } from '#ip';
+
+/** A client's connection, whether an endpoint has taken it yet or not. */
+export interface OpenConnection {
+  reset(): void;
+}
 
 /** Clients' connections by the Service address that they came to: they outlive the listener, and end with the address. */
 export class OpenConnections {
-  readonly #clients = new Map<IpAddress, Set<Socket>>();
+  readonly #connections = new Map<IpAddress, Set<OpenConnection>>();
 
-  add(address: IpAddress, client: Socket): void {
-    const clients = this.#clients.get(address) ?? new Set();
-    this.#clients.set(address, clients.add(client));
-    client.on('close', () => {
-      clients.delete(client);
-      if (clients.size === 0 && this.#clients.get(address) === clients) this.#clients.delete(address);
-    });
+  add(address: IpAddress, connection: OpenConnection): void {
+    const connections = this.#connections.get(address) ?? new Set();
+    this.#connections.set(address, connections.add(connection));
+  }
+
+  delete(address: IpAddress, connection: OpenConnection): void {
+    const connections = this.#connections.get(address);
+    connections?.delete(connection);
+    if (connections?.size === 0) this.#connections.delete(address);
   }
 
   reset(address: IpAddress): void {
-    for (const client of this.#clients.get(address) ?? []) client.resetAndDestroy();
-  }
-
-  resetAll(): void {
-    for (const address of this.#clients.keys()) this.reset(address);
+    for (const connection of this.#connections.get(address) ?? []) connection.reset();
   }
 }

@@ -1,6 +1,5 @@
-import { createServer } from 'node:net';
 import { parseIp } from '#ip';
-import { bindIn, filterSources, type NetworkNamespace } from '#kernel';
+import { bindIn, closeDescriptor, filterSources, type NetworkNamespace } from '#kernel';
 import { errorMessage } from '#runtime';
 import { ServiceRoutes } from './service-routes.ts';
 
@@ -22,11 +21,10 @@ export function probeRelay(netns: NetworkNamespace): readonly string[] {
   attempt('the right to add routes (CAP_NET_ADMIN)', () => new ServiceRoutes(netns).probe(ADDRESS));
   attempt('the right to listen on any address and port, with a filter (CAP_NET_BIND_SERVICE)', () => {
     const fd = bindIn(netns, { protocol: 'tcp', address: ADDRESS, port: LOW_PORT, freeBind: true });
-    const server = createServer().listen({ fd });
     try {
       filterSources(fd, 'IPv4', [{ prefixes: [], fromHost: false }]);
     } finally {
-      server.close();
+      closeDescriptor(fd);
     }
   });
   return missing;

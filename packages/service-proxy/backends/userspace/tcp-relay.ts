@@ -1,82 +1,74 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { parseIp } from '#ip';
-import { connectIn, type NetworkNamespace } from '#kernel';
-import type { Clock } from '#runtime';
-import type { Frontend } from '../../table/entry.ts';
+import { acceptConnection, FAILED, NO_ROOM, NOT_NOW, PeerAddress } from '#kernel';
 import type { EndpointChoice } from './endpoint-choice.ts';
-import { join } from './join.ts';
 import type { OpenConnections } from './open-connections.ts';
-import type { Relay } from './relay.ts';
+import type { FrontendRelay } from './relay.ts';
+import type { RelayedFrontend } from './relay-messages.ts';
+import { type RelaySockets, TcpConnection } from './tcp-connection.ts';
 
-/** So long one endpoint may take to answer before the next is tried. */
-const CONNECT_MS = 1_000;
+/** Taken before other sockets have their turn. */
+const ACCEPTS_A_TURN = 64;
+/** Without a free descriptor clients wait in the kernel, milliseconds. */
+const NO_ROOM_MS = 100;
+/** Who the last connection came from. */
+const PEER = new PeerAddress();
 
-/** Accepts connections and carries each to an endpoint. */
-export class TcpRelay implements Relay {
-  readonly fd: number;
-  readonly #netns: NetworkNamespace;
-  readonly #clock: Clock;
+/** Accepts connections and has each carried to an endpoint. */
+export class TcpRelay implements FrontendRelay {
+  readonly #fd: number;
+  readonly #sockets: RelaySockets;
+  readonly #connections: OpenConnections;
   readonly #choice: EndpointChoice;
-  readonly #server: Server;
+  #watch: number;
+  #pause: Disposable | undefined;
 
   /** @param fd listens; the relay closes it */
-  constructor(
-    fd: number,
-    netns: NetworkNamespace,
-    clock: Clock,
-    connections: OpenConnections,
-    choice: EndpointChoice,
-  ) {
-    this.fd = fd;
-    this.#netns = netns;
-    this.#clock = clock;
+  constructor(fd: number, sockets: RelaySockets, connections: OpenConnections, choice: EndpointChoice) {
+    this.#fd = fd;
+    this.#sockets = sockets;
+    this.#connections = connections;
     this.#choice = choice;
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-      connections.add(choice.frontend.address, client);
-      client.on('error', () => {}); // 'close' follows
-      void this.#carry(client);
-    });
-    this.#server.on('error', () => {}); // one that could not be accepted, for want of descriptors
-    this.#server.listen({ fd });
+    this.#watch = this.#listen();
   }
 
   /** Connections stay where they are. */
-  update(frontend: Frontend): void {
+  update(frontend: RelayedFrontend): void {
     this.#choice.frontend = frontend;
   }
 
   close(): void {
-    this.#server.close();
+    this.#pause?.[Symbol.dispose]();
+    this.#sockets.poller.forget(this.#watch);
+    this.#sockets.descriptors.close(this.#fd);
   }
 
-  async #carry(client: Socket): Promise<void> {
-    const endpoint = await this.#connect(client);
-    if (endpoint === undefined || client.destroyed) {
-      endpoint?.destroy();
-      client.resetAndDestroy();
-      return;
-    }
-    join(client, endpoint);
+  #listen(): number {
+    return this.#sockets.poller.watch(this.#fd, 'readable', () => this.#accept());
   }
 
-  /** Nothing of the client's has been passed on yet, so an endpoint that does not answer may be left for another. */
-  async #connect(client: Socket): Promise<Socket | undefined> {
-    const { remoteAddress } = client;
-    if (remoteAddress === undefined) return undefined;
-    const source = parseIp(remoteAddress);
-    for (const endpoint of this.#choice.candidates(source)) {
-      const abort = new AbortController();
-      using _ = this.#clock.setTimer(CONNECT_MS, () => abort.abort());
-      const options = { signal: abort.signal, allowHalfOpen: true };
-      const connected = await connectIn(this.#netns, endpoint.address, endpoint.port, options).catch(
-        () => undefined,
-      );
-      if (connected !== undefined) {
-        this.#choice.taken(source, endpoint);
-        return connected;
-      }
-      if (client.destroyed) return undefined;
+  #accept(): void {
+    for (let turn = 0; turn < ACCEPTS_A_TURN; turn++) {
+      const client = acceptConnection(this.#fd, PEER);
+      if (client === NO_ROOM) this.#waitForRoom();
+      if (client === NO_ROOM || client === NOT_NOW) return;
+      if (client !== FAILED) this.#carry(client);
     }
-    return undefined;
+  }
+
+  #carry(client: number): void {
+    this.#sockets.descriptors.add(client);
+    const { address } = this.#choice.frontend;
+    const connection = new TcpConnection(client, PEER.address, this.#sockets, this.#choice, () =>
+      this.#connections.delete(address, connection),
+    );
+    this.#connections.add(address, connection);
+    connection.connect();
+  }
+
+  #waitForRoom(): void {
+    const { poller, clock } = this.#sockets;
+    poller.unwatch(this.#watch, this.#fd);
+    this.#pause = clock.setTimer(NO_ROOM_MS, () => {
+      this.#watch = this.#listen();
+    });
   }
 }

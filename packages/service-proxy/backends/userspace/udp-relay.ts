@@ -1,128 +1,135 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { type IpAddress, type IpFamily, parseIp } from '#ip';
-import { bindIn, type NetworkNamespace } from '#kernel';
-import type { Endpoint, Frontend } from '../../table/entry.ts';
+import { beginConnection, FAILED, PeerAddress, receive, receiveFrom, transmit, transmitTo } from '#kernel';
 import { type EndpointChoice, isSame } from './endpoint-choice.ts';
 import type { Flow, FlowLimit } from './flow-limit.ts';
-import type { Relay } from './relay.ts';
+import type { FrontendRelay } from './relay.ts';
+import { decodeEndpoints, type RelayEndpoint, type RelayedFrontend } from './relay-messages.ts';
+import type { RelaySockets } from './tcp-connection.ts';
 
-/** So many packets wait while a flow's socket is made. */
-const MAX_WAITING = 16;
-const ANY: Readonly<Record<IpFamily, IpAddress>> = { IPv4: parseIp('0.0.0.0'), IPv6: parseIp('::') };
+/** No packet is longer. */
+const PACKET = Buffer.alloc(2 ** 16);
+/** Who sent the last one. */
+const PEER = new PeerAddress();
+/** Packets of one socket before others have their turn. */
+const PACKETS_A_TURN = 64;
 
 /** Takes packets and carries them to an endpoint by a socket of each client's own, whose answers go back to it. */
-export class UdpRelay implements Relay {
-  readonly fd: number;
-  readonly #netns: NetworkNamespace;
-  readonly #choice: EndpointChoice;
+export class UdpRelay implements FrontendRelay {
+  readonly #fd: number;
+  readonly #sockets: RelaySockets;
   readonly #limit: FlowLimit;
-  readonly #socket: Socket;
+  readonly #choice: EndpointChoice;
+  readonly #watch: number;
   /** By the client's address and port. */
   readonly #flows = new Map<string, UdpFlow>();
 
   /** @param fd is bound; the relay closes it */
-  constructor(fd: number, netns: NetworkNamespace, limit: FlowLimit, choice: EndpointChoice) {
-    this.fd = fd;
-    this.#netns = netns;
-    this.#choice = choice;
+  constructor(fd: number, sockets: RelaySockets, limit: FlowLimit, choice: EndpointChoice) {
+    this.#fd = fd;
+    this.#sockets = sockets;
     this.#limit = limit;
-    this.#socket = openSocket(choice.frontend.family, fd);
-    this.#socket.on('error', () => {}); // an answer that could not be sent is lost, as any packet may be
-    this.#socket.on('message', (message, { address, port }) => {
-      const key = `${address} ${port}`;
-      const flow = this.#flows.get(key) ?? this.#open(key, parseIp(address), port);
-      if (flow === undefined) return;
-      this.#limit.touch(flow);
-      flow.send(message);
-    });
+    this.#choice = choice;
+    this.#watch = sockets.poller.watch(fd, 'readable', () => this.#receive());
   }
 
-  update(frontend: Frontend): void {
+  update(frontend: RelayedFrontend): void {
     this.#choice.frontend = frontend;
+    if (this.#flows.size === 0) return;
+    const serving = decodeEndpoints(frontend.serving);
     for (const flow of this.#flows.values())
-      if (!frontend.serving.some((endpoint) => isSame(endpoint, flow.endpoint))) flow.end();
+      if (!serving.some((endpoint) => isSame(endpoint, flow.endpoint))) flow.end();
   }
 
   /** The answers of flows leave by the same socket: they end. */
   close(): void {
     for (const flow of this.#flows.values()) flow.end();
-    this.#socket.close();
+    this.#sockets.poller.forget(this.#watch);
+    this.#sockets.descriptors.close(this.#fd);
+  }
+
+  #receive(): void {
+    for (let turn = 0; turn < PACKETS_A_TURN; turn++) {
+      const octets = receiveFrom(this.#fd, PACKET, PEER);
+      if (octets < 0) return;
+      const { key } = PEER;
+      // What a flow does not take, its endpoint having refused an earlier packet, may fare better with another.
+      if (this.#flows.get(key)?.send(octets) !== true) this.#begin(key)?.send(octets);
+    }
   }
 
   /** undefined when there is no endpoint for the source, or no socket for it: the packet is lost, the next may fare better. */
-  #open(key: string, source: IpAddress, port: number): UdpFlow | undefined {
+  #begin(key: string): UdpFlow | undefined {
+    const source = PEER.address;
     const [endpoint] = this.#choice.candidates(source);
     if (endpoint === undefined) return undefined;
-    const { family } = this.#choice.frontend;
-    let fd: number;
+    const client = PEER.copy();
     try {
-      fd = bindIn(this.#netns, { protocol: 'udp', address: ANY[family], port: 0 });
+      const flow = new UdpFlow(endpoint, this.#sockets, {
+        packet: (of) => this.#limit.touch(of),
+        answer: (octets) => void transmitTo(this.#fd, PACKET, octets, client),
+        ended: (of) => {
+          this.#limit.forget(of);
+          this.#flows.delete(key);
+        },
+      });
+      this.#choice.taken(source, endpoint);
+      this.#flows.set(key, flow);
+      return flow;
     } catch {
       return undefined;
     }
-    const flow = new UdpFlow(openSocket(family, fd), endpoint, {
-      answer: (message) => {
-        this.#limit.touch(flow);
-        this.#socket.send(message, port, source);
-      },
-      ended: () => {
-        this.#limit.forget(flow);
-        this.#flows.delete(key);
-      },
-    });
-    this.#choice.taken(source, endpoint);
-    this.#flows.set(key, flow);
-    return flow;
   }
 }
 
 interface FlowEvents {
-  readonly answer: (message: Buffer) => void;
-  readonly ended: () => void;
+  /** It is in use. */
+  readonly packet: (flow: UdpFlow) => void;
+  /** The first octets of the packet buffer are for the client. */
+  readonly answer: (octets: number) => void;
+  readonly ended: (flow: UdpFlow) => void;
 }
 
 /** One client's packets to one endpoint, and back. */
 class UdpFlow implements Flow {
-  readonly endpoint: Endpoint;
-  readonly #socket: Socket;
+  readonly endpoint: RelayEndpoint;
+  readonly #fd: number;
+  readonly #sockets: RelaySockets;
   readonly #events: FlowEvents;
-  /** Packets that came before the socket was connected; undefined since. */
-  #waiting: Buffer[] | undefined = [];
+  readonly #watch: number;
   #ended = false;
 
-  constructor(socket: Socket, endpoint: Endpoint, events: FlowEvents) {
+  /** @throws KernelError `EMFILE`, `ENETUNREACH` */
+  constructor(endpoint: RelayEndpoint, sockets: RelaySockets, events: FlowEvents) {
     this.endpoint = endpoint;
+    this.#sockets = sockets;
     this.#events = events;
-    this.#socket = socket;
-    // The endpoint has refused a packet: the client's next one may find another.
-    this.#socket.on('error', () => this.end());
-    this.#socket.on('message', events.answer);
-    this.#socket.connect(endpoint.port, endpoint.address, () => {
-      for (const message of this.#waiting ?? []) this.#socket.send(message);
-      this.#waiting = undefined;
-    });
+    this.#fd = beginConnection(sockets.netns, 'udp', endpoint.address, endpoint.port);
+    sockets.descriptors.add(this.#fd);
+    this.#watch = sockets.poller.watch(this.#fd, 'readable', () => this.#receive());
   }
 
-  send(message: Buffer): void {
-    if (this.#waiting === undefined) this.#socket.send(message);
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
+  /** Sends the first octets of the packet buffer. @returns false: the flow has ended */
+  send(octets: number): boolean {
+    this.#events.packet(this);
+    if (transmit(this.#fd, PACKET, octets) === FAILED) this.end();
+    return !this.#ended;
   }
 
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#socket.close();
-    this.#events.ended();
+    this.#sockets.poller.forget(this.#watch);
+    this.#sockets.descriptors.close(this.#fd);
+    this.#events.ended(this);
   }
-}
 
-function openSocket(family: IpFamily, fd: number): Socket {
-  const version = family === 'IPv4' ? 4 : 6;
-  const socket = createSocket({
-    type: `udp${version}`,
-    // All that is given are addresses: nothing is looked up.
-    lookup: (address, _, callback) => callback(null, address, version),
-  });
-  socket.bind({ fd });
-  return socket;
+  #receive(): void {
+    for (let turn = 0; turn < PACKETS_A_TURN; turn++) {
+      const octets = receive(this.#fd, PACKET);
+      // The endpoint has refused a packet: the client's next one may find another.
+      if (octets === FAILED) this.end();
+      if (octets < 0) return;
+      this.#events.packet(this);
+      this.#events.answer(octets);
+    }
+  }
 }
