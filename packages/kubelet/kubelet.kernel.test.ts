@@ -91,7 +91,7 @@ test('Kubelet: a failing ADD is followed by DEL, and tried again', async () => {
   );
   assert.match(
     readFileSync(join(node.cniState, 'calls'), 'utf8'),
-    /ADD .*K8S_POD_NAME=late.*\nDEL .*K8S_POD_NAME=late/,
+    /ADD .*K8S_POD_NAME=late(.*\n)+DEL .*K8S_POD_NAME=late/,
   );
   rmSync(join(node.cniState, 'fail'));
   await node.waitFor('late', isReady);
