@@ -14,7 +14,7 @@ export async function attempt(netns: NetworkNamespace, to: Place, answerMs: numb
 }
 
 async function askTcp(netns: NetworkNamespace, to: Place, answerMs: number): Promise<string> {
-  const signal = AbortSignal.timeout(answerMs);
+  const signal = silenceAfter(answerMs);
   const socket = await connectIn(netns, to.address, to.port, { signal });
   return Buffer.concat(await socket.toArray({ signal })).toString();
 }
@@ -26,7 +26,7 @@ async function askUdp(netns: NetworkNamespace, to: Place, answerMs: number): Pro
     const connected = once(socket, 'connect');
     socket.connect(to.port, to.address);
     await connected;
-    const answer = once(socket, 'message', { signal: AbortSignal.timeout(answerMs) });
+    const answer = once(socket, 'message', { signal: silenceAfter(answerMs) });
     socket.send('?');
     const [message] = await answer;
     return String(message);
@@ -45,7 +45,7 @@ export function udpFlow(netns: NetworkNamespace, to: Place, answerMs: number): U
   const socket = udpClient(netns, to).on('error', () => {});
   return {
     async ask() {
-      const signal = AbortSignal.timeout(answerMs);
+      const signal = silenceAfter(answerMs);
       const answer = once(socket, 'message', { signal }).then(
         ([message]) => String(message).split(' ')[0] ?? '',
         (error: unknown) => (isRefusal(error) ? 'refused' : 'silence'),
@@ -55,6 +55,23 @@ export function udpFlow(netns: NetworkNamespace, to: Place, answerMs: number): U
     },
     [Symbol.dispose]: () => void socket.close(),
   };
+}
+
+const TICK_MS = 20;
+
+/**
+ * Servers run in this process too: time in which it was held up, by a long change or a busy machine, has not been theirs. So turns of a timer are
+ * counted, of which a process that is held up misses some.
+ */
+function silenceAfter(ms: number): AbortSignal {
+  const controller = new AbortController();
+  let left = Math.ceil(ms / TICK_MS);
+  const timer = setInterval(() => {
+    if (--left > 0) return;
+    clearInterval(timer);
+    controller.abort();
+  }, TICK_MS).unref();
+  return controller.signal;
 }
 
 function udpClient(netns: NetworkNamespace, to: Place): Socket {

@@ -28,6 +28,10 @@ const AFTER_MS = SLOW ? 1_500 : 300;
  */
 const ANSWER_MS = SLOW ? 3_000 : 800;
 
+/** A client's first packet is sent again after one second and after three. */
+const PATIENCE_MS = 10_000;
+const KNOCK_MS = 25;
+
 const NO_GAP = 'no new connection fails, established ones go on';
 /** A relay ends with its process, and what goes through it too. */
 const WITH_A_PROCESS = 'until the other serves clients that come by a link to a cluster IP wait';
@@ -128,9 +132,10 @@ describe('a switch of mechanisms under traffic', () => {
     return { proxy, end: () => stack.disposeAsync() };
   }
 
-  async function open(from: Client, to: Place): Promise<Socket> {
+  async function open(from: Client, to: Place, patienceMs = ANSWER_MS): Promise<Socket> {
     using netns = kernel.openNetns(`/run/netns/behaviour-${from}`);
-    return (await connectIn(netns, to.address, to.port)).on('error', () => {});
+    const signal = AbortSignal.timeout(patienceMs);
+    return (await connectIn(netns, to.address, to.port, { signal })).on('error', () => {});
   }
   async function isAlive(socket: Socket): Promise<boolean> {
     const answer = once(socket, 'data', { signal: AbortSignal.timeout(1_000) });
@@ -139,6 +144,19 @@ describe('a switch of mechanisms under traffic', () => {
       ([data]) => String(data) === 'still there?',
       () => false,
     );
+  }
+  /** Clients by a link that keep trying as TCP does, from now on until told to end. @returns what went wrong */
+  function keepKnocking(from: Client, to: Place) {
+    const attempts: Promise<string>[] = [];
+    const knock = async () => {
+      (await open(from, to, PATIENCE_MS)).destroy();
+      return 'connected';
+    };
+    const timer = setInterval(() => attempts.push(knock().catch(String)), KNOCK_MS);
+    return async () => {
+      clearInterval(timer);
+      return (await Promise.all(attempts)).filter((outcome) => outcome !== 'connected');
+    };
   }
   /** Connects one after the other until told to end. @returns what went wrong, and how many did not */
   function keepConnecting(from: Client, to: Place, wanted: readonly string[]) {
@@ -180,10 +198,12 @@ describe('a switch of mechanisms under traffic', () => {
           keepConnecting('node', AT_CLUSTER_IP, ['b', 'c', ...gap.node]),
           keepConnecting('outside', AT_NODE_PORT, [...replaced, ...gap.nodePort]),
         ];
+        const knocking = keepKnocking('a', AT_CLUSTER_IP);
         await first.end();
         const second = serve(to);
         try {
           await second.proxy.settled();
+          assert.deepEqual(await knocking(), []);
           await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
           for (const socket of opened)
             assert.equal(await isAlive(socket), from !== 'userspace', 'after the switch');
@@ -198,6 +218,7 @@ describe('a switch of mechanisms under traffic', () => {
             await new Promise((resolve) => setTimeout(resolve, 500));
           }
         } finally {
+          await knocking();
           for (const end of ends) await end();
           for (const socket of opened) socket.destroy();
           await second.end();

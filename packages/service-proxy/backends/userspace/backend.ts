@@ -10,6 +10,7 @@ import { probeRelay } from './probe.ts';
 import { type RelayChannel, type RelayMessage, relayed } from './relay-messages.ts';
 import { RelayThread, type RelayThreadDeps } from './relay-thread.ts';
 import { ServiceRoutes } from './service-routes.ts';
+import { forgetSilencedClients } from './silenced-clients.ts';
 import { sourceTests } from './sources.ts';
 import { KEEP_ALIVE_SECONDS } from './tcp-connection.ts';
 
@@ -161,6 +162,7 @@ export class UserspaceBackend implements ProxyBackend {
     this.#descriptors.resetAll(this.#listening);
     this.#routes.suspend();
     this.#descriptors.resetAll();
+    await forgetSilencedClients(this.#netns.conntrack, new Set(this.#carried.keys()));
     this.#carried.clear();
     this.#routes[Symbol.dispose]();
   }
