@@ -10,9 +10,9 @@ const PODS = ['affinity-1', 'affinity-2', 'affinity-3'];
 const TIMEOUT_SECONDS = 2;
 /**
  * How long a client is bound at most, seconds. IPVS counts from when it has no connection left: it remembers a closed one for two minutes, and
- * looks again every minute (ip_vs_conn_expire in net/netfilter/ipvs/ip_vs_conn.c).
+ * looks again every minute (ip_vs_conn_expire in net/netfilter/ipvs/ip_vs_conn.c). Ten more, as clocks in the virtual machine are not exact.
  */
-const BOUND_SECONDS = PROXY === 'ipvs' ? 120 + 60 + TIMEOUT_SECONDS : TIMEOUT_SECONDS;
+const BOUND_SECONDS = PROXY === 'ipvs' ? TIMEOUT_SECONDS + 120 + 60 + 10 : TIMEOUT_SECONDS;
 
 const TYPES = [
   ['ClusterIP', 'service with type clusterIP'],
