@@ -12,6 +12,8 @@ export type Tier = (typeof TIERS)[number];
 /** One command that runs tests. */
 export interface Job {
   readonly name: string;
+  /** Keeps all processors busy: nothing runs beside it. */
+  readonly alone?: true;
   /** @param report the file that gets a line a test, see `result-reporter.ts` */
   command(report: string, reporter: string): readonly string[];
 }
@@ -70,6 +72,7 @@ export async function jobsFor(
 
 const pureJob = (files: readonly string[]): Job => ({
   name: 'pure',
+  alone: true,
   command: (report, reporter) =>
     nodeTest(files, { report, reporter, concurrency: availableParallelism(), timeoutMs: TEST_TIMEOUT_MS }),
 });

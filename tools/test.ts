@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage, InvalidInputError } from '#runtime';
 import { runJob, type TestResult } from './run-job.ts';
-import { jobsFor, root, TIERS, type Tier, tierOf } from './test-jobs.ts';
+import { type Job, jobsFor, root, TIERS, type Tier, tierOf } from './test-jobs.ts';
 
 /** Most files wait more than they compute. */
 const JOBS = availableParallelism() + 1;
@@ -68,7 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 }
 
-/** Takes the jobs in turn, so many at a time. */
+/** Takes the jobs in turn, so many at a time; before them those that want to be alone. */
 async function runAll(
   files: readonly string[],
   atATime: number,
@@ -78,13 +78,16 @@ async function runAll(
   try {
     const { jobs, skipped } = await jobsFor(files);
     const live = jobs.length === 1;
-    const queue = [...jobs];
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => queue.splice(0));
-    const lane = async () => {
-      for (let job = queue.shift(); job !== undefined; job = queue.shift())
+    const queue = jobs.filter(({ alone }) => alone !== true);
+    const alone = jobs.filter((job) => job.alone);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => [alone, queue].map((jobs) => jobs.splice(0)));
+    const lane = async (waiting: Job[]) => {
+      for (let job = waiting.shift(); job !== undefined; job = waiting.shift())
         report(await runJob(job, { scratch, live }));
     };
-    await Promise.all(Array.from({ length: atATime }, lane));
+    await lane(alone);
+    await Promise.all(Array.from({ length: atATime }, () => lane(queue)));
     for (const [file, reason] of skipped) report([{ file, name: 'every test', outcome: 'skipped', reason }]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

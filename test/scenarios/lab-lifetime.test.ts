@@ -52,10 +52,20 @@ function cgroupDirectories(account: Account): readonly string[] {
   const digests = ['default', 'a', 'b'].map((name) =>
     createHash('sha256').update(join(labs, name)).digest('hex').slice(0, 8),
   );
-  const entries = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup', { recursive: true }) : [];
-  return entries
-    .map(String)
-    .filter((path) => digests.some((digest) => path.includes(`/podway-`) && path.endsWith(digest)));
+  return directoriesBelow('/sys/fs/cgroup').filter((path) =>
+    digests.some((digest) => path.includes(`/podway-`) && path.endsWith(digest)),
+  );
+}
+
+/** Other labs come and go meanwhile: what has gone has no directories. */
+function directoriesBelow(path: string): readonly string[] {
+  try {
+    const directories = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return directories.flatMap(({ name }) => [join(path, name), ...directoriesBelow(join(path, name))]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 function labsOf(account: Account): readonly string[] {

@@ -120,10 +120,13 @@ test('createDnsServer: CoreDNS’s numbers of cache and upstreams', async () => 
     'coredns_cache_misses_total 2',
     'coredns_cache_entries{type="success"} 1',
     'coredns_cache_entries{type="denial"} 1',
-    `coredns_proxy_request_duration_seconds_count{proxy_name="forward",to="${to}",rcode="NOERROR"} 1`,
     `coredns_proxy_healthcheck_failures_total{proxy_name="forward",to="${to}"} 0`,
   ])
     assert.ok(lines.includes(line), line);
+  // A busy machine answers late, and the question is asked again.
+  const asked = `coredns_proxy_request_duration_seconds_count{proxy_name="forward",to="${to}",rcode="NOERROR"} `;
+  const count = lines.find((line) => line.startsWith(asked))?.slice(asked.length);
+  assert.ok(Number(count) >= 1, count);
 });
 
 test('createDnsServer: an upstream that forwards to this server is found and left alone', async () => {
