@@ -54,7 +54,9 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
     let more = expected.length > 1 ? MORE_ATTEMPTS : 1;
     for (let i = 0; i < ATTEMPTS && more > 0; i++) {
       let outcome = await this.#lab.attempt(from, to);
-      if (outcome === 'silence' && i === 0 && expected.includes('unreachable')) {
+      const isIcmp =
+        expected.includes('unreachable') || (expected.includes('refused') && to.protocol === 'UDP');
+      if (outcome === 'silence' && i === 0 && isIcmp) {
         await new Promise((resolve) => setTimeout(resolve, ICMP_PAUSE_MS));
         outcome = await this.#lab.attempt(from, to);
       }
