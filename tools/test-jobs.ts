@@ -14,6 +14,8 @@ export interface Job {
   readonly name: string;
   /** Keeps all processors busy: nothing runs beside it. */
   readonly alone?: true;
+  /** Takes minutes and hardly a processor: it runs beside all others. */
+  readonly waits?: true;
   /** @param report the file that gets a line a test, see `result-reporter.ts` */
   command(report: string, reporter: string): readonly string[];
 }
@@ -24,9 +26,11 @@ export const root = resolve(import.meta.dirname, '..');
 const SANDBOX = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const PRIVATE_RUN = ['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sandbox'];
 
+/** IPVS forgets closed connections after minutes. */
+const WAITING = 'test/scenarios/services-affinity.ipvs.test.ts';
+
 /** Files that take minutes, the longest first: they begin before the others, so that none is left alone at the end. */
 const LONG = [
-  'test/scenarios/services-affinity.ipvs.test.ts',
   'test/scenarios/services-cluster-ip.ipvs.test.ts',
   'test/scenarios/services-policy.ipvs.test.ts',
   'test/scenarios/chaos.test.ts',
@@ -94,7 +98,7 @@ function vmJob(file: string): Job {
     ...(isScenario(file) ? [] : sandbox(true)),
     ...nodeTest([file], { report, reporter, timeoutMs: VM_TIMEOUT_MS }),
   ];
-  return { name: file, command };
+  return { name: file, command, ...(file === WAITING && { waits: true }) };
 }
 
 function sandbox(asRoot: boolean): readonly string[] {

@@ -17,8 +17,7 @@ import { errorMessage, InvalidInputError } from '#runtime';
 import { runJob, type TestResult } from './run-job.ts';
 import { type Job, jobsFor, root, TIERS, type Tier, tierOf } from './test-jobs.ts';
 
-/** Most files wait more than they compute. */
-const JOBS = availableParallelism() + 1;
+const JOBS = availableParallelism();
 
 const HELP = `usage: podway test [--jobs N] [pure|kernel|scenarios|ipvs …] [FILE …]
 
@@ -29,7 +28,7 @@ const HELP = `usage: podway test [--jobs N] [pure|kernel|scenarios|ipvs …] [FI
 
 Without arguments every tier runs. Skipped tests are listed with their reasons.
 
-  --jobs N        run so many files at a time instead of ${JOBS}, one more than there are processors
+  --jobs N        run so many files at a time instead of ${JOBS}, as many as there are processors
   --results FILE  append a line of JSON for each test, instead of the summary
 `;
 
@@ -68,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 }
 
-/** Takes the jobs in turn, so many at a time; before them those that want to be alone. */
+/** Takes the jobs in turn, so many at a time; before them those that want to be alone, and beside them those that only wait. */
 async function runAll(
   files: readonly string[],
   atATime: number,
@@ -78,16 +77,17 @@ async function runAll(
   try {
     const { jobs, skipped } = await jobsFor(files);
     const live = jobs.length === 1;
-    const queue = jobs.filter(({ alone }) => alone !== true);
     const alone = jobs.filter((job) => job.alone);
+    const waiting = jobs.filter((job) => job.waits);
+    const queue = jobs.filter((job) => !job.alone && !job.waits);
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => [alone, queue].map((jobs) => jobs.splice(0)));
-    const lane = async (waiting: Job[]) => {
-      for (let job = waiting.shift(); job !== undefined; job = waiting.shift())
+      process.once(signal, () => [alone, waiting, queue].map((jobs) => jobs.splice(0)));
+    const lane = async (jobs: Job[]) => {
+      for (let job = jobs.shift(); job !== undefined; job = jobs.shift())
         report(await runJob(job, { scratch, live }));
     };
     await lane(alone);
-    await Promise.all(Array.from({ length: atATime }, () => lane(queue)));
+    await Promise.all([lane(waiting), ...Array.from({ length: atATime }, () => lane(queue))]);
     for (const [file, reason] of skipped) report([{ file, name: 'every test', outcome: 'skipped', reason }]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
