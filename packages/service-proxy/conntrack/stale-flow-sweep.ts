@@ -44,7 +44,7 @@ export class StaleFlowSweep {
   async run(table: ServiceTable): Promise<number> {
     if (!this.#isDue) return 0;
     let deleted = 0;
-    for (const protocol of FLOW_PROTOCOLS.keys())
+    for (const protocol of FLOW_PROTOCOLS)
       for (const entry of staleFlows(await this.#conntrack.list({ protocol }), table, this.#gone)) {
         if (this.#backend.ownsFlow?.(entry)) continue;
         this.#conntrack.delete(entry);

@@ -1,12 +1,10 @@
 import type { ConntrackEntry } from '#kernel';
-import { type Frontend, type FrontendKey, frontendKey, keyOf, type Protocol } from '../table/entry.ts';
+import { type Frontend, type FrontendKey, keyOf } from '../table/entry.ts';
 import type { EntryChange, ServiceTable } from '../table/table.ts';
+import { addressedPlace, isTranslated } from './flow.ts';
 
-/** Protocols without an end that conntrack sees: a flow lasts as long as anyone sends. */
-export const FLOW_PROTOCOLS: ReadonlyMap<number, Protocol> = new Map([
-  [17, 'UDP'],
-  [132, 'SCTP'],
-]);
+/** UDP and SCTP, without an end that conntrack sees: a flow lasts as long as anyone sends. IANA protocol numbers. */
+export const FLOW_PROTOCOLS: ReadonlySet<number> = new Set([17, 132]);
 
 /**
  * The conntrack entries that keep a client on a wrong place, and nothing else:
@@ -24,10 +22,8 @@ export function staleFlows(
 ): readonly ConntrackEntry[] {
   const stale: ConntrackEntry[] = [];
   for (const entry of entries) {
-    const { protocol: number, destination, destinationPort } = entry.original;
-    const protocol = FLOW_PROTOCOLS.get(number);
-    if (protocol === undefined || destinationPort === undefined) continue;
-    const key = frontendKey(destination, protocol, destinationPort);
+    const key = FLOW_PROTOCOLS.has(entry.original.protocol) ? addressedPlace(entry) : undefined;
+    if (key === undefined) continue;
     const frontend = table.lookup(key)?.frontend;
     if (frontend === undefined ? gone.has(key) && isTranslated(entry) : !isServed(entry, frontend))
       stale.push(entry);
@@ -57,10 +53,6 @@ export function canStrandFlows({ previous, next }: EntryChange): boolean {
 export function goneFrontends({ previous, next }: EntryChange): readonly FrontendKey[] {
   const kept = new Set(next?.frontends.map(keyOf));
   return (previous?.frontends ?? []).map(keyOf).filter((key) => !kept.has(key));
-}
-
-function isTranslated({ original, reply }: ConntrackEntry): boolean {
-  return reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
 }
 
 function isServed({ reply }: ConntrackEntry, frontend: Frontend): boolean {

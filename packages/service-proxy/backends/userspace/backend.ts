@@ -1,8 +1,9 @@
 import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace, setStreamOptions } from '#kernel';
 import { type Clock, errorMessage, InvalidInputError, type Logger, sleep } from '#runtime';
 import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
+import { addressedPlace, isTranslated } from '../../conntrack/flow.ts';
 import { FLOW_PROTOCOLS } from '../../conntrack/stale-flows.ts';
-import { type Frontend, type FrontendKey, frontendKey, keyOf } from '../../table/entry.ts';
+import { type Frontend, type FrontendKey, keyOf } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import { DescriptorSet } from './descriptor-set.ts';
@@ -129,16 +130,10 @@ export class UserspaceBackend implements ProxyBackend {
   }
 
   /** Whether a flow ends here: then no translation is missing, and its end is ours. */
-  ownsFlow({ original, reply }: ConntrackEntry): boolean {
-    const protocol = FLOW_PROTOCOLS.get(original.protocol);
-    return (
-      protocol !== undefined &&
-      original.destinationPort !== undefined &&
-      reply.source === original.destination &&
-      reply.sourcePort === original.destinationPort &&
-      this.#carried.get(frontendKey(original.destination, protocol, original.destinationPort))?.fd !==
-        undefined
-    );
+  ownsFlow(entry: ConntrackEntry): boolean {
+    if (!FLOW_PROTOCOLS.has(entry.original.protocol) || isTranslated(entry)) return false;
+    const place = addressedPlace(entry);
+    return place !== undefined && this.#carried.get(place)?.fd !== undefined;
   }
 
   async cleanup(): Promise<void> {

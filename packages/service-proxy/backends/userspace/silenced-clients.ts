@@ -1,5 +1,6 @@
 import { type ConntrackPort, KernelError } from '#kernel';
-import { type FrontendKey, frontendKey } from '../../table/entry.ts';
+import { addressedPlace } from '../../conntrack/flow.ts';
+import type { FrontendKey } from '../../table/entry.ts';
 
 const IPPROTO_TCP = 6;
 /** include/uapi/linux/netfilter/nf_conntrack_common.h */
@@ -15,9 +16,9 @@ export async function forgetSilencedClients(
 ): Promise<void> {
   try {
     for (const entry of await conntrack.list({ protocol: IPPROTO_TCP })) {
-      const { destination, destinationPort } = entry.original;
-      if ((entry.status & IPS_SEEN_REPLY) !== 0 || destinationPort === undefined) continue;
-      if (places.has(frontendKey(destination, 'TCP', destinationPort))) conntrack.delete(entry);
+      const place = addressedPlace(entry);
+      if ((entry.status & IPS_SEEN_REPLY) === 0 && place !== undefined && places.has(place))
+        conntrack.delete(entry);
     }
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
