@@ -14,7 +14,7 @@ import { lastErrno, libc } from './libc.ts';
 export const NOT_NOW = -1;
 /** The socket is of no use any more; or, of a listening one, the connection that was next. */
 export const FAILED = -2;
-/** No descriptor, or no memory, is left for another connection: it waits. */
+/** No descriptor, or no memory, is left for another connection: later there may be. */
 export const NO_ROOM = -3;
 
 const SOCK_NONBLOCK_CLOEXEC = 0x80800;
@@ -58,12 +58,12 @@ export function acceptConnection(listener: number, peer: PeerAddress): number {
   if (fd >= 0) return fd;
   const errno = lastErrno();
   if (errno === 'EAGAIN') return NOT_NOW;
-  return OUT_OF_ROOM.includes(errno) ? NO_ROOM : FAILED;
+  return noRoomOrFailed(errno);
 }
 
 /**
  * Opens a socket and begins to connect it; a UDP socket is connected then.
- * @throws KernelError `EMFILE`, `ENETUNREACH`, `EHOSTUNREACH`
+ * @returns the socket, {@link FAILED} or {@link NO_ROOM}
  */
 export function beginConnection(
   netns: NetworkNamespace,
@@ -71,13 +71,23 @@ export function beginConnection(
   address: IpAddress,
   port: number,
 ): number {
+  let fd: number;
+  try {
+    fd = openSocketIn(netns, protocol, address);
+  } catch (error) {
+    if (error instanceof KernelError) return noRoomOrFailed(error.errno);
+    throw error;
+  }
   const target = encodeSocketAddress(address, port);
-  const fd = openSocketIn(netns, protocol, address);
   if (libc().connect(fd, target, target.length) === 0) return fd;
   const errno = lastErrno();
   if (errno === 'EINPROGRESS') return fd;
   libc().close(fd);
-  throw new KernelError({ errno, operation: 'connect to', object: `${address} port ${port}` });
+  return noRoomOrFailed(errno);
+}
+
+function noRoomOrFailed(errno: string): number {
+  return OUT_OF_ROOM.includes(errno) ? NO_ROOM : FAILED;
 }
 
 /** Small packets go at once, and a silent connection is asked for. Accepted connections have what their listener has. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import koffi from 'koffi';
@@ -199,22 +199,32 @@ describe('Relay', () => {
     }
   });
 
-  test('without descriptors clients wait, and are served when there are some again', async () => {
-    const RLIMIT_NOFILE = 7;
-    const library = koffi.load(null);
-    const getrlimit = library.func('int getrlimit(int, void *)');
-    const setrlimit = library.func('int setrlimit(int, void *)');
-    const limits = new BigUint64Array(2);
-    getrlimit(RLIMIT_NOFILE, limits);
-    await serve(ENDPOINTS.IPv4[0], (socket) => socket.end('served'));
-    carry('IPv4', 'TCP');
-    const clients = [connect(), connect(), connect()];
-    const open = readdirSync('/proc/self/fd').map(Number);
-    const low = BigUint64Array.from(limits);
-    low[0] = BigInt(Math.max(...open) + 1);
-    setrlimit(RLIMIT_NOFILE, low);
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    setrlimit(RLIMIT_NOFILE, limits);
-    for (const client of clients) assert.equal(await text(await client), 'served');
-  });
+  for (const left of [0, 1])
+    test(`with ${left} descriptors left clients wait, and are served when there are some again`, async () => {
+      const RLIMIT_NOFILE = 7;
+      const library = koffi.load(null);
+      const getrlimit = library.func('int getrlimit(int, void *)');
+      const setrlimit = library.func('int setrlimit(int, void *)');
+      const limits = new BigUint64Array(2);
+      getrlimit(RLIMIT_NOFILE, limits);
+      await serve(ENDPOINTS.IPv4[0], (socket) => socket.end('served'));
+      carry('IPv4', 'TCP');
+      const clients = [connect(), connect(), connect()];
+      const open = readdirSync('/proc/self/fd').map(Number);
+      const low = BigUint64Array.from(limits);
+      low[0] = BigInt(Math.max(...open) + 1);
+      const held: number[] = [];
+      setrlimit(RLIMIT_NOFILE, low);
+      try {
+        assert.throws(() => {
+          for (;;) held.push(openSync('/dev/null', 'r'));
+        }, /EMFILE/);
+        for (const fd of held.splice(0, left)) closeSync(fd);
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      } finally {
+        setrlimit(RLIMIT_NOFILE, limits);
+        for (const fd of held) closeSync(fd);
+      }
+      for (const client of clients) assert.equal(await text(await client), 'served');
+    });
 });

@@ -2,6 +2,7 @@ import type { IpAddress } from '#ip';
 import {
   beginConnection,
   type NetworkNamespace,
+  NO_ROOM,
   type Poller,
   type Readiness,
   setStreamOptions,
@@ -17,6 +18,8 @@ import type { RelayEndpoint } from './relay-messages.ts';
 const CONNECT_MS = [250, 500, 1_000] as const;
 /** The last one: its kernel may have missed a packet, which ours repeats after a second. */
 const LAST_CONNECT_MS = 3_000;
+/** Without a free descriptor clients wait, milliseconds. */
+export const NO_ROOM_MS = 100;
 /** Idle connections are asked for, so that an end that vanished does not hold the other for ever. */
 export const KEEP_ALIVE_SECONDS = 60;
 
@@ -41,6 +44,8 @@ export class TcpConnection implements OpenConnection {
   #tried = 0;
   /** The connection to an endpoint that has not come about. */
   #attempt: { readonly fd: number; readonly watch: number; readonly timer: Disposable } | undefined;
+  /** Until there may be a descriptor for an attempt. */
+  #pause: Disposable | undefined;
   #join: Join | undefined;
 
   /** @param client is the connection's to close, after which `ended` is called */
@@ -61,12 +66,13 @@ export class TcpConnection implements OpenConnection {
 
   /** Tries the next endpoint. */
   connect(): void {
-    for (;;) {
-      const isLast = this.#tried >= this.#candidates.length - 1;
-      const ms = isLast ? LAST_CONNECT_MS : (CONNECT_MS[this.#tried] ?? LAST_CONNECT_MS);
-      const endpoint = this.#candidates[this.#tried++];
-      if (endpoint === undefined) break;
-      if (this.#attemptTo(endpoint, ms)) return;
+    const { netns, clock } = this.#sockets;
+    for (let endpoint = this.#candidates[this.#tried]; endpoint; endpoint = this.#candidates[++this.#tried]) {
+      const fd = beginConnection(netns, 'tcp', endpoint.address, endpoint.port);
+      if (fd === NO_ROOM) this.#pause = clock.setTimer(NO_ROOM_MS, () => this.connect());
+      else if (fd >= 0) this.#await(endpoint, fd);
+      else continue;
+      return;
     }
     this.reset();
   }
@@ -74,25 +80,21 @@ export class TcpConnection implements OpenConnection {
   reset(): void {
     if (this.#join !== undefined) this.#join.reset();
     else {
+      this.#pause?.[Symbol.dispose]();
       this.#giveUpAttempt();
       this.#sockets.descriptors.reset(this.#client);
       this.#ended();
     }
   }
 
-  #attemptTo(endpoint: RelayEndpoint, ms: number): boolean {
-    const { netns, poller, clock, descriptors } = this.#sockets;
-    let fd: number;
-    try {
-      fd = beginConnection(netns, 'tcp', endpoint.address, endpoint.port);
-    } catch {
-      return false;
-    }
+  #await(endpoint: RelayEndpoint, fd: number): void {
+    const { poller, clock, descriptors } = this.#sockets;
+    const isLast = this.#tried === this.#candidates.length - 1;
+    const ms = isLast ? LAST_CONNECT_MS : (CONNECT_MS[this.#tried] ?? LAST_CONNECT_MS);
     descriptors.add(fd);
     const watch = poller.watch(fd, 'changes', (ready) => this.#answered(endpoint, ready));
     const timer = clock.setTimer(ms, () => this.#tryAnother());
     this.#attempt = { fd, watch, timer };
-    return true;
   }
 
   #answered(endpoint: RelayEndpoint, ready: Readiness): void {
@@ -111,6 +113,7 @@ export class TcpConnection implements OpenConnection {
 
   #tryAnother(): void {
     this.#giveUpAttempt();
+    this.#tried++;
     this.connect();
   }
 

@@ -3,12 +3,10 @@ import type { EndpointChoice } from './endpoint-choice.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { FrontendRelay } from './relay.ts';
 import type { RelayedFrontend } from './relay-messages.ts';
-import { type RelaySockets, TcpConnection } from './tcp-connection.ts';
+import { NO_ROOM_MS, type RelaySockets, TcpConnection } from './tcp-connection.ts';
 
 /** Taken before other sockets have their turn. */
 const ACCEPTS_A_TURN = 64;
-/** Without a free descriptor clients wait in the kernel, milliseconds. */
-const NO_ROOM_MS = 100;
 /** Who the last connection came from. */
 const PEER = new PeerAddress();
 

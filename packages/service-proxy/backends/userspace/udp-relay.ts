@@ -61,22 +61,20 @@ export class UdpRelay implements FrontendRelay {
     const source = PEER.address;
     const [endpoint] = this.#choice.candidates(source);
     if (endpoint === undefined) return undefined;
+    const fd = beginConnection(this.#sockets.netns, 'udp', endpoint.address, endpoint.port);
+    if (fd < 0) return undefined;
     const client = PEER.copy();
-    try {
-      const flow = new UdpFlow(endpoint, this.#sockets, {
-        packet: (of) => this.#limit.touch(of),
-        answer: (octets) => void transmitTo(this.#fd, PACKET, octets, client),
-        ended: (of) => {
-          this.#limit.forget(of);
-          this.#flows.delete(key);
-        },
-      });
-      this.#choice.taken(source, endpoint);
-      this.#flows.set(key, flow);
-      return flow;
-    } catch {
-      return undefined;
-    }
+    const flow = new UdpFlow(fd, endpoint, this.#sockets, {
+      packet: (of) => this.#limit.touch(of),
+      answer: (octets) => void transmitTo(this.#fd, PACKET, octets, client),
+      ended: (of) => {
+        this.#limit.forget(of);
+        this.#flows.delete(key);
+      },
+    });
+    this.#choice.taken(source, endpoint);
+    this.#flows.set(key, flow);
+    return flow;
   }
 }
 
@@ -97,12 +95,12 @@ class UdpFlow implements Flow {
   readonly #watch: number;
   #ended = false;
 
-  /** @throws KernelError `EMFILE`, `ENETUNREACH` */
-  constructor(endpoint: RelayEndpoint, sockets: RelaySockets, events: FlowEvents) {
+  /** @param fd is connected to the endpoint; the flow closes it */
+  constructor(fd: number, endpoint: RelayEndpoint, sockets: RelaySockets, events: FlowEvents) {
     this.endpoint = endpoint;
     this.#sockets = sockets;
     this.#events = events;
-    this.#fd = beginConnection(sockets.netns, 'udp', endpoint.address, endpoint.port);
+    this.#fd = fd;
     sockets.descriptors.add(this.#fd);
     this.#watch = sockets.poller.watch(this.#fd, 'readable', () => this.#receive());
   }
