@@ -20,6 +20,8 @@ const ECHO_NODE_PORT = 30_007;
 const ECHO_TARGET = 9_007;
 /** In a virtual machine (test/vm). */
 const SLOW = process.env['PODWAY_TEST_VM'] !== undefined;
+/** Connections of each client before the switch, and after it, at least. */
+const SOME = SLOW ? 2 : 5;
 /** Connections go on for so long after the switch, milliseconds. */
 const AFTER_MS = SLOW ? 1_500 : 300;
 /**
@@ -158,24 +160,36 @@ describe('a switch of mechanisms under traffic', () => {
       return (await Promise.all(attempts)).filter((outcome) => outcome !== 'connected');
     };
   }
-  /** Connects one after the other until told to end. @returns what went wrong, and how many did not */
+  /** Connects one after the other until told to end. */
   function keepConnecting(from: Client, to: Place, wanted: readonly string[]) {
     let going = true;
     const wrong: string[] = [];
-    let right = 0;
+    let count = 0;
+    let onAttempt = () => {};
     const done = (async () => {
       while (going) {
         // A refusal by the own node comes at once: others must have their turn.
         await new Promise(setImmediate);
         const outcome = await lab.attempt(from, to).catch(String);
-        if (wanted.includes(outcome)) right++;
-        else wrong.push(`${from} -> ${to.address}:${to.port}: ${outcome}`);
+        if (!wanted.includes(outcome)) wrong.push(`${from} -> ${to.address}:${to.port}: ${outcome}`);
+        count++;
+        onAttempt();
       }
     })();
-    return async () => {
-      going = false;
-      await done;
-      return { wrong, right };
+    return {
+      /** Resolves after so many more attempts. */
+      async attempts(more: number): Promise<void> {
+        for (const end = count + more; count < end; )
+          await new Promise<void>((resolve) => {
+            onAttempt = resolve;
+          });
+      },
+      /** @returns what went wrong */
+      async end(): Promise<readonly string[]> {
+        going = false;
+        await done;
+        return wrong;
+      },
     };
   }
 
@@ -193,12 +207,13 @@ describe('a switch of mechanisms under traffic', () => {
           await open('outside', place(NODE_ADDRESS, ECHO_NODE_PORT)),
         ];
         for (const socket of opened) assert.ok(await isAlive(socket), 'before the switch');
-        const ends = [
+        const clients = [
           keepConnecting('a', AT_CLUSTER_IP, ['b kept', 'c kept', ...replaced, ...gap.pod]),
           keepConnecting('node', AT_CLUSTER_IP, ['b', 'c', ...gap.node]),
           keepConnecting('outside', AT_NODE_PORT, [...replaced, ...gap.nodePort]),
         ];
         const knocking = keepKnocking('a', AT_CLUSTER_IP);
+        for (const client of clients) await client.attempts(SOME);
         await first.end();
         const second = serve(to);
         try {
@@ -207,10 +222,9 @@ describe('a switch of mechanisms under traffic', () => {
           await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
           for (const socket of opened)
             assert.equal(await isAlive(socket), from !== 'userspace', 'after the switch');
-          for (const end of ends) {
-            const { wrong, right } = await end();
-            assert.deepEqual(wrong, []);
-            assert.ok(right > (SLOW ? 2 : 10), `${right} connections`);
+          for (const client of clients) {
+            await client.attempts(SOME);
+            assert.deepEqual(await client.end(), []);
           }
           await using old = create(from, lab.node);
           for (const end = performance.now() + GONE_WITHIN_MS; (await old.observe()).frontends.size > 0; ) {
@@ -219,7 +233,7 @@ describe('a switch of mechanisms under traffic', () => {
           }
         } finally {
           await knocking();
-          for (const end of ends) await end();
+          for (const client of clients) await client.end();
           for (const socket of opened) socket.destroy();
           await second.end();
           await using backend = create(to, lab.node);

@@ -168,6 +168,16 @@ describe('iptables', () => {
     assert.deepEqual(await used(), ['nft']);
   });
 
+  test('cleanup: destinations are translated no more before sources are translated no more', async () => {
+    await backend().apply(table({ services: [service()], slices: [slice(['b'])] }), []);
+    written = [];
+    await backend().cleanup();
+    const [first, second, ...more] = written;
+    assert.deepEqual(first?.match(/^-D \S+/gm), ['-D PREROUTING', '-D OUTPUT']);
+    assert.match(second ?? '', /^-D POSTROUTING .*^-X PODWAY-POSTROUTING$/ms);
+    assert.deepEqual([more, await saved()], [[], []]);
+  });
+
   test('without iptables: the probe says so, cleanup has nothing to do', async () => {
     Object.assign(iptables, { variants: () => [] });
     assert.deepEqual(await backend().probe(), ['iptables is not installed (package iptables, 1.8 or newer)']);

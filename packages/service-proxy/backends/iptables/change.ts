@@ -45,12 +45,20 @@ export function jumpChanges(
   return [...missing.values(), ...deletes];
 }
 
-/** Removes all that was seen. */
-export function removal({ chains, jumps }: ObservedChains): IptChange {
-  return {
+/**
+ * Removes all that was seen, one step after the other. First what translates destinations: a packet that is between PREROUTING and
+ * POSTROUTING at that moment still finds what translates its source, without which its answers would go astray, and those to all that the
+ * client sends on this connection.
+ */
+export function removal({ chains, jumps }: ObservedChains): readonly IptChange[] {
+  const deletes = jumps.map((jump) => ({ do: 'delete', ...jump }) as const);
+  const isFirst = ({ table, from }: JumpChange) => table === 'nat' && from !== 'POSTROUTING';
+  const first = deletes.filter(isFirst);
+  const rest = {
     chains: [...chains].map(([id, before]) => ({ id, before, after: undefined })),
-    jumps: jumps.map((jump) => ({ do: 'delete', ...jump })),
+    jumps: deletes.filter((jump) => !isFirst(jump)),
   };
+  return [{ chains: [], jumps: first }, rest].filter((step) => step.chains.length + step.jumps.length > 0);
 }
 
 /**

@@ -100,9 +100,8 @@ export class FamilyRules {
   async remove(): Promise<void> {
     this.#stale = true;
     this.#present = undefined;
-    const found = await this.#read();
-    if (found.chains.size === 0 && found.jumps.length === 0) return;
-    await this.#iptables.restore(this.#variant, this.family, changeText(removal(found)));
+    for (const step of removal(await this.#read()))
+      await this.#iptables.restore(this.#variant, this.family, changeText(step));
   }
 
   async #read(): Promise<ObservedChains> {

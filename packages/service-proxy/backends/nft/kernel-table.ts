@@ -1,7 +1,7 @@
 import type { IpFamily } from '#ip';
 import type { TableShape } from './layout.ts';
 import { listedElements } from './listed-elements.ts';
-import type { NftElement, NftListing, NftSet } from './model.ts';
+import type { NftChain, NftElement, NftListing, NftSet } from './model.ts';
 import type { NftOperation, NftTable } from './operation.ts';
 import { parseListing, UnknownNftError } from './parse.ts';
 import { isRaw, rawRule } from './raw-rules.ts';
@@ -72,9 +72,18 @@ export class KernelTable implements NftTable {
     }
   }
 
+  /**
+   * First what translates destinations: a packet that is between its hooks at that moment still finds what translates its source, without
+   * which its answers would go astray, and those to all that the client sends on this connection.
+   */
   async remove(): Promise<void> {
+    const family = tableFamily(this.#family);
+    const rules = await this.readRules();
+    const chains = typeof rules === 'object' ? rules.chains.filter(translatesDestinations) : [];
+    if (chains.length > 0)
+      await this.#nft.run(chains.map(({ name }) => `flush chain ${family} ${this.#name} ${name}\n`).join(''));
     // Made first, so that nothing there is no error; one transaction, so nobody sees it made.
-    const table = `table ${tableFamily(this.#family)} ${this.#name}`;
+    const table = `table ${family} ${this.#name}`;
     await this.#nft.run(`add ${table}\ndelete ${table}\n`);
   }
 
@@ -133,6 +142,10 @@ export class KernelTable implements NftTable {
         return [elementText('delete', operation.element, family, name)];
     }
   }
+}
+
+function translatesDestinations({ hook }: NftChain): boolean {
+  return hook?.type === 'nat' && (hook.at === 'prerouting' || hook.at === 'output');
 }
 
 async function unlessForeign<T>(read: () => T | Promise<T>): Promise<T | 'foreign'> {
