@@ -14,6 +14,8 @@ export interface Job {
   readonly name: string;
   /** Keeps all processors busy: nothing runs beside it. */
   readonly alone?: true;
+  /** Runs in a virtual machine. */
+  readonly inMachine?: true;
   /** Takes minutes and hardly a processor: it runs beside all others. */
   readonly waits?: true;
   /** @param report the file that gets a line a test, see `result-reporter.ts` */
@@ -98,7 +100,7 @@ function vmJob(file: string): Job {
     ...(isScenario(file) ? [] : sandbox(true)),
     ...nodeTest([file], { report, reporter, timeoutMs: VM_TIMEOUT_MS }),
   ];
-  return { name: file, command, ...(file === WAITING && { waits: true }) };
+  return { name: file, command, inMachine: true, ...(file === WAITING && { waits: true }) };
 }
 
 function sandbox(asRoot: boolean): readonly string[] {

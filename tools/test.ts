@@ -67,7 +67,10 @@ async function main(args: readonly string[]): Promise<number> {
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 }
 
-/** Takes the jobs in turn, so many at a time; before them those that want to be alone, and beside them those that only wait. */
+/**
+ * Takes the jobs in turn, so many at a time; before them those that want to be alone, and beside them those that only wait. A virtual machine
+ * computes all the time on one processor: there is one at a time as long as there are other jobs, so that those have a processor to themselves.
+ */
 async function runAll(
   files: readonly string[],
   atATime: number,
@@ -79,15 +82,25 @@ async function runAll(
     const live = jobs.length === 1;
     const alone = jobs.filter((job) => job.alone);
     const waiting = jobs.filter((job) => job.waits);
-    const queue = jobs.filter((job) => !job.alone && !job.waits);
+    const others = jobs.filter((job) => !job.alone && !job.waits);
+    const machines = others.filter((job) => job.inMachine);
+    const here = others.filter((job) => !job.inMachine);
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => [alone, waiting, queue].map((jobs) => jobs.splice(0)));
-    const lane = async (jobs: Job[]) => {
-      for (let job = jobs.shift(); job !== undefined; job = jobs.shift())
+      process.once(signal, () => [alone, waiting, machines, here].map((jobs) => jobs.splice(0)));
+    /** The second queue when the first is empty. */
+    const lane = async (first: Job[], second: Job[] = []) => {
+      for (;;) {
+        const job = first.shift() ?? second.shift();
+        if (job === undefined) return;
         report(await runJob(job, { scratch, live }));
+      }
     };
     await lane(alone);
-    await Promise.all([lane(waiting), ...Array.from({ length: atATime }, () => lane(queue))]);
+    await Promise.all([
+      lane(waiting),
+      lane(machines, here),
+      ...Array.from({ length: atATime - 1 }, () => lane(here, machines)),
+    ]);
     for (const [file, reason] of skipped) report([{ file, name: 'every test', outcome: 'skipped', reason }]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
