@@ -7,11 +7,13 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from '#kube-client';
+import type { TokenSigner } from './auth/tokens.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 import { bindPod, evictPod, issueToken } from './registry/actions.ts';
+import type { Kind } from './registry/kind.ts';
 import { metaOf } from './registry/metadata.ts';
+import type { Registry } from './registry/registry.ts';
 import type { Target, WriteOptions } from './registry/requests.ts';
-import type { ApiServer } from './server/api-server.ts';
 import { badRequest, toStatus } from './status.ts';
 
 export interface InProcessClientOptions {
@@ -19,14 +21,21 @@ export interface InProcessClientOptions {
   readonly manager?: string;
 }
 
+/** The parts of a server that requests without HTTP need. */
+export interface ServedObjects {
+  readonly registry: Registry;
+  readonly tokens: TokenSigner;
+  /** The kind served for a resource. @throws StatusError 404 */
+  kindOf(resource: Resource<unknown>): Kind;
+}
+
 const MAX_QUEUED = 100_000;
 
 /** The KubeClient port over the registry, without HTTP: for controllers inside the server. Same failures, same order of events. */
 export function inProcessClient(
-  server: Pick<ApiServer, 'registry' | 'kindOf' | 'tokens'>,
+  { registry, kindOf, tokens }: ServedObjects,
   { manager = 'kube-controller-manager' }: InProcessClientOptions = {},
 ): KubeClient {
-  const { registry, kindOf, tokens } = server;
   const target = (
     resource: Resource<unknown>,
     { namespace, name = '' }: { readonly namespace?: string; readonly name?: string },
@@ -92,7 +101,7 @@ export function inProcessClient(
             return action satisfies never;
         }
       }),
-    watch: (resource, query) => watch(server, resource, query),
+    watch: (resource, query) => watch({ registry, kindOf }, resource, query),
   };
 }
 
@@ -107,7 +116,7 @@ async function answer<T>(run: () => T): Promise<T> {
 }
 
 async function* watch<T>(
-  { registry, kindOf }: Pick<ApiServer, 'registry' | 'kindOf'>,
+  { registry, kindOf }: Pick<ServedObjects, 'registry' | 'kindOf'>,
   resource: Resource<T>,
   { signal, ...query }: WatchOptions,
 ): AsyncGenerator<WatchEvent<T>, void, void> {

@@ -10,7 +10,7 @@ import { TokenSigner } from '../auth/tokens.ts';
 import { Discovery } from '../http/discovery.ts';
 import { HttpHandler } from '../http/handler.ts';
 import { Router } from '../http/route.ts';
-import { inProcessClient } from '../in-process-client.ts';
+import { inProcessClient, type ServedObjects } from '../in-process-client.ts';
 import { KINDS } from '../kinds/index.ts';
 import type { Kind } from '../registry/kind.ts';
 import { Registry } from '../registry/registry.ts';
@@ -23,13 +23,9 @@ import { expireEvents } from './event-expiry.ts';
 import type { ApiServerOptions, Listen, TlsOptions } from './options.ts';
 
 /** A running API server. Disposing it closes the listeners, every connection, and the database. */
-export interface ApiServer extends AsyncDisposable {
+export interface ApiServer extends AsyncDisposable, ServedObjects {
   /** Where it listens, in the order of `options.listen`. */
   readonly addresses: readonly AddressInfo[];
-  readonly registry: Registry;
-  readonly tokens: TokenSigner;
-  /** The kind served for a resource. @throws StatusError 404 */
-  kindOf(resource: Resource<unknown>): Kind;
 }
 
 /** Opens the database, makes what every cluster has, and serves. */

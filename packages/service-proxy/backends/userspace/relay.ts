@@ -6,6 +6,7 @@ import { RouteLookup } from '../route-lookup.ts';
 import type { DescriptorSet } from './descriptor-set.ts';
 import { EndpointChoice } from './endpoint-choice.ts';
 import { FlowLimit } from './flow-limit.ts';
+import type { FrontendRelay } from './frontend-relay.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { RelayChannel, RelayedFrontend, RelayMessage } from './relay-messages.ts';
 import { isInside } from './sources.ts';
@@ -19,14 +20,6 @@ export interface RelayDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly descriptors: DescriptorSet;
-}
-
-/** What answers on one frontend's address and port. */
-export interface FrontendRelay {
-  /** The decisions have changed; flows without an end of their own must not stay with endpoints that serve no more. */
-  update(frontend: RelayedFrontend): void;
-  /** Answers nobody new; connections go on. */
-  close(): void;
 }
 
 /** Everything between listening sockets and endpoints, on the thread that it is made on; told what to do by messages. */

@@ -1,7 +1,7 @@
 import { acceptConnection, FAILED, NO_ROOM, NOT_NOW, PeerAddress } from '#kernel';
 import type { EndpointChoice } from './endpoint-choice.ts';
+import type { FrontendRelay } from './frontend-relay.ts';
 import type { OpenConnections } from './open-connections.ts';
-import type { FrontendRelay } from './relay.ts';
 import type { RelayedFrontend } from './relay-messages.ts';
 import { NO_ROOM_MS, type RelaySockets, TcpConnection } from './tcp-connection.ts';
 

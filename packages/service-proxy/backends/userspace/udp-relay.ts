@@ -1,7 +1,7 @@
 import { beginConnection, FAILED, PeerAddress, receive, receiveFrom, transmit, transmitTo } from '#kernel';
 import { type EndpointChoice, isSame } from './endpoint-choice.ts';
 import type { Flow, FlowLimit } from './flow-limit.ts';
-import type { FrontendRelay } from './relay.ts';
+import type { FrontendRelay } from './frontend-relay.ts';
 import { decodeEndpoints, type RelayEndpoint, type RelayedFrontend } from './relay-messages.ts';
 import type { RelaySockets } from './tcp-connection.ts';
 
