@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../scenarios/support/eventually.ts';
-import { PODWAY, type TestLab } from '../scenarios/support/lab.ts';
+import type { TestLab } from '../scenarios/support/lab.ts';
 import { output } from '../scenarios/support/run.ts';
 import { busyboxImage } from './busybox-image.ts';
 import { removeControlGroups } from './control-groups.ts';
@@ -92,15 +92,8 @@ export class Containerd implements AsyncDisposable {
   async start(): Promise<void> {
     const log = openSync(this.#path('log'), 'a');
     const script = 'echo $$ >"$1/pid" && exec containerd --config "$1/config.toml"';
-    const words = [PODWAY, 'lab', 'exec', '--name', this.#lab.name, this.node, '--'];
-    const [program = '', ...args] = this.#lab.account.command([
-      ...words,
-      'sh',
-      '-c',
-      script,
-      'sh',
-      this.#directory,
-    ]);
+    const words = ['sh', '-c', script, 'sh', this.#directory];
+    const [program = '', ...args] = await this.#lab.commandIn(this.node, words);
     this.#process = spawn(program, args, { env: this.#lab.account.env, stdio: ['ignore', log, log] });
     closeSync(log);
     this.#client = new CriClient(this.#path('sock'));
@@ -134,10 +127,9 @@ export class Containerd implements AsyncDisposable {
     return ['ctr', '--address', this.#path('sock'), '--namespace', 'k8s.io', ...args];
   }
 
-  /** Ends everything. The lab goes with it: only its end surely ends what containerd started. */
+  /** To be called when the lab has gone: only its end surely ends what containerd started. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client?.[Symbol.dispose]();
-    await this.#lab[Symbol.asyncDispose]();
     await eventually(() => removeControlGroups(this.cgroupParent));
     rmSync(this.#directory, { recursive: true, force: true });
   }

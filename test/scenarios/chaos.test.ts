@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import { ENDPOINT_SLICES, type EndpointSlice, SERVICES, type Service } from '#kube-api';
-import { isAlreadyExists, isNotFound, type KubeClient } from '#kube-client';
+import { isAlreadyExists, isNotFound } from '#kube-client';
 import { seededRandom } from '#runtime';
 import { CHAOS_CLIENT, type ChaosRequest, parseRequests } from './support/chaos-client.ts';
 import { EndpointHistory } from './support/endpoint-history.ts';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
+import { AGENT, API_SERVER, killProcess } from './support/lab-processes.ts';
 import { STALL_WATCH, Stalls } from './support/stalls.ts';
-import { clusterIp, TestNamespace } from './support/test-namespace.ts';
+import { clusterIp, SHORT_PATIENCE, TestNamespace } from './support/test-namespace.ts';
 import { TIMED_LINES } from './support/timed-lines.ts';
 
 /** Two minutes in every run; ten, for what takes long to show, when told to. */
@@ -24,8 +25,6 @@ const AROUND_MS = 2_000;
 const TIMEOUT = { timeout: (SECONDS + 180) * 1000 };
 const SERVICE_NAMES = ['one', 'two', 'three', 'four', 'five'];
 const POD_NAMES = ['a', 'b', 'c', 'd'];
-const AGENT = '^[^ ]*node .*podway[^ ]* agent --node-name node1 ';
-const API_SERVER = '^[^ ]*node .*podway[^ ]* apiserver ';
 
 const CUT_WATCHES =
   'table inet chaos { chain cut { type filter hook output priority 0; tcp dport 6443 reject with tcp reset; }; }';
@@ -42,9 +41,8 @@ suite('Services while everything changes', TIMEOUT, () => {
   const random = seededRandom(SEED);
   const histories = new Map<string, EndpointHistory>();
   const disturbances: Disturbance[] = [];
-  let lab: TestLab;
-  let ns: TestNamespace;
-  let client: KubeClient;
+  const lab = TestLab.ofSuite({ nodes: 2 });
+  const ns = TestNamespace.ofSuite(lab, 'chaos');
   const ips = new Map<string, string>();
   /** The Pods in each Service's slice. */
   const present = new Map(SERVICE_NAMES.map((name): [string, readonly string[]] => [name, POD_NAMES]));
@@ -52,33 +50,27 @@ suite('Services while everything changes', TIMEOUT, () => {
   let markerAddress = '';
 
   before(async () => {
-    lab = await startLab({ nodes: 2 });
-    client = lab.client;
-    ns = await TestNamespace.create(lab, 'chaos');
     await Promise.all([
       ns.client('client', { node: 'node1' }),
       ...POD_NAMES.map((name, i) => ns.netexec(name, 'none', { node: `node${(i % 2) + 1}` })),
     ]);
     for (const name of POD_NAMES) ips.set(name, (await ns.getPod(name)).status?.podIP ?? '');
     for (const name of SERVICE_NAMES) {
-      const address = clusterIp(await client.create(SERVICES, service(name)));
+      const address = clusterIp(await lab.client.create(SERVICES, service(name)));
       addresses.set(name, address);
       const history = new EndpointHistory();
       histories.set(address, history);
       history.change([], 0);
       const acknowledge = history.change(POD_NAMES, 0);
-      await client.create(ENDPOINT_SLICES, slice(name, POD_NAMES));
+      await lab.client.create(ENDPOINT_SLICES, slice(name, POD_NAMES));
       acknowledge(Date.now());
     }
-    markerAddress = clusterIp(await client.create(SERVICES, service('marker')));
-    await client.create(ENDPOINT_SLICES, slice('marker', ['a']));
+    markerAddress = clusterIp(await lab.client.create(SERVICES, service('marker')));
+    await lab.client.create(ENDPOINT_SLICES, slice('marker', ['a']));
     for (const address of [...addresses.values(), markerAddress])
       await eventually(async () =>
         assert.doesNotMatch((await ns.ask('client', `${address}:80`))[0] ?? '', /curl/),
       );
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
   });
 
   function service(name: string, address?: string, port = 80): Service {
@@ -128,17 +120,17 @@ suite('Services while everything changes', TIMEOUT, () => {
     const name = pick(SERVICE_NAMES);
     const pods = somePods();
     present.set(name, pods);
-    await change(name, pods, () => client.update(ENDPOINT_SLICES, slice(name, pods)));
+    await change(name, pods, () => lab.client.update(ENDPOINT_SLICES, slice(name, pods)));
   };
 
   const replaceService = async () => {
     const name = pick(SERVICE_NAMES);
     const key = { namespace: ns.name, name };
-    await change(name, [], () => client.delete(SERVICES, key).catch(unless(isNotFound)));
+    await change(name, [], () => lab.client.delete(SERVICES, key).catch(unless(isNotFound)));
     await new Promise((resolve) => setTimeout(resolve, 50));
     const again = service(name, addresses.get(name));
     await change(name, present.get(name) ?? [], () =>
-      client.create(SERVICES, again).catch(unless(isAlreadyExists)),
+      lab.client.create(SERVICES, again).catch(unless(isAlreadyExists)),
     );
   };
 
@@ -149,24 +141,17 @@ suite('Services while everything changes', TIMEOUT, () => {
     const pod = POD_NAMES[marks % POD_NAMES.length] ?? '';
     // Both kinds are watched on streams of their own, which come back one after the other.
     const port = 1000 + marks;
-    await eventually(() => client.update(ENDPOINT_SLICES, slice('marker', [pod])));
-    await eventually(() => client.update(SERVICES, service('marker', markerAddress, port)));
+    await eventually(() => lab.client.update(ENDPOINT_SLICES, slice('marker', [pod])));
+    await eventually(() => lab.client.update(SERVICES, service('marker', markerAddress, port)));
     await eventually(async () => {
-      const answers = await ns.ask('client', `${markerAddress}:${port}`, 3);
+      const answers = await ns.ask('client', `${markerAddress}:${port}`, {
+        count: 3,
+        patience: SHORT_PATIENCE,
+      });
       assert.deepEqual(answers, [pod, pod, pod]);
     }, 30_000);
   };
 
-  const pidOf = async (pattern: string) => (await lab.exec('router', 'pgrep', '-f', pattern)).trim();
-  const kill = async (pattern: string, meanwhile = async () => {}) => {
-    const pid = await pidOf(pattern);
-    await lab.exec('router', 'kill', '-9', pid);
-    await meanwhile();
-    await eventually(async () => {
-      const now = await pidOf(pattern);
-      assert.ok(now !== '' && now !== pid);
-    });
-  };
   const changes = async () => {
     await moveEndpoints();
     await replaceService();
@@ -174,8 +159,8 @@ suite('Services while everything changes', TIMEOUT, () => {
   };
 
   const kinds: Readonly<Record<string, () => Promise<void>>> = {
-    'agent killed': () => kill(AGENT, changes),
-    'API server killed': () => kill(API_SERVER, changes),
+    'agent killed': () => killProcess(lab, AGENT, changes),
+    'API server killed': () => killProcess(lab, API_SERVER, changes),
     'watches cut': async () => {
       await lab.exec('node1', 'nft', CUT_WATCHES);
       await changes();
@@ -279,7 +264,7 @@ suite('Services while everything changes', TIMEOUT, () => {
 
   test('what is in the kernel at the end is what should be: a restart finds nothing to write', async () => {
     await hearAll();
-    await kill(AGENT);
+    await killProcess(lab, AGENT);
     await eventually(async () => {
       const metrics = await lab.exec(
         'node1',

@@ -8,7 +8,8 @@ import { CriError, type SandboxConfig } from '../containerd/cri-client.ts';
 import type { NodeInventory } from '../containerd/node-inventory.ts';
 import { whyNoContainerd } from '../containerd/requirements.ts';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
+import { AGENT, killProcess, pidOf, SUPERVISOR } from './support/lab-processes.ts';
 
 const NODE = 'node1';
 const NODE_IP = '172.30.0.11';
@@ -27,14 +28,13 @@ interface Pod {
 }
 
 suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? false }, () => {
-  let lab: TestLab;
+  const lab = TestLab.ofSuite({ nodes: 1 });
   let containerd: Containerd;
   let untouched: NodeInventory;
   /** Those that run. */
   const pods = new Set<Pod>();
 
   before(async () => {
-    lab = await startLab({ nodes: 1 });
     containerd = new Containerd(lab, NODE);
     await containerd.install();
     untouched = await inventory();
@@ -45,7 +45,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     await eventually(async () => assert.deepEqual(await inventory(), untouched));
   });
   after(async () => {
-    await (containerd ?? lab)?.[Symbol.asyncDispose]();
+    await containerd?.[Symbol.asyncDispose]();
   });
 
   function sandboxConfig(name: string, more: Partial<SandboxConfig> = {}): SandboxConfig {
@@ -131,21 +131,16 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     await containerd.ctr('container', 'delete', name);
   }
 
-  const processOf = async (pattern: string) => (await lab.exec(NODE, 'pgrep', '-f', pattern)).trim();
-  const agent = () => processOf(`agent --node-name ${NODE} `);
-
   async function killAgent(): Promise<void> {
-    const earlier = await agent();
-    await lab.exec(NODE, 'kill', '-9', earlier);
-    await eventually(async () => assert.notEqual(await agent(), earlier));
+    await killProcess(lab, AGENT);
     await eventually(agentMetrics);
   }
 
   /** Does the work while there is no agent, nor anybody to start it again. */
   async function withoutAgent(work: () => Promise<void>): Promise<void> {
-    const supervisor = await processOf('^[^ ]*/node .*lab-supervisor');
+    const supervisor = await pidOf(lab, SUPERVISOR);
     await lab.exec(NODE, 'kill', '-STOP', supervisor);
-    await lab.exec(NODE, 'kill', '-9', await agent());
+    await lab.exec(NODE, 'kill', '-9', await pidOf(lab, AGENT));
     try {
       await work();
     } finally {
@@ -311,7 +306,8 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     const younger = await startPod('younger');
     assert.notEqual(younger.ip, pod.ip);
     await endPod(younger);
-    assert.deepEqual(await inventory(), running);
+    // A shim ends after its sandbox is gone.
+    await eventually(async () => assert.deepEqual(await inventory(), running));
   });
 
   test('without its agent the node takes no Pods and says why; Pods can go, and their addresses are free later', async () => {

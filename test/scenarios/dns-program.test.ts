@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type Account, createAccount } from './support/account.ts';
@@ -35,7 +36,7 @@ class DnsProgram implements AsyncDisposable {
   }
 
   dig(...args: readonly string[]): Promise<string> {
-    return output(['dig', '@127.0.0.1', '-p', `${this.#ports.dns}`, '+tries=1', '+time=4', ...args]);
+    return output(['dig', '@127.0.0.1', '-p', `${this.#ports.dns}`, '+tries=1', '+time=20', ...args]);
   }
 
   /** The exit status after SIGTERM. */
@@ -50,13 +51,15 @@ class DnsProgram implements AsyncDisposable {
   }
 }
 
+/** Below those that connections get (ip_local_port_range), so that none takes it before the program does. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = randomInt(10_000, 30_000);
+  const server = createServer();
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+  });
   server.close();
-  await once(server, 'close');
-  return port;
+  return isFree ? port : await freePort();
 }
 
 suite('podway dns: the server alone', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import type { PodSpec, ServiceSpec } from '#kube-api';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 const CLUSTER_DNS = '10.96.0.10';
@@ -30,14 +30,7 @@ const ONE_NAME_SERVER = `
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] DNS', () => {
-  let lab: TestLab;
-
-  before(async () => {
-    lab = await startLab({ nodes: 2 });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ nodes: 2 });
 
   const querier = (ns: TestNamespace, name: string, spec: Partial<PodSpec> = {}, app = 'dns-test') =>
     ns.client(name, { spec, labels: { app } });

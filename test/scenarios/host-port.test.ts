@@ -1,5 +1,5 @@
-import { after, before, suite, test } from 'node:test';
-import { startLab, type TestLab } from './support/lab.ts';
+import { suite, test } from 'node:test';
+import { TestLab } from './support/lab.ts';
 import { TestNamespace } from './support/test-namespace.ts';
 
 const HOST_PORT = 54_323;
@@ -8,15 +8,8 @@ const UDP_PORT = 8081;
 
 /** A case of Kubernetes' network suite under its own name; docs/conformance.md lists all of them. */
 suite('[sig-network] HostPort', () => {
-  let lab: TestLab;
-  let ns: TestNamespace;
-  before(async () => {
-    lab = await startLab({ nodes: 1 });
-    ns = await TestNamespace.create(lab, 'hostport');
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ nodes: 1 });
+  const ns = TestNamespace.ofSuite(lab, 'hostport');
 
   test('validates that there is no conflict between pods with same hostPort but different hostIP and protocol [LinuxOnly] [Conformance]', async () => {
     const nodeIp = lab.up.nodes[0]?.ip ?? '';

@@ -1,29 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, connect as netConnect } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { eventually } from './support/eventually.ts';
 import { findKubectls, type Kubectl } from './support/kubectls.ts';
-import { examplePath, startLab, type TestLab } from './support/lab.ts';
+import { examplePath, TestLab } from './support/lab.ts';
 import { type Outcome, run } from './support/run.ts';
 
 const found = await findKubectls();
 
-let lab: TestLab;
-before(async () => {
-  if (found.length > 0) lab = await startLab({ nodes: 2 });
+suite('kubectl', { skip: found.length === 0 && 'there is no kubectl on PATH' }, () => {
+  const lab = TestLab.ofSuite({ nodes: 2 });
+  for (const kubectl of found) commandsOf(kubectl, lab);
 });
-after(async () => {
-  await lab?.[Symbol.asyncDispose]();
-});
-
-if (found.length === 0) test('kubectl', { skip: 'there is no kubectl on PATH' }, () => {});
-for (const kubectl of found) commandsOf(kubectl);
 
 /** The commands people use, by one kubectl, in a namespace of its own. */
-function commandsOf(kubectl: Kubectl): void {
+function commandsOf(kubectl: Kubectl, lab: TestLab): void {
   const namespace = `k${kubectl.version.replace('.', '-')}`;
   const minor = Number(kubectl.version.slice(2));
   const env = () => ({ ...lab.account.env, KUBECONFIG: lab.up.kubeconfig });
@@ -43,14 +35,29 @@ function commandsOf(kubectl: Kubectl): void {
     return outcome.stdout;
   }
 
-  const start = (args: readonly string[]) =>
-    spawn(kubectl.path, ['-n', namespace, ...args], { env: env(), stdio: ['pipe', 'pipe', 'pipe'] });
+  /** Starts a command that goes on until it is ended. */
+  function start(args: readonly string[]) {
+    const child = spawn(kubectl.path, ['-n', namespace, ...args], {
+      env: env(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const closed = once(child, 'close');
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      said += part;
+    });
+    const end = async () => {
+      child.kill('SIGINT');
+      await closed;
+    };
+    return { said: () => said, closed, [Symbol.asyncDispose]: end };
+  }
 
   suite(`kubectl ${kubectl.version}`, () => {
     before(async () => {
       await k('create', 'namespace', namespace);
       await k('apply', '-f', examplePath('my-nginx.yaml'));
-      await k('rollout', 'status', 'deployment/my-nginx', '--timeout=30s');
+      await k('rollout', 'status', 'deployment/my-nginx', '--timeout=60s');
     });
     after(async () => {
       await k('delete', 'namespace', namespace, '--timeout=60s');
@@ -96,15 +103,16 @@ function commandsOf(kubectl: Kubectl): void {
     });
 
     test('get -w: shows changes as they come', async () => {
-      const watch = start(['get', 'configmaps', '-w', '-o', 'name']);
-      const seen = text(watch.stdout);
-      await new Promise((resolve) => setTimeout(resolve, 300));
       await k('create', 'configmap', 'watched', '--from-literal=a=1');
+      await using watch = start(['get', 'configmaps', '-w', '-o', 'name']);
+      const shows = (times: number) =>
+        eventually(() => assert.equal(watch.said().match(/configmap\/watched\n/g)?.length, times));
+      // It lists what is there, and watches from that on.
+      await shows(1);
+      await k('label', 'configmap', 'watched', 'x=y');
+      await shows(2);
       await k('delete', 'configmap', 'watched');
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      watch.kill('SIGINT');
-      await once(watch, 'close');
-      assert.match(await seen, /configmap\/watched\n(.*\n)*configmap\/watched\n/);
+      await shows(3);
     });
 
     test('describe: Pod, Service, Deployment, Node', async () => {
@@ -217,9 +225,9 @@ spec:
 
     test('scale, rollout: history, restart, undo', async () => {
       await k('create', 'deployment', 'rolled', '--image=nginx:1');
-      await k('rollout', 'status', 'deployment/rolled', '--timeout=30s');
+      await k('rollout', 'status', 'deployment/rolled', '--timeout=60s');
       await k('scale', 'deployment', 'rolled', '--replicas=3');
-      await k('rollout', 'status', 'deployment/rolled', '--timeout=30s');
+      await k('rollout', 'status', 'deployment/rolled', '--timeout=60s');
       assert.equal(await k('get', 'deploy', 'rolled', '-o', 'jsonpath={.status.readyReplicas}'), '3');
       await k('set', 'image', 'deployment/rolled', 'nginx=nginx:2');
       await k('rollout', 'status', 'deployment/rolled', '--timeout=60s');
@@ -230,7 +238,7 @@ spec:
         await k('get', 'deploy', 'rolled', '-o', 'jsonpath={.spec.template.spec.containers[0].image}'),
         'nginx:1',
       );
-      await k('delete', 'deployment', 'rolled', '--timeout=30s');
+      await k('delete', 'deployment', 'rolled', '--timeout=60s');
     });
 
     test('run, wait, logs, logs -f, exec with input and exit code, delete gracefully', async () => {
@@ -244,12 +252,11 @@ spec:
         '-c',
         'echo one; echo two; exec sleep infinity',
       );
-      await k('wait', '--for=condition=Ready', 'pod/talker', '--timeout=30s');
+      await k('wait', '--for=condition=Ready', 'pod/talker', '--timeout=60s');
       await eventually(async () => assert.equal(await k('logs', 'talker'), 'one\ntwo\n'));
       assert.equal(await k('logs', 'talker', '--tail=1'), 'two\n');
-      const follow = start(['logs', '-f', 'talker']);
-      const followed = text(follow.stdout);
-      const closed = once(follow, 'close');
+      await using follow = start(['logs', '-f', 'talker']);
+      await eventually(() => assert.equal(follow.said(), 'one\ntwo\n'));
       assert.equal(
         ok(await attempt(['exec', '-i', 'talker', '--', 'cat'], 'over stdin'), ['exec']),
         'over stdin',
@@ -259,8 +266,8 @@ spec:
       assert.equal(failing.code, 7, failing.stderr);
       assert.match(failing.stderr, /^wrong\n/);
       await k('delete', 'pod', 'talker', '--grace-period=1');
-      await closed;
-      assert.equal(await followed, 'one\ntwo\n');
+      await follow.closed;
+      assert.equal(follow.said(), 'one\ntwo\n');
       assert.equal((await attempt(['get', 'pod', 'talker'])).code, 1);
     });
 
@@ -296,21 +303,19 @@ spec:
       await eventually(async () =>
         assert.match(await k('logs', pod, '-c', 'debugger'), new RegExp(`${ip}/32(.*\\n)+${pod}\\n`)),
       );
-      await k('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=10s');
+      await k('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=60s');
     });
 
     test('port-forward: several connections one after another', async () => {
-      const port = await freePort();
-      const forward = start(['port-forward', 'service/my-nginx', `${port}:80`]);
-      try {
-        await eventually(() => once(netConnect(port, '127.0.0.1'), 'connect'));
-        for (let i = 0; i < 3; i++) {
-          const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5000) });
-          assert.match(await response.text(), /Welcome to nginx/);
-        }
-      } finally {
-        forward.kill('SIGINT');
-        await once(forward, 'close');
+      await using forward = start(['port-forward', 'service/my-nginx', ':80']);
+      const port = await eventually(() => {
+        const [, chosen] = /Forwarding from 127\.0\.0\.1:(\d+) -> 80/.exec(forward.said()) ?? [];
+        assert.ok(chosen !== undefined, forward.said());
+        return chosen;
+      });
+      for (let i = 0; i < 3; i++) {
+        const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(20_000) });
+        assert.match(await response.text(), /Welcome to nginx/);
       }
     });
 
@@ -363,13 +368,4 @@ spec:
       ok(await attempt(['create', '--validate=false', '-f', '-'], manifest), ['create', '--validate=false']);
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import type { Service } from '#kube-api';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
 
 const NETSERVERS = ['netserver-0', 'netserver-1', 'netserver-2'];
@@ -13,14 +13,12 @@ const SERVICE_UDP = 90;
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Networking Granular Checks', () => {
-  let lab: TestLab;
-  let ns: TestNamespace;
+  const lab = TestLab.ofSuite();
+  const ns = TestNamespace.ofSuite(lab, 'nettest');
   let service: Service;
   let podIps: readonly string[];
 
   before(async () => {
-    lab = await startLab();
-    ns = await TestNamespace.create(lab, 'nettest');
     const [pods] = await Promise.all([
       Promise.all(NETSERVERS.map((name, i) => netserver(name, `node${i + 1}`))),
       ns.client('test-container-pod', { node: 'node1' }),
@@ -28,9 +26,6 @@ suite('[sig-network] Networking Granular Checks', () => {
     ]);
     podIps = pods.map(({ status }) => status?.podIP ?? '');
     service = await createService('node-port-service', 'NodePort');
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
   });
 
   const netserver = (name: string, node: string) =>
@@ -53,7 +48,7 @@ suite('[sig-network] Networking Granular Checks', () => {
       servicePort: SERVICE_HTTP,
       index: 0,
       servedBy: (place: string, target: string, pods: readonly string[]) => ns.servedBy(place, target, pods),
-      ask: (place: string, target: string, count: number) => ns.ask(place, target, count),
+      ask: (place: string, target: string, count: number) => ns.ask(place, target, { count }),
     },
     udp: {
       podPort: UDP_PORT,
@@ -172,7 +167,9 @@ suite('[sig-network] Networking Granular Checks', () => {
     const text = 'x'.repeat(2000);
     await eventually(async () =>
       assert.deepEqual(
-        await ns.ask('test-container-pod', `${clusterIp(service)}:${SERVICE_HTTP}`, 1, `echo?msg=${text}`),
+        await ns.ask('test-container-pod', `${clusterIp(service)}:${SERVICE_HTTP}`, {
+          path: `echo?msg=${text}`,
+        }),
         [text],
       ),
     );

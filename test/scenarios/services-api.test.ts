@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { SERVICES, type Service } from '#kube-api';
 import { deleteCollection, watched } from './support/collections.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Services: their API', () => {
-  let lab: TestLab;
-
-  before(async () => {
-    lab = await startLab({ nodes: 2 });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ nodes: 2 });
 
   test('Services should provide secure master service [Conformance]', async () => {
     const service = await lab.client.get(SERVICES, { namespace: 'default', name: 'kubernetes' });

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import type { Service } from '#kube-api';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Services: cluster IP', () => {
-  let lab: TestLab;
-
-  before(async () => {
-    lab = await startLab();
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite();
 
   test('should serve a basic endpoint from pods [Conformance]', async () => {
     const ns = await TestNamespace.create(lab, 'basic');
@@ -120,7 +113,9 @@ suite('[sig-network] Services: cluster IP', () => {
     await ns.endpoints('sourceip-test', { 'echo-sourceip': [8080] });
     for (const { metadata, status } of clients)
       await eventually(async () => {
-        const [seen = ''] = await ns.ask(metadata?.name ?? '', `${clusterIp(service)}:8080`, 1, 'clientip');
+        const [seen = ''] = await ns.ask(metadata?.name ?? '', `${clusterIp(service)}:8080`, {
+          path: 'clientip',
+        });
         assert.equal(seen.split(':')[0], status?.podIP);
       });
   });
@@ -215,12 +210,10 @@ suite('[sig-network] Services: cluster IP', () => {
     await ns.service('evicted-pods', { publishNotReadyAddresses: true, ports: [{ port: 80 }] });
     await ns.client();
     // What an evicted Pod is to a Service: one that has failed for good.
-    await ns.createPod('evicted-pod', {
-      labels: { app: 'evicted-pods' },
-      container: { command: ['sh', '-c', 'sleep 1; exit 1'] },
-      spec: { restartPolicy: 'Never' },
-    });
+    await ns.netexec('evicted-pod', 'evicted-pods', { spec: { restartPolicy: 'Never' } });
     await ns.endpoints('evicted-pods', { 'evicted-pod': [80] });
+    await ns.servedBy('client', 'evicted-pods:80', ['evicted-pod']);
+    await ns.ask('client', 'evicted-pods:80', { path: 'exit?code=1' });
     await eventually(async () => assert.equal((await ns.getPod('evicted-pod')).status?.phase, 'Failed'));
     await ns.endpoints('evicted-pods', {});
     await ns.refused('client', 'evicted-pods:80');

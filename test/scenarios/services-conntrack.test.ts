@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import type { PodSpec, Service, ServicePort } from '#kube-api';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
 
 const UDP: ServicePort = { name: 'udp', port: 80, targetPort: 80, protocol: 'UDP' };
 
-/** Asks HOST PORT once and again from port 12345, each time on a socket of its own, and prints who answered within a second. */
+/** Asks HOST PORT once and again from port 12345, each time on a socket of its own, and prints who answered within five seconds. */
 const CLIENT = `
   const [host, port] = process.argv.slice(1);
   const ask = () => new Promise((resolve) => {
     const socket = require('node:dgram').createSocket('udp4');
     const done = (answer) => { clearTimeout(timer); socket.removeAllListeners().on('error', () => {}).close(() => resolve(answer)); };
-    const timer = setTimeout(done, 1000, '');
+    const timer = setTimeout(done, 5000, '');
     socket.once('error', () => done('')).once('message', done);
     socket.bind(12345, () => socket.connect(Number(port), host, () => socket.send('hostname')));
   });
@@ -27,14 +27,7 @@ const CLIENT = `
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Conntrack', () => {
-  let lab: TestLab;
-
-  before(async () => {
-    lab = await startLab({ nodes: 2 });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ nodes: 2 });
 
   /**
    * A Pod on node1 that asks once and again from one source port: for the kernel one flow, which never gets old enough to be
@@ -106,7 +99,7 @@ suite('[sig-network] Conntrack', () => {
   test('should be able to preserve UDP traffic when initial unready endpoints get ready', async () => {
     const ns = await TestNamespace.create(lab, 'udp-unready');
     await startClient(ns, clusterIp(await udpService(ns, 'ClusterIP')), 80);
-    const command = ['/bin/sh', '-c', 'echo Pausing start. && sleep 3'];
+    const command = ['/bin/sh', '-c', 'echo Pausing start. && sleep 1'];
     await server(ns, 'pod-server-1', {
       initContainers: [{ name: 'init', image: 'registry.k8s.io/e2e-test-images/busybox:1.36', command }],
     });

@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { ENDPOINT_SLICES, ENDPOINTS, type Endpoints } from '#kube-api';
 import { isNotFound } from '#kube-client';
 import { deleteCollection, slicesOf, watched } from './support/collections.ts';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
-  let lab: TestLab;
-
-  before(async () => {
-    lab = await startLab({ nodes: 2 });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ nodes: 2 });
 
   async function endpointsOf(ns: TestNamespace, name: string): Promise<Endpoints> {
     return await lab.client.get(ENDPOINTS, { namespace: ns.name, name });

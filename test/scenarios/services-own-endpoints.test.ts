@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import {
   ENDPOINT_SLICES,
   ENDPOINTS,
@@ -10,19 +10,12 @@ import {
 } from '#kube-api';
 import { slicesOf } from './support/collections.ts';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Services without a selector: endpoints of their own', () => {
-  let lab: TestLab;
-
-  before(async () => {
-    lab = await startLab({ nodes: 2 });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ nodes: 2 });
 
   /** A Service without selector: its slices are the case's own. */
   async function withoutSelector(ns: TestNamespace, ports: Service['spec'] & object): Promise<Service> {

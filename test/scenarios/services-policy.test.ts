@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import type { Service, ServicePort, ServiceSpec } from '#kube-api';
 import { eventually } from './support/eventually.ts';
-import { startLab, type TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import {
   CURL_REFUSED,
   CURL_TIMED_OUT,
   clusterIp,
   nodePort,
+  SHORT_PATIENCE,
   TestNamespace,
 } from './support/test-namespace.ts';
 
@@ -17,35 +18,31 @@ const GRACE = 120;
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
 suite('[sig-network] Services: traffic policies and terminating endpoints', () => {
-  let lab: TestLab;
-  let pausePod0: string;
-  let pausePod1: string;
-  let hostPod0: string;
-  let hostPod1: string;
+  const lab = TestLab.ofSuite({ nodes: 2 });
+  const clients = TestNamespace.ofSuite(lab, 'clients');
+  const [pausePod0, pausePod1] = [`${clients.name}/pause-pod-0`, `${clients.name}/pause-pod-1`];
+  const [hostPod0, hostPod1] = [`${clients.name}/host-pod-0`, `${clients.name}/host-pod-1`];
 
   before(async () => {
-    lab = await startLab({ nodes: 2 });
-    const ns = await TestNamespace.create(lab, 'clients');
     const host = { spec: { hostNetwork: true } };
     await Promise.all([
-      ns.client('pause-pod-0', { node: 'node1' }),
-      ns.client('pause-pod-1', { node: 'node2' }),
-      ns.client('host-pod-0', { node: 'node1', ...host }),
-      ns.client('host-pod-1', { node: 'node2', ...host }),
+      clients.client('pause-pod-0', { node: 'node1' }),
+      clients.client('pause-pod-1', { node: 'node2' }),
+      clients.client('host-pod-0', { node: 'node1', ...host }),
+      clients.client('host-pod-1', { node: 'node2', ...host }),
     ]);
-    pausePod0 = `${ns.name}/pause-pod-0`;
-    pausePod1 = `${ns.name}/pause-pod-1`;
-    hostPod0 = `${ns.name}/host-pod-0`;
-    hostPod1 = `${ns.name}/host-pod-1`;
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
   });
 
   /** The case's five attempts, at once: a silent one takes seconds. */
-  async function fiveTimes(ns: TestNamespace, place: string, target: string, expected: readonly string[]) {
-    const answers = (await Promise.all([1, 2, 3, 4, 5].map(() => ns.ask(place, target)))).flat();
-    assert.equal(answers.length, 5);
+  async function fiveTimes(
+    ns: TestNamespace,
+    place: string,
+    target: string,
+    expected: readonly string[],
+    patience?: number,
+  ) {
+    const ask = () => ns.ask(place, target, { patience });
+    const answers = (await Promise.all([1, 2, 3, 4, 5].map(ask))).flat();
     for (const answer of answers) assert.ok(expected.includes(answer), `${target} from ${place}: ${answer}`);
   }
 
@@ -56,7 +53,7 @@ suite('[sig-network] Services: traffic policies and terminating endpoints', () =
 
   const doesNotServe = async (ns: TestNamespace, place: string, target: string) => {
     await ns.unreachable(place, target);
-    await fiveTimes(ns, place, target, [`curl: ${CURL_TIMED_OUT}`, `curl: ${CURL_REFUSED}`]);
+    await fiveTimes(ns, place, target, [`curl: ${CURL_TIMED_OUT}`, `curl: ${CURL_REFUSED}`], SHORT_PATIENCE);
   };
 
   test('should respect internalTrafficPolicy=Local Pod to Pod', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
+import { after, before } from 'node:test';
 import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
 import { execCommand, labsDirectory } from '#lab';
 import { type Account, createAccount } from './account.ts';
@@ -36,88 +37,147 @@ export interface TestLabOptions {
 }
 
 /** A lab of a test's own. Disposing it takes it down, whatever the test did to it. */
-export interface TestLab extends AsyncDisposable {
-  readonly name: string;
-  readonly up: UpReport;
+export class TestLab implements AsyncDisposable {
+  readonly name = `test-${randomUUID().slice(0, 8)}`;
   readonly account: Account;
-  readonly client: KubeClient;
+  readonly #options: TestLabOptions;
+  #running: { readonly up: UpReport; readonly client: KubeClient & Disposable } | undefined;
+
+  /** One that the tests of a suite share: up before the first of them, taken down after the last. */
+  static ofSuite(options: TestLabOptions = {}): TestLab {
+    const lab = new TestLab(options);
+    before(() => lab.start());
+    after(() => lab[Symbol.asyncDispose]());
+    return lab;
+  }
+
+  /** It is not up yet. */
+  constructor(options: TestLabOptions = {}) {
+    this.#options = options;
+    this.account = createAccount(options.account ?? (process.getuid?.() === 0 ? 'root' : 'ordinary'));
+  }
+
+  /** Resolves when it is ready. */
+  async start(): Promise<void> {
+    const { flags = [], nodes } = this.#options;
+    const up = await this.lab(
+      'up',
+      ...['-o', 'json'],
+      ...(flags.includes('--proxy') ? [] : ['--proxy', PROXY]),
+      ...(nodes === undefined ? [] : ['--nodes', String(nodes)]),
+      ...flags,
+    );
+    const report = JSON.parse(up) as UpReport;
+    const client = createKubeClient(await loadKubeconfig({ paths: [report.kubeconfig] }));
+    this.#running = { up: report, client };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.client[Symbol.dispose]();
+    await run(this.#podway('down'), this.#runOptions);
+    this.account[Symbol.dispose]();
+  }
+
+  get up(): UpReport {
+    return this.#whileUp().up;
+  }
+
+  get client(): KubeClient {
+    return this.#whileUp().client;
+  }
+
   /** `podway lab SUBCOMMAND --name NAME ARGS…`: its standard output. */
-  lab(subcommand: string, ...args: readonly string[]): Promise<string>;
+  lab(subcommand: string, ...args: readonly string[]): Promise<string> {
+    return output(this.#podway(subcommand, ...args), this.#runOptions);
+  }
+
   /** Standard output of kubectl on this lab; throws what it said when it fails. */
-  kubectl(...args: readonly string[]): Promise<string>;
+  kubectl(...args: readonly string[]): Promise<string> {
+    return output(this.account.command(['kubectl', ...args]), this.#kubectlOptions);
+  }
+
   /** The same, however it ends, with input if given. */
-  runKubectl(args: readonly string[], options?: Pick<RunOptions, 'input' | 'timeoutMs'>): Promise<Outcome>;
+  runKubectl(args: readonly string[], options?: Pick<RunOptions, 'input' | 'timeoutMs'>): Promise<Outcome> {
+    return run(this.account.command(['kubectl', ...args]), { ...this.#kubectlOptions, ...options });
+  }
+
   /** Standard output of a command in a node's network, `router`, or `outside`. */
-  exec(place: string, ...command: readonly string[]): Promise<string>;
+  async exec(place: string, ...command: readonly string[]): Promise<string> {
+    return output(await this.commandIn(place, command), this.#runOptions);
+  }
+
   /** The same inside a Pod; `pod` is NAME, or NAMESPACE/NAME. */
-  execInPod(pod: string, ...command: readonly string[]): Promise<string>;
-  /** A command there, however it ends; without the program in between, which takes longer to start than most commands to run. */
-  runIn(
+  async execInPod(pod: string, ...command: readonly string[]): Promise<string> {
+    return output(await this.commandInPod(pod, command), this.#runOptions);
+  }
+
+  /** A command there, however it ends. */
+  async runIn(
     place: string,
     command: readonly string[],
     options?: Pick<RunOptions, 'input' | 'timeoutMs'>,
-  ): Promise<Outcome>;
+  ): Promise<Outcome> {
+    return run(await this.commandIn(place, command), { ...this.#runOptions, ...options });
+  }
+
   /** The same inside a Pod, NAME or NAMESPACE/NAME. */
-  runInPod(
+  async runInPod(
     pod: string,
     command: readonly string[],
     options?: Pick<RunOptions, 'timeoutMs'>,
-  ): Promise<Outcome>;
+  ): Promise<Outcome> {
+    return run(await this.commandInPod(pod, command), { ...this.#runOptions, ...options });
+  }
+
+  /** What runs the command there. */
+  commandIn(place: string, command: readonly string[]): Promise<readonly string[]> {
+    return this.#commandThere({ target: place, namespace: undefined }, command);
+  }
+
+  /** The same inside a Pod, NAME or NAMESPACE/NAME. */
+  commandInPod(pod: string, command: readonly string[]): Promise<readonly string[]> {
+    const [first = '', second] = pod.split('/');
+    const place =
+      second === undefined ? { target: first, namespace: 'default' } : { target: second, namespace: first };
+    return this.#commandThere(place, command);
+  }
+
+  /** Where this process may, without the program in between, which takes longer to start than most commands to run. */
+  async #commandThere({ target, namespace }: Place, command: readonly string[]): Promise<readonly string[]> {
+    if (this.account.uid === process.getuid?.()) {
+      const where = { target, namespace, container: undefined, terminal: false };
+      return await execCommand(labsDirectory(this.account.env), this.name, where, command);
+    }
+    const ofNamespace = namespace === undefined ? [] : ['-n', namespace];
+    return this.#podway('exec', ...ofNamespace, target, '--', ...command);
+  }
+
+  #whileUp() {
+    if (this.#running === undefined) throw new TypeError(`lab ${this.name} is not up`);
+    return this.#running;
+  }
+
+  get #runOptions(): RunOptions {
+    return { env: this.account.env };
+  }
+
+  get #kubectlOptions(): RunOptions {
+    return { env: { ...this.account.env, KUBECONFIG: this.up.kubeconfig } };
+  }
+
+  #podway(subcommand: string, ...args: readonly string[]): readonly string[] {
+    return this.account.command([...PROGRAM, 'lab', subcommand, '--name', this.name, ...args]);
+  }
 }
 
 /** Starts a lab and resolves when it is ready. */
 export async function startLab(options: TestLabOptions = {}): Promise<TestLab> {
-  const account = createAccount(options.account ?? (process.getuid?.() === 0 ? 'root' : 'ordinary'));
-  const name = `test-${randomUUID().slice(0, 8)}`;
-  const podway = (subcommand: string, ...args: readonly string[]) =>
-    account.command([...PROGRAM, 'lab', subcommand, '--name', name, ...args]);
-  const runOptions = { env: account.env };
-  const execThere = ({ target, namespace }: Place, command: readonly string[]) =>
-    podway('exec', ...(namespace === undefined ? [] : ['-n', namespace]), target, '--', ...command);
-  const runThere = async (
-    place: Place,
-    command: readonly string[],
-    more: Pick<RunOptions, 'input' | 'timeoutMs'> = {},
-  ): Promise<Outcome> => {
-    const where = { ...place, container: undefined, terminal: false };
-    const line =
-      account.uid === process.getuid?.()
-        ? await execCommand(labsDirectory(account.env), name, where, command)
-        : execThere(place, command);
-    return await run(line, { ...runOptions, ...more });
-  };
-  const down = async () => {
-    await run(podway('down'), runOptions);
-    account[Symbol.dispose]();
-  };
+  const lab = new TestLab(options);
   try {
-    const flags = [
-      ...(options.flags?.includes('--proxy') ? [] : ['--proxy', PROXY]),
-      ...(options.nodes === undefined ? [] : ['--nodes', String(options.nodes)]),
-      ...(options.flags ?? []),
-    ];
-    const up = JSON.parse(await output(podway('up', '-o', 'json', ...flags), runOptions)) as UpReport;
-    const client = createKubeClient(await loadKubeconfig({ paths: [up.kubeconfig] }));
-    const kubectlOptions = { env: { ...account.env, KUBECONFIG: up.kubeconfig } };
-    return {
-      name,
-      up,
-      account,
-      client,
-      lab: (subcommand, ...args) => output(podway(subcommand, ...args), runOptions),
-      kubectl: (...args) => output(account.command(['kubectl', ...args]), kubectlOptions),
-      runKubectl: (args, more) => run(account.command(['kubectl', ...args]), { ...kubectlOptions, ...more }),
-      exec: (target, ...command) => output(execThere(node(target), command), runOptions),
-      execInPod: (pod, ...command) => output(execThere(podPlace(pod), command), runOptions),
-      runIn: (target, command, more) => runThere(node(target), command, more),
-      runInPod: (pod, command, more) => runThere(podPlace(pod), command, more),
-      [Symbol.asyncDispose]: async () => {
-        client[Symbol.dispose]();
-        await down();
-      },
-    };
+    await lab.start();
+    return lab;
   } catch (error) {
-    await down();
+    await lab[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -127,15 +187,6 @@ interface Place {
   readonly target: string;
   /** A Pod's. */
   readonly namespace: string | undefined;
-}
-
-const node = (target: string): Place => ({ target, namespace: undefined });
-
-function podPlace(pod: string): Place {
-  const [first = '', second] = pod.split('/');
-  return second === undefined
-    ? { target: first, namespace: 'default' }
-    : { target: second, namespace: first };
 }
 
 /** A file of `examples/`. */

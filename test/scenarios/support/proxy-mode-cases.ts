@@ -1,25 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { SERVICES } from '#kube-api';
 import type { ProxyMechanism } from '#service-proxy';
 import { eventually } from './eventually.ts';
-import { examplePath, startLab, type TestLab } from './lab.ts';
+import { examplePath, TestLab } from './lab.ts';
 import { clusterIp, nodePort, TestNamespace } from './test-namespace.ts';
 
 /** A handful of Services in a lab that carries them by `mechanism`; the behaviour suite of the package has all of them. */
 export function proxyModeCases(mechanism: ProxyMechanism): void {
   /** A relay's connections are the node's. */
   const keepsSources = mechanism !== 'userspace';
-  let lab: TestLab;
-  let ns: TestNamespace;
-  before(async () => {
-    lab = await startLab({ flags: ['--proxy', mechanism] });
-    ns = await TestNamespace.create(lab, 'modes');
-    await ns.client('client', { node: 'node1' });
-  });
-  after(async () => {
-    await lab?.[Symbol.asyncDispose]();
-  });
+  const lab = TestLab.ofSuite({ flags: ['--proxy', mechanism] });
+  const ns = TestNamespace.ofSuite(lab, 'modes');
+  before(() => ns.client('client', { node: 'node1' }));
 
   test('the agent says which mechanism it runs', async () => {
     const mode = await lab.exec('node2', 'curl', '-sS', '-f', 'http://127.0.0.1:10249/proxyMode');
@@ -85,12 +78,12 @@ export function proxyModeCases(mechanism: ProxyMechanism): void {
     const sticky = await ns.service('sticky', { sessionAffinity: 'ClientIP', ports: [{ port: 8080 }] });
     const own = (await ns.getPod('client')).status?.podIP;
     await ns.servedBy('client', `${clusterIp(free)}:8080`, ['sticky-node1', 'sticky-node2', 'sticky-node3']);
-    const seen = await ns.ask('client', `${clusterIp(free)}:8080`, 10, 'clientip');
+    const seen = await ns.ask('client', `${clusterIp(free)}:8080`, { count: 10, path: 'clientip' });
     const sources = [...new Set(seen.map((text) => text.split(':')[0]))];
     if (keepsSources) assert.deepEqual(sources, [own]);
     else assert.ok(!sources.includes(own), `${sources}`);
     await eventually(async () => {
-      const pods = await ns.ask('client', `${clusterIp(sticky)}:8080`, 16);
+      const pods = await ns.ask('client', `${clusterIp(sticky)}:8080`, { count: 16 });
       assert.equal(new Set(pods).size, 1, pods.join());
     });
   });
@@ -104,7 +97,7 @@ export function proxyModeCases(mechanism: ProxyMechanism): void {
     });
     const [first, second] = lab.up.nodes.map(({ ip }) => `${ip}:${nodePort(service)}`);
     await eventually(async () => {
-      const [seen = ''] = await ns.ask('outside', second ?? '', 1, 'clientip');
+      const [seen = ''] = await ns.ask('outside', second ?? '', { path: 'clientip' });
       assert.equal(seen.split(':')[0] === '198.51.100.10', keepsSources, seen);
     });
     await ns.unreachable('outside', first ?? '');

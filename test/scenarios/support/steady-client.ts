@@ -1,51 +1,80 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
-import { PODWAY, type TestLab } from './lab.ts';
+import assert from 'node:assert/strict';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { eventually } from './eventually.ts';
+import type { TestLab } from './lab.ts';
 
-/** One request every 20 ms, each on a connection of its own, until standard input ends; then prints what came of them. */
+/** How long a request may take until it counts as failed; a machine may be busy for seconds. Milliseconds. */
+const LIMIT_MS = 30_000;
+
+/** Requests URL every 20 ms, each on a connection of its own, until standard input ends; prints a line of JSON for each. */
 const PROGRAM = `
   const http = require('node:http');
-  const url = process.argv[1];
-  const failures = [];
-  let pending = 0, done = 0, slowestMs = 0, ending = false;
+  const [url, limit] = process.argv.slice(1);
+  let pending = 0, ending = false;
   const timer = setInterval(() => {
     pending++;
     const begun = performance.now();
     const finish = (failure) => {
-      if (failure !== undefined) failures.push(failure + ' at ' + new Date().toISOString());
-      slowestMs = Math.max(slowestMs, Math.round(performance.now() - begun));
-      done++; pending--;
-      report();
+      console.log(JSON.stringify({ ms: Math.round(performance.now() - begun), failure: failure && failure + ' at ' + new Date().toISOString() }));
+      pending--;
+      endWhenDone();
     };
-    const request = http.get(url, { agent: false, timeout: 4000 }, (response) => {
+    const request = http.get(url, { agent: false, timeout: Number(limit) }, (response) => {
       response.resume();
       response.on('end', () => finish(response.statusCode === 200 ? undefined : 'status ' + response.statusCode));
     });
     request.on('timeout', () => request.destroy(new Error('timeout')));
     request.on('error', (error) => finish(error.message));
   }, 20);
-  function report() {
-    if (ending && pending === 0) process.stdout.write(JSON.stringify({ done, failures, slowestMs }), () => process.exit());
-  }
-  process.stdin.resume().on('end', () => { ending = true; clearInterval(timer); report(); });
+  const endWhenDone = () => { if (ending && pending === 0) process.exit(); };
+  process.stdin.resume().on('end', () => { ending = true; clearInterval(timer); endWhenDone(); });
 `;
 
+interface SteadyRequest {
+  readonly ms: number;
+  readonly failure?: string;
+}
+
 export interface SteadyReport {
-  readonly done: number;
   readonly failures: readonly string[];
   readonly slowestMs: number;
 }
 
-/** A client in a Pod that never stops asking. @returns what ends it */
-export function startSteadyClient(lab: TestLab, pod: string, url: string): () => Promise<SteadyReport> {
-  const [program = '', ...args] = lab.account.command([
-    ...[PODWAY, 'lab', 'exec', '--name', lab.name, '-n', 'default', pod, '--'],
-    ...[process.execPath, '-e', PROGRAM, url],
-  ]);
-  const client = spawn(program, args, { env: lab.account.env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const report = text(client.stdout);
-  return async () => {
-    client.stdin.end();
-    return JSON.parse(await report) as SteadyReport;
-  };
+/** A client in a Pod that never stops asking. */
+export class SteadyClient {
+  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #requests: SteadyRequest[] = [];
+
+  private constructor(process: ChildProcessByStdio<Writable, Readable, null>) {
+    this.#process = process;
+    createInterface({ input: process.stdout }).on('line', (line) => this.#requests.push(JSON.parse(line)));
+  }
+
+  static async start(lab: TestLab, pod: string, url: string): Promise<SteadyClient> {
+    const command = [process.execPath, '-e', PROGRAM, url, String(LIMIT_MS)];
+    const [program = '', ...args] = await lab.commandInPod(pod, command);
+    return new SteadyClient(
+      spawn(program, args, { env: lab.account.env, stdio: ['pipe', 'pipe', 'inherit'] }),
+    );
+  }
+
+  /** Resolves when so many more requests have ended. */
+  async requests(count: number): Promise<void> {
+    const { length } = this.#requests;
+    await eventually(() => assert.ok(this.#requests.length >= length + count, 'the client is not answered'));
+  }
+
+  /** Ends it, once the requests under way have ended. */
+  async end(): Promise<SteadyReport> {
+    const ended = once(this.#process, 'close');
+    this.#process.stdin.end();
+    await ended;
+    return {
+      failures: this.#requests.flatMap(({ failure }) => failure ?? []),
+      slowestMs: Math.max(...this.#requests.map(({ ms }) => ms)),
+    };
+  }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { before } from 'node:test';
 import {
   type Container,
   ENDPOINT_SLICES,
@@ -34,20 +35,43 @@ export interface ServiceOptions {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** Seconds that a connection may take where it must succeed, on a busy machine too; and where it need not, or not yet. */
+const PATIENCE = 10;
+export const SHORT_PATIENCE = 2;
+
+export interface AskOptions {
+  readonly count?: number;
+  readonly path?: string;
+  /** Seconds until a connection is given up. */
+  readonly patience?: number | undefined;
+}
+
 /** A namespace of a case's own in a lab that cases share, with short words for what cases of Services do. */
 export class TestNamespace {
   readonly lab: TestLab;
   readonly name: string;
 
-  private constructor(lab: TestLab, name: string) {
+  private constructor(lab: TestLab, base: string) {
     this.lab = lab;
-    this.name = name;
+    this.name = `${base}-${randomUUID().slice(0, 5)}`;
   }
 
   static async create(lab: TestLab, base: string): Promise<TestNamespace> {
-    const name = `${base}-${randomUUID().slice(0, 5)}`;
-    await lab.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    return new TestNamespace(lab, name);
+    const namespace = new TestNamespace(lab, base);
+    await namespace.#create();
+    return namespace;
+  }
+
+  /** One that the tests of a suite share: there before the first of them, once the suite's lab is up. */
+  static ofSuite(lab: TestLab, base: string): TestNamespace {
+    const namespace = new TestNamespace(lab, base);
+    before(() => namespace.#create());
+    return namespace;
+  }
+
+  async #create(): Promise<void> {
+    const { client } = this.lab;
+    await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.name } });
   }
 
   /** A Service that selects Pods labelled `app: NAME`, unless `spec` says otherwise. */
@@ -201,12 +225,16 @@ export class TestNamespace {
     return stdout;
   }
 
-  /** Answers of `count` requests, each on a connection of its own; what has no answer is its curl exit code. */
-  async ask(place: string, target: string, count = 1, path = 'hostname'): Promise<readonly string[]> {
+  /** Answers of requests, each on a connection of its own; what has no answer is its curl exit code. */
+  async ask(
+    place: string,
+    target: string,
+    { count = 1, path = 'hostname', patience = PATIENCE }: AskOptions = {},
+  ): Promise<readonly string[]> {
     const url = `http://${target}/${path}`;
     const { stdout, stderr } = await this.run(
       place,
-      ...['curl', '-s', '-g', '--connect-timeout', '2', '-m', '5', '-H', 'Connection: close'],
+      ...['curl', '-s', '-g', '--connect-timeout', `${patience}`, '-m', '20', '-H', 'Connection: close'],
       // A line behind each answer: how it ended, and on how many new connections.
       ...['-w', '\\n%{exitcode} %{num_connects}\\n'],
       ...Array.from({ length: count }, () => url),
@@ -231,7 +259,11 @@ export class TestNamespace {
   async servedBy(place: string, target: string, pods: readonly string[], count?: number): Promise<void> {
     const tries = count ?? (pods.length === 1 ? 3 : 6 * pods.length);
     await eventually(async () =>
-      assert.deepEqual([...new Set(await this.ask(place, target, tries))].sort(), [...pods].sort(), target),
+      assert.deepEqual(
+        [...new Set(await this.ask(place, target, { count: tries, patience: SHORT_PATIENCE }))].sort(),
+        [...pods].sort(),
+        target,
+      ),
     );
   }
 
@@ -251,6 +283,11 @@ export class TestNamespace {
     await this.#fails(place, target, [CURL_REFUSED]);
   }
 
+  /** Waits until connections are left unanswered. */
+  async unanswered(place: string, target: string): Promise<void> {
+    await this.#fails(place, target, [CURL_TIMED_OUT]);
+  }
+
   /** Waits until nothing answers, by refusal or silence. */
   async unreachable(place: string, target: string): Promise<void> {
     await this.#fails(place, target, [CURL_REFUSED, CURL_TIMED_OUT]);
@@ -258,7 +295,7 @@ export class TestNamespace {
 
   async #fails(place: string, target: string, codes: readonly number[]): Promise<void> {
     await eventually(async () => {
-      const [answer = ''] = await this.ask(place, target);
+      const [answer = ''] = await this.ask(place, target, { patience: SHORT_PATIENCE });
       assert.ok(
         codes.some((code) => answer === `curl: ${code}`),
         `${target} from ${place}: ${answer}`,
