@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { type Account, accountKinds, createAccount, whyNotForOthers } from './support/account.ts';
 import { eventually } from './support/eventually.ts';
-import { PODWAY } from './support/lab.ts';
+import { PODWAY, TestLab } from './support/lab.ts';
+import { AGENT, killProcess } from './support/lab-processes.ts';
 import { output, run } from './support/run.ts';
 
 /** What a lab could leave behind outside its directory. */
@@ -36,20 +37,21 @@ function processesOf(account: Account): readonly string[] {
     });
 }
 
-function traces(account: Account): Traces {
+/** @param names of the labs that the account may have had */
+function traces(account: Account, names: readonly string[] = ['default']): Traces {
   return {
     processes: processesOf(account),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
     namespaces: existsSync('/run/netns') ? readdirSync('/run/netns').sort() : [],
     links: readdirSync('/sys/class/net').sort(),
-    cgroups: cgroupDirectories(account),
+    cgroups: cgroupDirectories(account, names),
   };
 }
 
 /** Control groups of the account's labs: their names carry a digest of the lab's directory. */
-function cgroupDirectories(account: Account): readonly string[] {
+function cgroupDirectories(account: Account, names: readonly string[]): readonly string[] {
   const labs = join(account.home, 'state/podway/labs');
-  const digests = ['default', 'a', 'b'].map((name) =>
+  const digests = names.map((name) =>
     createHash('sha256').update(join(labs, name)).digest('hex').slice(0, 8),
   );
   return directoriesBelow('/sys/fs/cgroup').filter((path) =>
@@ -74,8 +76,12 @@ function labsOf(account: Account): readonly string[] {
 }
 
 /** Nothing of the account's labs is left; the machine's own mounts, namespaces and links are as before. */
-async function assertNothingLeft(account: Account, before: Traces): Promise<void> {
-  await eventually(() => assert.deepEqual(traces(account), before), 10_000);
+async function assertNothingLeft(
+  account: Account,
+  before: Traces,
+  names?: readonly string[],
+): Promise<void> {
+  await eventually(() => assert.deepEqual(traces(account, names), before));
   assert.deepEqual(labsOf(account), []);
 }
 
@@ -83,23 +89,22 @@ function podway(account: Account, ...args: readonly string[]) {
   return account.command([PODWAY, ...args]);
 }
 
-/** `lab up` in a session of its own, as from a terminal; `progressed` resolves when the lab's supervisor runs. */
-function startUp(account: Account, ...args: readonly string[]) {
-  const [program = '', ...words] = podway(account, 'lab', 'up', ...args);
-  const child = spawn(program, words, { env: account.env, stdio: 'ignore', detached: true });
-  return { child, ended: once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]> };
-}
+/** What node does first with `--require`: an agent gets nowhere, so that no lab is ready before the test has ended its boot. */
+const HANGING_AGENT = `if (process.argv[2] === 'agent') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
 
-function bootBegan(account: Account): Promise<void> {
-  return eventually(
-    () =>
-      assert.ok(
-        processesOf(account).some((line) => line.includes(' agent ')),
-        'no agent runs yet',
-      ),
-    20_000,
-    20,
-  );
+/** `lab up` in a session of its own, as from a terminal; resolves in the middle of the boot, which goes no further. */
+async function beginBoot(account: Account) {
+  const hook = join(account.home, 'hanging-agent.cjs');
+  writeFileSync(hook, HANGING_AGENT);
+  const [program = '', ...words] = podway(account, 'lab', 'up');
+  const env = { ...account.env, NODE_OPTIONS: `--require=${hook}` };
+  const child = spawn(program, words, { env, stdio: 'ignore', detached: true });
+  const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  await eventually(() => {
+    const agents = processesOf(account).filter((line) => line.includes('/podway.js agent '));
+    assert.ok(agents.length > 0, 'no agent runs yet');
+  });
+  return { signal: (name: NodeJS.Signals) => process.kill(-(child.pid ?? 0), name), ended };
 }
 
 for (const kind of accountKinds()) {
@@ -152,17 +157,15 @@ for (const kind of accountKinds()) {
   );
 
   scenario('lab up: Ctrl-C before the lab is ready leaves nothing', async (account, before) => {
-    const up = startUp(account);
-    await bootBegan(account);
-    process.kill(-(up.child.pid ?? 0), 'SIGINT');
+    const up = await beginBoot(account);
+    up.signal('SIGINT');
     assert.deepEqual(await up.ended, [130, null]);
     await assertNothingLeft(account, before);
   });
 
   scenario('lab up: a killed terminal before the lab is ready leaves nothing', async (account, before) => {
-    const up = startUp(account);
-    await bootBegan(account);
-    process.kill(-(up.child.pid ?? 0), 'SIGKILL');
+    const up = await beginBoot(account);
+    up.signal('SIGKILL');
     await up.ended;
     await assertNothingLeft(account, before);
   });
@@ -228,10 +231,11 @@ test('lab up: two labs live side by side, and one goes without the other', async
   const [kind = 'ordinary'] = accountKinds();
   using account = createAccount(kind);
   const { env } = account;
-  const before = traces(account);
+  const names = ['a', 'b'];
+  const before = traces(account, names);
   try {
     await Promise.all(
-      ['a', 'b'].map((name) => output(podway(account, 'lab', 'up', '--name', name, '--nodes', '1'), { env })),
+      names.map((name) => output(podway(account, 'lab', 'up', '--name', name, '--nodes', '1'), { env })),
     );
     await output(podway(account, 'lab', 'down', '--name', 'a'), { env });
     const addresses = await output(
@@ -245,61 +249,50 @@ test('lab up: two labs live side by side, and one goes without the other', async
   } finally {
     await run(podway(account, 'lab', 'down', '--all'), { env });
   }
-  await assertNothingLeft(account, before);
+  await assertNothingLeft(account, before, names);
 });
 
-test('lab: a killed agent is started again, a killed supervisor ends the lab', async () => {
-  const [kind = 'ordinary'] = accountKinds();
-  using account = createAccount(kind);
-  const { env } = account;
-  const before = traces(account);
-  const pidOf = (words: string) => {
-    const line = processesOf(account).find((each) => each.includes(`/podway.js ${words}`));
-    assert.ok(line !== undefined, `no process runs podway ${words}`);
-    return Number(line.split(' ')[0]);
-  };
-  try {
-    await output(podway(account, 'lab', 'up', '--nodes', '1'), { env });
-    const agent = pidOf('agent');
-    kill(agent);
-    await eventually(async () => {
-      const status = JSON.parse(await output(podway(account, 'lab', 'status', '-o', 'json'), { env }));
-      assert.equal(status.nodeStatus[0].agent.state, 'running');
-      assert.equal(status.nodeStatus[0].agent.restarts, 1);
-      assert.equal(status.nodeStatus[0].agent.lastExit, 'SIGKILL');
+suite('a lab that runs', () => {
+  const lab = TestLab.ofSuite({ nodes: 1 });
+  const exec = (words: readonly string[], input?: string) =>
+    run(podway(lab.account, 'lab', 'exec', '--name', lab.name, ...words), {
+      env: lab.account.env,
+      ...(input === undefined ? {} : { input }),
     });
-    assert.notEqual(pidOf('agent'), agent);
-    kill(pidOf('lab-supervisor'));
-    await eventually(() => assert.deepEqual(processesOf(account), []));
-  } finally {
-    await run(podway(account, 'lab', 'down', '--all'), { env });
-  }
-  await assertNothingLeft(account, before);
-});
 
-test('lab exec: exit codes, input and terminals pass through', async () => {
-  const [kind = 'ordinary'] = accountKinds();
-  using account = createAccount(kind);
-  const { env } = account;
-  try {
-    await output(podway(account, 'lab', 'up', '--nodes', '1'), { env });
-    const exec = (words: readonly string[], input?: string) =>
-      run(podway(account, 'lab', 'exec', ...words), { env, ...(input === undefined ? {} : { input }) });
+  test('lab exec: exit codes, input and terminals pass through', async () => {
     assert.equal((await exec(['node1', '--', 'sh', '-c', 'exit 7'])).code, 7);
     assert.equal((await exec(['outside', '--', 'cat'], 'through')).stdout, 'through');
-    const line = `${PODWAY} lab exec node1 -- sh -c 'tty; exit 5'`;
+    const line = `${PODWAY} lab exec --name ${lab.name} node1 -- sh -c 'tty; exit 5'`;
     const terminal = await run(
-      account.command(['script', '--quiet', '--return', '--command', line, '/dev/null']),
-      { env },
+      lab.account.command(['script', '--quiet', '--return', '--command', line, '/dev/null']),
+      { env: lab.account.env },
     );
     assert.match(terminal.stdout, /\/dev\/pts\/\d+/);
     assert.equal(terminal.code, 5);
     const unknown = await exec(['no-such-pod', '--', 'true']);
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /there is no Pod no-such-pod in namespace default/);
-  } finally {
-    await run(podway(account, 'lab', 'down', '--all'), { env });
-  }
+  });
+
+  test('lab: a killed agent is started again, a killed supervisor ends the lab', async () => {
+    const { account, name } = lab;
+    await killProcess(lab, AGENT);
+    await eventually(async () => {
+      const status = JSON.parse(await lab.lab('status', '-o', 'json'));
+      assert.partialDeepStrictEqual(status.nodeStatus[0].agent, {
+        state: 'running',
+        restarts: 1,
+        lastExit: 'SIGKILL',
+      });
+    });
+    const supervisor = processesOf(account).find((line) => line.includes('/podway.js lab-supervisor'));
+    kill(Number(supervisor?.split(' ')[0]));
+    await eventually(() => assert.deepEqual(processesOf(account), []));
+    await lab.lab('down');
+    const { processes, cgroups } = traces(account, [name]);
+    assert.deepEqual({ processes, cgroups, labs: labsOf(account) }, { processes: [], cgroups: [], labs: [] });
+  });
 });
 
 function kill(pid: number): void {
