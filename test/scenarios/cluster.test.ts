@@ -139,7 +139,10 @@ for (const account of accountKinds()) {
     test('NodePort: from outside at every node’s address', async () => {
       for (const node of lab.up.nodes)
         await eventually(async () =>
-          assert.match((await fromPlace('outside', `http://${node.ip}:30080/hostname`))[0] ?? '', /^agnhost-/),
+          assert.match(
+            (await fromPlace('outside', `http://${node.ip}:30080/hostname`))[0] ?? '',
+            /^agnhost-/,
+          ),
         );
     });
 

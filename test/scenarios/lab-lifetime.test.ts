@@ -76,11 +76,7 @@ function labsOf(account: Account): readonly string[] {
 }
 
 /** Nothing of the account's labs is left; the machine's own mounts, namespaces and links are as before. */
-async function assertNothingLeft(
-  account: Account,
-  before: Traces,
-  names?: readonly string[],
-): Promise<void> {
+async function assertNothingLeft(account: Account, before: Traces, names?: readonly string[]): Promise<void> {
   await eventually(() => assert.deepEqual(traces(account, names), before));
   assert.deepEqual(labsOf(account), []);
 }

@@ -19,7 +19,7 @@ export const CHAOS_CLIENT = `
   const end = Date.now() + Number(seconds) * 1000;
   const word = (error) => ({ ECONNREFUSED: 'refused', ECONNRESET: 'reset' })[error.code] ?? error.code ?? error.message;
   const byTcp = (host) => new Promise((resolve) => {
-    const request = http.get({ host, port: tcp, path: '/hostname', agent: false, timeout: 2000 }, (response) => {
+    const request = http.get({ host, port: tcp, path: '/hostname', agent: false, timeout: 10000 }, (response) => {
       let body = '';
       response.on('data', (part) => body += part).on('end', () => resolve(body.trim())).on('error', (error) => resolve(word(error)));
     });
@@ -29,7 +29,7 @@ export const CHAOS_CLIENT = `
   const byUdp = (host) => new Promise((resolve) => {
     const socket = dgram.createSocket('udp4');
     const done = (what) => { clearTimeout(timer); socket.close(); resolve(what); };
-    const timer = setTimeout(() => done('silence'), 1000);
+    const timer = setTimeout(() => done('silence'), 4000);
     socket.on('error', (error) => done(word(error)));
     socket.on('message', (message) => done(String(message).trim()));
     socket.connect(Number(udp), host, () => socket.send('hostname', (error) => error && done(word(error))));
@@ -44,7 +44,8 @@ export const CHAOS_CLIENT = `
       }
     }
   };
-  for (let i = 0; i < 1; i++) { work('tcp', byTcp); work('udp', byUdp); }
+  work('tcp', byTcp);
+  work('udp', byUdp);
 `;
 
 export function parseRequests(output: string): readonly ChaosRequest[] {

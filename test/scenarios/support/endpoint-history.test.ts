@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { EndpointHistory } from './endpoint-history.ts';
-import { Stalls } from './stalls.ts';
 
 const GRACE_MS = 100;
 const due = (acknowledged: number) => acknowledged + GRACE_MS;
@@ -40,18 +39,5 @@ describe('EndpointHistory', () => {
     assert.equal(moved.problem(ask(1050, 'silence', 'udp'), due), undefined);
     assert.equal(moved.problem(ask(1050, 'silence', 'tcp'), due), 'silence');
     assert.equal(moved.problem(ask(1500, 'silence', 'udp'), due), 'silence');
-  });
-});
-
-describe('Stalls', () => {
-  test('after: time that was lost does not count, not even that which is lost while waiting for it', () => {
-    const stalls = Stalls.parse(
-      '990.0 1010.0 15.0\n1080.0 1090.0 10.0\n1110.0 1120.0 4.0\n1300.0 1310.0 10.0\n',
-    );
-    assert.equal(stalls.after(1000, 100), 1129);
-    assert.equal(stalls.after(1150, 100), 1250);
-    assert.equal(stalls.after(1010, 50), 1060);
-    assert.equal(stalls.after(Number.POSITIVE_INFINITY, 50), Number.POSITIVE_INFINITY);
-    assert.equal(stalls.totalMs, 39);
   });
 });
