@@ -78,6 +78,7 @@ export function labCommand(context: CommandContext): Command {
         ['podway lab up', 'three nodes'],
         ['podway lab up --name big --nodes 20', 'a second lab beside it'],
         ['podway lab up --image example.com/web=/usr/bin/my-server', 'Pods of that image run this command'],
+        ['podway lab up --name six --ip-family dual', 'Pods and nodes with IPv4 and IPv6 addresses'],
         ['podway lab up --proxy iptables', 'Services by iptables; while it runs: switched, node by node'],
         ['podway lab up -o json | jq -r .kubeconfig', 'for scripts'],
       ),
@@ -86,7 +87,7 @@ export function labCommand(context: CommandContext): Command {
       const name = parseLabName(options.name);
       const asked = labOptions(options);
       if (options.dryRun) {
-        const plan = planTopology({ nodes: asked.nodes ?? DEFAULT_LAB_OPTIONS.nodes });
+        const plan = planTopology({ ...DEFAULT_LAB_OPTIONS, ...asked });
         terminal.out(plan.map(formatTopologyOperation).join('\n'));
         return;
       }

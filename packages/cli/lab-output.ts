@@ -12,7 +12,7 @@ export function formatUp(up: UpResult, style: Style): string {
   const { name, nodes, kubeconfig } = up;
   const table = formatTable(
     ['NODE', 'ADDRESS', 'POD CIDR'],
-    nodes.map((node) => [node.name, node.ip, node.podCIDR]),
+    nodes.map(({ name, ips, podCIDRs }) => [name, ips.join(','), podCIDRs.join(',')]),
   );
   const option = nameFlag(name);
   return [
@@ -52,8 +52,8 @@ export function formatLabStatus(status: LabStatus, wide: boolean, style: Style, 
         nodeStatus.map((node) => [
           node.name,
           node.ready ? style.good('yes') : style.bad(`no: ${node.message}`),
-          node.ip ?? '',
-          node.podCIDR ?? '',
+          node.ips.join(','),
+          node.podCIDRs.join(','),
           String(node.pods),
           node.agent === undefined ? 'unknown' : node.agent.state,
           String(node.agent?.restarts ?? ''),

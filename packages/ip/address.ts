@@ -17,6 +17,11 @@ export class InvalidAddressError extends PodwayError {
   }
 }
 
+/** A host as it stands before a port: an IPv6 address in brackets (RFC 3986 section 3.2.2), a name as it is. */
+export function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 /**
  * Parses an IPv4 address (four decimals, no leading zeros) or an IPv6 address (RFC 4291 section 2.2, no zone).
  * @throws InvalidAddressError

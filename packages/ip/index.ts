@@ -1,6 +1,7 @@
 export {
   compareIp,
   familyOf,
+  hostInUrl,
   InvalidAddressError,
   type IpAddress,
   ipAdd,

@@ -1,4 +1,4 @@
-import { familyOf } from '#ip';
+import { familyOf, hostInUrl } from '#ip';
 import type { IpvsChange, IpvsDestinationKey, IpvsServiceKey } from './ports/ipvs.ts';
 
 /** `TCP 10.96.0.1:80`, `mark 7 IPv6` */
@@ -23,5 +23,5 @@ export function describeIpvsChange(change: IpvsChange): {
 
 /** `10.244.1.2:8080`, `[fd00::2]:8080` */
 export function describeIpvsDestination({ address, port }: IpvsDestinationKey): string {
-  return `${familyOf(address) === 'IPv6' ? `[${address}]` : address}:${port}`;
+  return `${hostInUrl(address)}:${port}`;
 }

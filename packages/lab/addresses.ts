@@ -1,16 +1,68 @@
-import { addressAt, type IpAddress, type IpPrefix, parseIp, parsePrefix } from '#ip';
+import { addressAt, type IpAddress, type IpFamily, type IpPrefix, parsePrefix } from '#ip';
 
-/** The lab's address plan: ARCHITECTURE.md has it as a table. */
-export const LAN: IpPrefix = parsePrefix('172.30.0.0/16');
-export const OUTSIDE: IpPrefix = parsePrefix('198.51.100.0/24');
-export const CLUSTER_CIDR: IpPrefix = parsePrefix('10.244.0.0/16');
-export const SERVICE_CIDR: IpPrefix = parsePrefix('10.96.0.0/16');
-export const CLUSTER_DNS: IpAddress = parseIp('10.96.0.10');
+/** What a lab's addresses are of one family: ARCHITECTURE.md has them as a table. */
+export interface AddressPlan {
+  readonly family: IpFamily;
+  /** The nodes' shared link. */
+  readonly lan: IpPrefix;
+  readonly outside: IpPrefix;
+  /** Of Pods, a part for each node. */
+  readonly clusterCidr: IpPrefix;
+  readonly serviceCidr: IpPrefix;
+  readonly routerOnLan: IpAddress;
+  readonly routerOnOutside: IpAddress;
+  readonly outsideClient: IpAddress;
+  /** Of Service `kubernetes`. */
+  readonly kubernetes: IpAddress;
+  readonly clusterDns: IpAddress;
+  /** Where the router leads to: everywhere. */
+  readonly everywhere: IpPrefix;
+}
+
+/** The private ranges that kind has for its IPv6 clusters, and one for documentation (RFC 3849) outside. */
+const PLANS: Readonly<Record<IpFamily, AddressPlan>> = {
+  IPv4: plan('IPv4', '172.30.0.0/16', '198.51.100.0/24', '10.244.0.0/16', '10.96.0.0/16'),
+  IPv6: plan('IPv6', 'fd00:172:30::/64', '2001:db8:51::/64', 'fd00:10:244::/56', 'fd00:10:96::/112'),
+};
+
+function plan(
+  family: IpFamily,
+  ...ranges: readonly [lan: string, outside: string, clusterCidr: string, serviceCidr: string]
+): AddressPlan {
+  const [lan, outside, clusterCidr, serviceCidr] = ranges.map((range) => parsePrefix(range)) as [
+    IpPrefix,
+    IpPrefix,
+    IpPrefix,
+    IpPrefix,
+  ];
+  return {
+    family,
+    lan,
+    outside,
+    clusterCidr,
+    serviceCidr,
+    routerOnLan: addressAt(lan, 1),
+    routerOnOutside: addressAt(outside, 1),
+    outsideClient: addressAt(outside, 10),
+    kubernetes: addressAt(serviceCidr, 1),
+    clusterDns: addressAt(serviceCidr, 10),
+    everywhere: parsePrefix(family === 'IPv4' ? '0.0.0.0/0' : '::/0'),
+  };
+}
+
+/** The families of a lab, by the name that `--ip-family` has for them: the first is that of Services that ask for none. */
+const FAMILIES = { ipv4: ['IPv4'], ipv6: ['IPv6'], dual: ['IPv4', 'IPv6'] } as const;
+
+export type LabIpFamily = keyof typeof FAMILIES;
+export const LAB_IP_FAMILIES = Object.keys(FAMILIES) as readonly LabIpFamily[];
+
+/** The first is the family in which nodes reach the API server and Pods ask for names. */
+export function addressPlans(ipFamily: LabIpFamily): readonly [AddressPlan, ...AddressPlan[]] {
+  const [first, ...others] = FAMILIES[ipFamily];
+  return [PLANS[first], ...others.map((family) => PLANS[family])];
+}
+
 export const CLUSTER_DOMAIN = 'cluster.local';
-
-export const ROUTER_ON_LAN: IpAddress = addressAt(LAN, 1);
-export const ROUTER_ON_OUTSIDE: IpAddress = addressAt(OUTSIDE, 1);
-export const OUTSIDE_CLIENT: IpAddress = addressAt(OUTSIDE, 10);
 
 /** Where nodes and Pods reach the API server. The user's shell has another address: 127.0.0.1 and the lab's port. */
 export const API_SERVER_PORT = 6443;
@@ -26,6 +78,6 @@ export function nodeNames(count: number): readonly string[] {
   return Array.from({ length: count }, (_, i) => nodeName(i + 1));
 }
 
-export function nodeAddress(index: number): IpAddress {
-  return addressAt(LAN, 10 + index);
+export function nodeAddress({ lan }: AddressPlan, index: number): IpAddress {
+  return addressAt(lan, 10 + index);
 }

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLUSTER_CIDR, CLUSTER_DNS, CLUSTER_DOMAIN, SERVICE_CIDR } from './addresses.ts';
+import { hostInUrl } from '#ip';
+import { type AddressPlan, addressPlans, CLUSTER_DOMAIN } from './addresses.ts';
 import { nodeKubeconfigPath } from './credentials.ts';
 import type { LabOptions } from './options.ts';
 import { type LabPaths, nodeDirectory } from './paths.ts';
@@ -40,12 +41,17 @@ export function prepareNode(node: string, lab: Pick<LabPaths, 'pki'>): NodePaths
  */
 const AGENT_NODE_FLAGS = ['--max-semi-space-size=1'];
 
+/** Where an agent says how it is, on every address. */
+export const HEALTH_PORT = 10256;
+
 /** The agent's command line; ARCHITECTURE.md has the flags. */
 export function agentCommand(
   [node = '', ...entry]: readonly string[],
   nodeName: string,
-  options: Pick<LabOptions, 'podNetwork' | 'proxy'>,
+  options: Pick<LabOptions, 'podNetwork' | 'proxy' | 'ipFamily'>,
 ): readonly string[] {
+  const plans = addressPlans(options.ipFamily);
+  const list = (part: (plan: AddressPlan) => string) => plans.map(part).join(',');
   const paths = nodePaths(nodeName);
   return [
     node,
@@ -54,9 +60,9 @@ export function agentCommand(
     'agent',
     ...['--node-name', nodeName],
     ...['--kubeconfig', paths.kubeconfig],
-    ...['--cluster-cidr', CLUSTER_CIDR],
-    ...['--service-cidr', SERVICE_CIDR],
-    ...['--cluster-dns', CLUSTER_DNS],
+    ...['--cluster-cidr', list(({ clusterCidr }) => clusterCidr)],
+    ...['--service-cidr', list(({ serviceCidr }) => serviceCidr)],
+    ...['--cluster-dns', plans[0].clusterDns],
     ...['--cluster-domain', CLUSTER_DOMAIN],
     ...['--run-dir', paths.directory],
     ...['--state-dir', paths.state],
@@ -64,5 +70,6 @@ export function agentCommand(
     ...['--cni-bin-dir', paths.cniBin],
     ...['--pod-network', options.podNetwork],
     ...['--proxy', options.proxy],
+    ...['--health-address', `${hostInUrl(plans[0].family === 'IPv4' ? '0.0.0.0' : '::')}:${HEALTH_PORT}`],
   ];
 }

@@ -9,7 +9,7 @@ import {
 import { type Clock, type Logger, systemClock } from '#runtime';
 import type { BootTimeline } from './boot-timeline.ts';
 import { LabError } from './errors.ts';
-import { internalAddress, missingNodes } from './node-readiness.ts';
+import { missingNodes, nodeAddresses } from './node-readiness.ts';
 import type { LabNode } from './records.ts';
 
 /** The supervisor's own view of the cluster. */
@@ -96,8 +96,5 @@ export async function awaitNodes(
   } finally {
     clearTimeout(timer);
   }
-  return names.map((name) => {
-    const node = nodes.get(name) ?? {};
-    return { name, ip: internalAddress(node) ?? '', podCIDR: node.spec?.podCIDR ?? '' };
-  });
+  return names.map((name) => ({ name, ...nodeAddresses(nodes.get(name) ?? {}) }));
 }

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addressAt } from '#ip';
+import { hostInUrl } from '#ip';
 import { type CertificateRequest, type Credential, issueCertificate } from '#pki';
 import { type Clock, type Random, systemClock, systemRandom } from '#runtime';
-import { API_SERVER_PORT, CLUSTER_DOMAIN, nodeNames, ROUTER_ON_LAN, SERVICE_CIDR } from './addresses.ts';
+import { API_SERVER_PORT, addressPlans, CLUSTER_DOMAIN, type LabIpFamily, nodeNames } from './addresses.ts';
 import { writeFileAtomically } from './files.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import type { LabPaths } from './paths.ts';
@@ -26,11 +26,10 @@ export function nodeKubeconfigPath({ pki }: Pick<LabPaths, 'pki'>, node: string)
 }
 
 /** Names under which Pods, nodes and the user's shell reach the API server. */
-const SERVER_HOSTS = [
+const serverHosts = (ipFamily: LabIpFamily): readonly string[] => [
   '127.0.0.1',
   'localhost',
-  ROUTER_ON_LAN,
-  addressAt(SERVICE_CIDR, 1),
+  ...addressPlans(ipFamily).flatMap(({ routerOnLan, kubernetes }) => [routerOnLan, kubernetes]),
   'kubernetes',
   'kubernetes.default',
   'kubernetes.default.svc',
@@ -69,7 +68,7 @@ export async function prepareCredentials(
     });
   const server = obtain(
     'apiserver',
-    { commonName: 'kube-apiserver', usage: 'server', hosts: SERVER_HOSTS },
+    { commonName: 'kube-apiserver', usage: 'server', hosts: serverHosts(record.options.ipFamily) },
     authority,
   );
   const admin = async () => {
@@ -89,7 +88,8 @@ export async function prepareCredentials(
       usage: 'client' as const,
     };
     const credential = await obtain(name, request, authority);
-    const address = `https://${ROUTER_ON_LAN}:${API_SERVER_PORT}`;
+    const [{ routerOnLan }] = addressPlans(record.options.ipFamily);
+    const address = `https://${hostInUrl(routerOnLan)}:${API_SERVER_PORT}`;
     writeFileAtomically(nodeKubeconfigPath(paths, name), kubeconfig(name, address, credential));
   };
   await Promise.all([server, admin(), ...nodeNames(record.options.nodes).map(node)]);

@@ -1,16 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
-import { addressAt } from '#ip';
 import type { Kernel, NetworkNamespace } from '#kernel';
 import { CniInvoker } from '#kubelet';
-import { CLUSTER_DNS, CLUSTER_DOMAIN, SERVICE_CIDR } from './addresses.ts';
+import { type AddressPlan, CLUSTER_DOMAIN } from './addresses.ts';
 import { nodePaths } from './agent-process.ts';
 import { LabError } from './errors.ts';
 import { netnsPath } from './paths.ts';
 
 export interface DnsProbeOptions {
   readonly kernel: Kernel;
+  /** Of the cluster DNS, and of what is asked for. */
+  readonly plan: AddressPlan;
   readonly node: string;
   /** The node's own namespace, which its CNI executable runs in. */
   readonly netns: NetworkNamespace;
@@ -23,7 +24,7 @@ const { Resolver } = require('node:dns').promises;
 const [server, name, address] = process.argv.slice(1);
 const resolver = new Resolver({ timeout: 250, tries: 1 });
 resolver.setServers([server]);
-const ask = () => resolver.resolve4(name).then(
+const ask = () => resolver.resolve(name, address.includes(':') ? 'AAAA' : 'A').then(
   (found) => (found.length === 1 && found[0] === address ? process.exit(0) : setTimeout(ask, 20)),
   () => setTimeout(ask, 20));
 ask();`;
@@ -32,7 +33,7 @@ ask();`;
  * Attaches a Pod's network by the CNI executable, as a container runtime does, and resolves when a process in it has
  * had the right answer to `kubernetes.default.svc`. @throws LabError, or what the CNI executable said
  */
-export async function probeDns({ kernel, node, netns, timeoutMs }: DnsProbeOptions): Promise<void> {
+export async function probeDns({ kernel, plan, node, netns, timeoutMs }: DnsProbeOptions): Promise<void> {
   const paths = nodePaths(node);
   const id = randomUUID();
   const netnsFile = netnsPath(`cni-${id}`);
@@ -57,10 +58,11 @@ export async function probeDns({ kernel, node, netns, timeoutMs }: DnsProbeOptio
       pod.run(() =>
         spawn(
           process.execPath,
-          ['-e', ASK, CLUSTER_DNS, `kubernetes.default.svc.${CLUSTER_DOMAIN}`, addressAt(SERVICE_CIDR, 1)],
+          ['-e', ASK, plan.clusterDns, `kubernetes.default.svc.${CLUSTER_DOMAIN}`, plan.kubernetes],
           { stdio: ['ignore', 'ignore', 'pipe'], timeout: timeoutMs },
         ),
       ),
+      plan.clusterDns,
     );
   } finally {
     // The caller has its answer; taking the Pod's network away need not keep it waiting.
@@ -71,7 +73,7 @@ export async function probeDns({ kernel, node, netns, timeoutMs }: DnsProbeOptio
   }
 }
 
-async function answered(child: ChildProcess): Promise<void> {
+async function answered(child: ChildProcess, server: string): Promise<void> {
   const [said, code] = await Promise.all([
     child.stderr === null ? '' : text(child.stderr),
     new Promise<number | null>((resolve, reject) => {
@@ -80,5 +82,5 @@ async function answered(child: ChildProcess): Promise<void> {
     }),
   ]);
   if (code !== 0)
-    throw new LabError(`no right answer from ${CLUSTER_DNS} in time${said === '' ? '' : `: ${said.trim()}`}`);
+    throw new LabError(`no right answer from ${server} in time${said === '' ? '' : `: ${said.trim()}`}`);
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
+import type { IpAddress } from '#ip';
 import { bindIn, type NetworkNamespace } from '#kernel';
-import { CLUSTER_DNS } from './addresses.ts';
 import type { InheritedDescriptors } from './supervised-process.ts';
 
 const DNS_PORT = 53;
@@ -15,9 +15,9 @@ export interface DnsSockets extends Disposable {
  * Binds what the agent answers DNS on, before the agent brings the address and for longer than it lives: what is asked
  * while it restarts waits here, and is answered by the next one.
  */
-export function bindDnsSockets(netns: NetworkNamespace): DnsSockets {
+export function bindDnsSockets(netns: NetworkNamespace, address: IpAddress): DnsSockets {
   const bound = (['udp', 'tcp'] as const).map((protocol) =>
-    bindIn(netns, { protocol, address: CLUSTER_DNS, port: DNS_PORT, freeBind: true }),
+    bindIn(netns, { protocol, address, port: DNS_PORT, freeBind: true }),
   );
   return {
     descriptors: async () => ({

@@ -1,3 +1,4 @@
+export { LAB_IP_FAMILIES } from './addresses.ts';
 export { labDown } from './down.ts';
 export { execCommand } from './lab-exec.ts';
 export {
@@ -12,7 +13,6 @@ export {
 export {
   DEFAULT_LAB_NAME,
   DEFAULT_LAB_OPTIONS,
-  LAB_IP_FAMILIES,
   type LabOptions,
   POD_NETWORKS,
   PROXIES,

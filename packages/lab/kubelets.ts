@@ -12,7 +12,7 @@ import {
   startKubeletApi,
 } from '#kubelet';
 import { errorMessage, type Logger, streamLogger } from '#runtime';
-import { CLUSTER_DNS, CLUSTER_DOMAIN, nodeAddress, nodeNames } from './addresses.ts';
+import { addressPlans, CLUSTER_DOMAIN, nodeAddress, nodeNames } from './addresses.ts';
 import { nodePaths } from './agent-process.ts';
 import type { PodProcess, PodRequest } from './control-socket.ts';
 import { LabError } from './errors.ts';
@@ -48,6 +48,7 @@ export async function startKubelets({
   logger,
 }: KubeletsOptions): Promise<Kubelets> {
   await using parts = new AsyncDisposableStack();
+  const plans = addressPlans(options.ipFamily);
   const images = await imageTable(options, program);
   const layout = rootLayout('/run/podway', logger);
   const start = async (nodeName: string, index: number) => {
@@ -61,7 +62,7 @@ export async function startKubelets({
     );
     const kubelet = await startKubelet({
       nodeName,
-      nodeAddresses: [nodeAddress(index + 1)],
+      nodeAddresses: plans.map((plan) => nodeAddress(plan, index + 1)),
       netnsPath: netnsPath(nodeName),
       runDir: node.directory,
       cniConfDir: node.cniConf,
@@ -69,7 +70,7 @@ export async function startKubelets({
       logDir: join(paths.logs, 'pods'),
       client,
       kernel,
-      clusterDns: [CLUSTER_DNS],
+      clusterDns: [plans[0].clusterDns],
       clusterDomain: CLUSTER_DOMAIN,
       images,
       layout,

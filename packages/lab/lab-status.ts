@@ -6,7 +6,7 @@ import { askControl, type SupervisorStatus } from './control-socket.ts';
 import { LabError } from './errors.ts';
 import { hasErrorCode } from './files.ts';
 import { isLabLocked } from './lab-lock.ts';
-import { internalAddress, whyNotReady } from './node-readiness.ts';
+import { type NodeAddresses, nodeAddresses, whyNotReady } from './node-readiness.ts';
 import { DEFAULT_LAB_NAME, type LabOptions } from './options.ts';
 import { labPaths } from './paths.ts';
 import { type BootResult, type LabRecord, readRecord } from './records.ts';
@@ -24,10 +24,8 @@ export interface LabSummary {
   readonly kubeconfig: string;
 }
 
-export interface NodeStatus {
+export interface NodeStatus extends NodeAddresses {
   readonly name: string;
-  readonly ip: string | undefined;
-  readonly podCIDR: string | undefined;
   readonly ready: boolean;
   /** Why it is not Ready. */
   readonly message: string | undefined;
@@ -142,8 +140,7 @@ function nodeStatus(node: Node, pods: number, processes: readonly ProcessStatus[
   const message = whyNotReady(node);
   return {
     name,
-    ip: internalAddress(node),
-    podCIDR: node.spec?.podCIDR,
+    ...nodeAddresses(node),
     ready: message === undefined,
     message,
     pods,

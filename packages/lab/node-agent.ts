@@ -2,13 +2,12 @@ import { get } from 'node:http';
 import type { IpAddress } from '#ip';
 import { type Clock, sleep, systemClock } from '#runtime';
 import type { ProxyMechanism } from '#service-proxy';
+import { HEALTH_PORT } from './agent-process.ts';
 import { LabError } from './errors.ts';
 import { lastWords } from './last-words.ts';
 import type { SupervisedProcess } from './supervised-process.ts';
 import type { SwitchableAgent } from './switch-proxy.ts';
 
-/** Where an agent says how it is, `--health-address`. */
-const HEALTH_PORT = 10256;
 const LOOK_EVERY_MS = 25;
 const LOOK_FOR_MS = 1_000;
 /** As long as a node with tens of thousands of Services may take to carry them anew, and more. */

@@ -17,6 +17,17 @@ export function missingNodes(names: readonly string[], nodes: readonly Node[]): 
   });
 }
 
-export function internalAddress(node: Node): string | undefined {
-  return node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+/** A node's addresses, and those of its Pods: one of each family of the lab, its first family's by itself too. */
+export interface NodeAddresses {
+  readonly ip: string | undefined;
+  readonly ips: readonly string[];
+  readonly podCIDR: string | undefined;
+  readonly podCIDRs: readonly string[];
+}
+
+export function nodeAddresses({ spec, status }: Node): NodeAddresses {
+  const internal = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
+  const ips = internal.flatMap(({ address }) => address ?? []);
+  const podCIDRs = spec?.podCIDRs ?? [];
+  return { ip: ips[0], ips, podCIDR: podCIDRs[0], podCIDRs };
 }

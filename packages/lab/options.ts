@@ -1,6 +1,6 @@
 import { InvalidInputError } from '#runtime';
 import type { ProxyMechanism } from '#service-proxy';
-import { MAX_NODES } from './addresses.ts';
+import { type LabIpFamily, MAX_NODES } from './addresses.ts';
 
 export const POD_NETWORKS = ['host-gw'] as const;
 /** All of them, by their type: with the value every command of the lab would load the whole proxy, which takes longer than most commands. */
@@ -11,9 +11,7 @@ const PROXY: Readonly<Record<ProxyMechanism, true>> = {
   userspace: true,
 };
 export const PROXIES: readonly string[] = Object.keys(PROXY);
-export const LAB_IP_FAMILIES = ['ipv4'] as const;
 export type PodNetworkName = (typeof POD_NETWORKS)[number];
-export type LabIpFamily = (typeof LAB_IP_FAMILIES)[number];
 
 /** What a lab is made of; stored with it, so that a restart makes the same lab again. */
 export interface LabOptions {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LabError } from './errors.ts';
 import { hasErrorCode, writeFileAtomically } from './files.ts';
+import type { NodeAddresses } from './node-readiness.ts';
 import type { LabOptions } from './options.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
@@ -15,10 +16,8 @@ export interface LabRecord {
   readonly port: number;
 }
 
-export interface LabNode {
+export interface LabNode extends NodeAddresses {
   readonly name: string;
-  readonly ip: string;
-  readonly podCIDR: string;
 }
 
 /** A part of the boot and when it was done, in milliseconds since the command began. */

@@ -5,7 +5,7 @@ import type { Cgroups } from '#cgroup';
 import { linuxKernel } from '#kernel';
 import { errorMessage, type Logger, streamLogger, systemClock } from '#runtime';
 import type { ProxyMechanism } from '#service-proxy';
-import { API_SERVER_PORT, nodeAddress, nodeNames, ROUTER_ON_LAN } from './addresses.ts';
+import { API_SERVER_PORT, addressPlans, nodeAddress, nodeNames } from './addresses.ts';
 import { agentCommand, nodePaths, prepareNode } from './agent-process.ts';
 import { apiServerCommand } from './apiserver-process.ts';
 import { applyTopology } from './apply-topology.ts';
@@ -128,6 +128,8 @@ class Lab implements AsyncDisposable {
     const record = readRecord<LabRecord>(this.#paths.lab);
     if (record === undefined) throw new LabError(`${this.#paths.lab} is missing`);
     const names = nodeNames(record.options.nodes);
+    const plans = addressPlans(record.options.ipFamily);
+    const [plan] = plans;
     this.#timeline.mark('supervisor runs');
     const kernel = linuxKernel();
     const topology = this.#parts.use(applyTopology(kernel, planTopology(record.options)));
@@ -135,16 +137,16 @@ class Lab implements AsyncDisposable {
     await credentials;
     this.#timeline.mark('credentials made');
     for (const name of names) prepareNode(name, this.#paths);
-    this.#start('apiserver', apiServerCommand(this.#program, this.#paths), {
+    this.#start('apiserver', apiServerCommand(this.#program, this.#paths, plans), {
       // Connections wait in these sockets' queues until the server takes them.
       descriptors: async () => {
-        const cluster = await listenAt(ROUTER_ON_LAN, API_SERVER_PORT);
+        const cluster = await listenAt(plan.routerOnLan, API_SERVER_PORT);
         return { fds: [LISTENER_FD, cluster.fd], [Symbol.dispose]: () => cluster[Symbol.dispose]() };
       },
     });
     for (const [index, name] of names.entries()) {
       const netns = topology.netns(name);
-      const { descriptors } = this.#parts.use(bindDnsSockets(netns));
+      const { descriptors } = this.#parts.use(bindDnsSockets(netns, plan.clusterDns));
       const command = (proxy: ProxyMechanism) =>
         agentCommand(this.#program, name, { ...record.options, proxy });
       const agent = this.#start(`agent-${name}`, command(record.options.proxy), {
@@ -152,7 +154,7 @@ class Lab implements AsyncDisposable {
         within: (section) => netns.run(section),
       });
       const log = logPath(this.#paths, `agent-${name}`);
-      this.#agents.push(new NodeAgent(name, nodeAddress(index + 1), agent, log, command));
+      this.#agents.push(new NodeAgent(name, nodeAddress(plan, index + 1), agent, log, command));
     }
     const [first = ''] = names;
     const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, this.#logger));
@@ -184,6 +186,7 @@ class Lab implements AsyncDisposable {
     const bootMilliseconds = this.#timeline.mark('all nodes Ready');
     const dnsMilliseconds = await probeDns({
       kernel,
+      plan,
       node: first,
       netns: topology.netns(first),
       timeoutMs: DNS_TIMEOUT_MS,

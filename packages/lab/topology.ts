@@ -1,13 +1,6 @@
-import { type IpAddress, type IpPrefix, parsePrefix, prefixLength } from '#ip';
-import {
-  LAN,
-  nodeAddress,
-  nodeName,
-  OUTSIDE,
-  OUTSIDE_CLIENT,
-  ROUTER_ON_LAN,
-  ROUTER_ON_OUTSIDE,
-} from './addresses.ts';
+import { type IpAddress, type IpFamily, type IpPrefix, prefixLength } from '#ip';
+import { type AddressPlan, addressPlans, nodeAddress, nodeName } from './addresses.ts';
+import type { LabOptions } from './options.ts';
 
 /** The supervisor's own namespace, or one pinned at /run/netns/NAME. */
 export type TopologyNetns = string;
@@ -59,16 +52,37 @@ export type TopologyOperation =
  *
  * Nodes and the outside client have the router as their default route; the router knows no Pod and no Service.
  */
-export function planTopology({ nodes }: { readonly nodes: number }): readonly TopologyOperation[] {
+export function planTopology({
+  nodes,
+  ipFamily,
+}: Pick<LabOptions, 'nodes' | 'ipFamily'>): readonly TopologyOperation[] {
+  const plans = addressPlans(ipFamily);
+  const stub = stubOf(plans);
   return [
-    ...namespaceBasics(ROUTER),
+    ...namespaceBasics(ROUTER, plans),
     { op: 'bridge', netns: ROUTER, name: LAN_BRIDGE },
-    ...addressed(ROUTER, LAN_BRIDGE, ROUTER_ON_LAN, LAN),
-    ...stub(OUTSIDE_NETNS, OUTSIDE_NETNS, undefined, OUTSIDE_CLIENT, OUTSIDE, ROUTER_ON_OUTSIDE),
-    ...addressed(ROUTER, OUTSIDE_NETNS, ROUTER_ON_OUTSIDE, OUTSIDE),
+    ...addressed(
+      ROUTER,
+      LAN_BRIDGE,
+      plans.map(({ routerOnLan, lan }) => [routerOnLan, lan]),
+    ),
+    ...stub(OUTSIDE_NETNS, OUTSIDE_NETNS, undefined, ({ outsideClient, outside, routerOnOutside }) => ({
+      address: outsideClient,
+      prefix: outside,
+      gateway: routerOnOutside,
+    })),
+    ...addressed(
+      ROUTER,
+      OUTSIDE_NETNS,
+      plans.map(({ routerOnOutside, outside }) => [routerOnOutside, outside]),
+    ),
     ...Array.from({ length: nodes }, (_, i) => {
       const name = nodeName(i + 1);
-      return stub(name, `lan-${name}`, LAN_BRIDGE, nodeAddress(i + 1), LAN, ROUTER_ON_LAN);
+      return stub(name, `lan-${name}`, LAN_BRIDGE, (plan) => ({
+        address: nodeAddress(plan, i + 1),
+        prefix: plan.lan,
+        gateway: plan.routerOnLan,
+      }));
     }).flat(),
   ];
 }
@@ -99,12 +113,28 @@ export function formatTopologyOperation(operation: TopologyOperation): string {
 }
 
 /** Settings that a new namespace would otherwise copy from this machine, whatever they are there. */
-function namespaceBasics(netns: TopologyNetns): readonly TopologyOperation[] {
-  return [
-    { op: 'sysctl', netns, key: 'net.ipv4.ip_forward', value: '1' },
+const SETTINGS: Readonly<Record<IpFamily, readonly (readonly [key: string, value: string])[]>> = {
+  IPv4: [
+    ['net.ipv4.ip_forward', '1'],
     // A node answers for Service addresses it does not have and forwards for its Pods: no source address checks.
-    { op: 'sysctl', netns, key: 'net.ipv4.conf.all.rp_filter', value: '0' },
-    { op: 'sysctl', netns, key: 'net.ipv4.conf.default.rp_filter', value: '0' },
+    ['net.ipv4.conf.all.rp_filter', '0'],
+    ['net.ipv4.conf.default.rp_filter', '0'],
+  ],
+  IPv6: [
+    ['net.ipv6.conf.all.disable_ipv6', '0'],
+    ['net.ipv6.conf.default.disable_ipv6', '0'],
+    ['net.ipv6.conf.all.forwarding', '1'],
+    // Nobody else is on these links: an address need not wait a second until it is known that nobody has it.
+    ['net.ipv6.conf.all.accept_dad', '0'],
+    ['net.ipv6.conf.default.accept_dad', '0'],
+  ],
+};
+
+function namespaceBasics(netns: TopologyNetns, plans: readonly AddressPlan[]): readonly TopologyOperation[] {
+  return [
+    ...plans.flatMap(({ family }) =>
+      SETTINGS[family].map(([key, value]): TopologyOperation => ({ op: 'sysctl', netns, key, value })),
+    ),
     { op: 'up', netns, link: 'lo' },
   ];
 }
@@ -112,29 +142,41 @@ function namespaceBasics(netns: TopologyNetns): readonly TopologyOperation[] {
 function addressed(
   netns: TopologyNetns,
   link: string,
-  address: IpAddress,
-  prefix: IpPrefix,
+  addresses: readonly (readonly [address: IpAddress, prefix: IpPrefix])[],
 ): readonly TopologyOperation[] {
   return [
-    { op: 'address', netns, link, address, prefixLength: prefixLength(prefix) },
+    ...addresses.map(([address, prefix]): TopologyOperation => {
+      return { op: 'address', netns, link, address, prefixLength: prefixLength(prefix) };
+    }),
     { op: 'up', netns, link },
   ];
 }
 
-/** A namespace with one link, to the router. */
-function stub(
-  netns: TopologyNetns,
-  routerLink: string,
-  master: string | undefined,
-  address: IpAddress,
-  prefix: IpPrefix,
-  gateway: IpAddress,
-): readonly TopologyOperation[] {
-  return [
+/** A namespace's place on a link that leads to the router. */
+interface Place {
+  readonly address: IpAddress;
+  readonly prefix: IpPrefix;
+  readonly gateway: IpAddress;
+}
+
+/** Namespaces with one link, to the router. */
+function stubOf(plans: readonly AddressPlan[]) {
+  return (
+    netns: TopologyNetns,
+    routerLink: string,
+    master: string | undefined,
+    placeOf: (plan: AddressPlan) => Place,
+  ): readonly TopologyOperation[] => [
     { op: 'netns', netns },
-    ...namespaceBasics(netns),
+    ...namespaceBasics(netns, plans),
     { op: 'veth', netns: ROUTER, name: routerLink, master, peer: { netns, name: NODE_LINK } },
-    ...addressed(netns, NODE_LINK, address, prefix),
-    { op: 'route', netns, destination: parsePrefix('0.0.0.0/0'), gateway },
+    ...addressed(
+      netns,
+      NODE_LINK,
+      plans.map(placeOf).map(({ address, prefix }) => [address, prefix]),
+    ),
+    ...plans.map((plan): TopologyOperation => {
+      return { op: 'route', netns, destination: plan.everywhere, gateway: placeOf(plan).gateway };
+    }),
   ];
 }

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { errorMessage, InvalidInputError } from '#runtime';
 import { agreeOnOptions } from './agree-on-options.ts';
@@ -55,6 +55,7 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     throw new LabError(
       `${paths.directory}: a lab has a /run of its own; set XDG_STATE_HOME to another place`,
     );
+  checkFamilies(request.options);
   await checkImages(request.options);
   makeDirectory(paths);
   using lock = takeLabLock(paths.lock, 0);
@@ -105,6 +106,16 @@ export async function labUp(request: UpRequest): Promise<UpResult> {
     else writeRecord(paths.lab, stored);
     throw error;
   }
+}
+
+/** @throws InvalidInputError */
+function checkFamilies({ ipFamily }: Partial<LabOptions>): void {
+  if (ipFamily !== undefined && ipFamily !== 'ipv4' && !existsSync('/proc/sys/net/ipv6'))
+    throw new InvalidInputError(
+      '--ip-family',
+      ipFamily,
+      'this kernel has no IPv6 (CONFIG_IPV6, or ipv6.disable=1 when it booted)',
+    );
 }
 
 /** Only when there are any: what reads them is the kubelet. @throws InvalidInputError */

@@ -63,7 +63,7 @@ export async function runDemo(
     narrator.show(
       formatTable(
         ['NODE', 'ADDRESS', 'POD CIDR'],
-        up.nodes.map((node) => [node.name, node.ip, node.podCIDR]),
+        up.nodes.map(({ name, ips, podCIDRs }) => [name, ips.join(','), podCIDRs.join(',')]),
       ),
     );
     narrator.seen(`all nodes Ready after ${seconds(up.bootMilliseconds)}`);
@@ -121,7 +121,11 @@ async function runExamples(
   narrator.show(
     formatTable(
       ['NODE', 'ADDRESS', 'PODS'],
-      up.nodes.map(({ name, ip }) => [name, ip, String(pods.filter(({ node }) => node === name).length)]),
+      up.nodes.map(({ name, ips }) => [
+        name,
+        ips.join(','),
+        String(pods.filter(({ node }) => node === name).length),
+      ]),
     ),
   );
   narrator.show('');

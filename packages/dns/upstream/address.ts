@@ -1,4 +1,4 @@
-import { type IpAddress, parseIp } from '#ip';
+import { hostInUrl, type IpAddress, parseIp } from '#ip';
 import { errorMessage, InvalidInputError } from '#runtime';
 
 /** A resolver that questions are forwarded to. */
@@ -40,6 +40,5 @@ export function parseUpstream(text: string, field = 'upstreams'): UpstreamAddres
 }
 
 export function formatUpstream({ transport, address, port, serverName }: UpstreamAddress): string {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return `${transport === 'tls' ? 'tls://' : ''}${host}:${port}${serverName === undefined ? '' : `#${serverName}`}`;
+  return `${transport === 'tls' ? 'tls://' : ''}${hostInUrl(address)}:${port}${serverName === undefined ? '' : `#${serverName}`}`;
 }

@@ -1,3 +1,4 @@
+import { hostInUrl } from '#ip';
 import type { Service } from '#kube-api';
 
 /**
@@ -30,10 +31,9 @@ function addService(env: Map<string, string>, service: Service): void {
   for (const port of ports)
     if (port.name !== undefined && port.name !== '')
       env.set(`${name}_SERVICE_PORT_${variableName(port.name)}`, String(port.port));
-  const host = ip.includes(':') ? `[${ip}]` : ip;
   for (const [index, port] of ports.entries()) {
     const protocol = (port.protocol ?? 'TCP').toLowerCase();
-    const url = `${protocol}://${host}:${port.port}`;
+    const url = `${protocol}://${hostInUrl(ip)}:${port.port}`;
     if (index === 0) env.set(`${name}_PORT`, url);
     const prefix = `${name}_PORT_${port.port}_${protocol.toUpperCase()}`;
     env.set(prefix, url);

@@ -1,7 +1,7 @@
 import { type ClientRequest, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import { parseIp } from '#ip';
+import { hostInUrl, parseIp } from '#ip';
 import { connectIn, type NetworkNamespace } from '#kernel';
 import type { Container, HTTPGetAction, IntOrString, Probe } from '#kube-api';
 import { type Clock, errorMessage } from '#runtime';
@@ -83,8 +83,7 @@ export async function httpGet(
     connection: 'close',
   };
   for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
-  const literal = host.includes(':') ? `[${host}]` : host;
-  headers['host'] ??= `${literal}:${port}`;
+  headers['host'] ??= `${hostInUrl(host)}:${port}`;
   try {
     return await answerOf(
       request({

@@ -22,7 +22,12 @@ const PROGRAM =
 /** What `podway lab up -o json` prints. */
 export interface UpReport {
   readonly name: string;
-  readonly nodes: readonly { readonly name: string; readonly ip: string; readonly podCIDR: string }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly ip: string;
+    readonly ips: readonly string[];
+    readonly podCIDR: string;
+  }[];
   readonly kubeconfig: string;
   readonly bootMilliseconds: number;
   readonly dnsMilliseconds: number | null;
