@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { before } from 'node:test';
+import { isIp } from '#ip';
 import {
   type Container,
   ENDPOINT_SLICES,
@@ -250,7 +251,7 @@ export class TestNamespace {
 
   /** The same by UDP, one datagram each: `none` for what has no answer within a second. */
   async askUdp(place: string, target: string, count = 1, text = 'hostname'): Promise<readonly string[]> {
-    const [host = '', port = ''] = target.split(':');
+    const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(target) ?? [];
     const script = `for i in $(seq ${count}); do a=$(echo ${text} | nc -u -w 1 -W 1 ${host} ${port}); echo "\${a:-none}"; done`;
     return (await this.output(place, 'sh', '-c', script)).split('\n').filter((line) => line !== '');
   }
@@ -308,10 +309,10 @@ export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 }
 
-/** The first cluster IP of a Service; fails when it has none. */
-export function clusterIp(service: Service): string {
-  const ip = service.spec?.clusterIP ?? '';
-  assert.match(ip, /^[\d.]+$/);
+/** A cluster IP of a Service, of the first of its families or its second; fails when it has none. */
+export function clusterIp(service: Service, family: 0 | 1 = 0): string {
+  const ip = service.spec?.clusterIPs?.[family] ?? '';
+  assert.ok(isIp(ip), `cluster IP ${ip}`);
   return ip;
 }
 
