@@ -59,3 +59,12 @@ export function decodeEndpoints(list: EndpointList): readonly RelayEndpoint[] {
 function listOf(target: Target): EndpointList {
   return encodeEndpoints(target.kind === 'endpoints' ? target.endpoints : []);
 }
+
+/** What a relay's thread is told, in one post. */
+export interface RelayPost {
+  readonly messages: readonly RelayMessage[];
+  /** Said back when they have been acted on; undefined: nobody waits. */
+  readonly receipt: number | undefined;
+}
+/** Asks the thread to end. */
+export const END = 'end';

@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { NetworkNamespace } from '#kernel';
 import { type Clock, errorMessage, type Logger } from '#runtime';
 import type { DescriptorSet } from './descriptor-set.ts';
-import type { RelayChannel, RelayMessage } from './relay-messages.ts';
+import { END, type RelayChannel, type RelayMessage, type RelayPost } from './relay-messages.ts';
 
 /** A thread that has died is followed by another, but no more often, milliseconds. */
 const RESTART_MS = 1_000;
@@ -18,13 +19,6 @@ export interface RelayThreadDeps {
   readonly listening: () => ReadonlySet<number>;
   /** Everything that a thread that begins has to be told. */
   readonly table: () => readonly RelayMessage[];
-}
-
-/** What the thread is told, in one post. */
-export interface RelayPost {
-  readonly messages: readonly RelayMessage[];
-  /** Said back when they have been acted on; undefined: nobody waits. */
-  readonly receipt: number | undefined;
 }
 
 /**
@@ -62,7 +56,11 @@ export class RelayThread implements RelayChannel {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#restart?.[Symbol.dispose]();
-    await this.#worker?.terminate();
+    if (this.#worker === undefined) return;
+    // Not terminate(), which a native callback (the poller's) might come into.
+    const ended = once(this.#worker, 'exit');
+    this.#worker.postMessage(END);
+    await ended;
   }
 
   #begin(): Worker {
