@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { errnoName, isKernelError, KernelError } from './errors.ts';
+import { isKernelError, KernelError } from './errors.ts';
 import { nftError } from './nft-errors.ts';
 import { sysctlPath } from './sysctl-path.ts';
 
 describe('kernel errors', () => {
-  test('errnoName: names, either sign, one name for aliases, unknown numbers', () => {
-    const names = [17, -19, 11, 95, 101, 105, 3, 9999].map(errnoName);
-    assert.deepEqual(names, [
-      'EEXIST',
-      'ENODEV',
-      'EAGAIN',
-      'EOPNOTSUPP',
-      'ENETUNREACH',
-      'ENOBUFS',
-      'ESRCH',
-      'errno 9999',
-    ]);
-  });
   test('KernelError: says what failed, on what, and the best words there are', () => {
     const failure = { errno: 'EEXIST', operation: 'add link', object: 'br0' };
     assert.equal(new KernelError(failure).message, 'cannot add link br0: EEXIST: file already exists');

@@ -1,5 +1,5 @@
 export { ensureAddressHolder } from './address-holder.ts';
-export { errnoName, isKernelError, KernelError, type KernelFailure, NetlinkFormatError } from './errors.ts';
+export { isKernelError, KernelError, type KernelFailure, NetlinkFormatError } from './errors.ts';
 export { type FakeKernel, fakeKernel } from './fake/kernel.ts';
 export { FakeLimitError } from './fake/limit-error.ts';
 export { type BindOptions, bindIn } from './linux/bind-in.ts';

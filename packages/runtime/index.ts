@@ -1,4 +1,5 @@
 export { type Clock, FakeClock, sleep, systemClock } from './clock.ts';
+export { errnoName, errnoNumber } from './errno.ts';
 export { errorMessage, InvalidInputError, PodwayError } from './errors.ts';
 export { flagChoice, flagNumber, flagSeconds, flagText, flagValue, flagWords } from './flag-values.ts';
 export { formatYaml } from './format-yaml.ts';

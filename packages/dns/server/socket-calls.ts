@@ -1,5 +1,5 @@
 import { familyOf, type IpAddress, ipFromBytes, ipToBytes } from '#ip';
-import { libcCalls, PodwayError } from '#runtime';
+import { errnoName, libcCalls, PodwayError } from '#runtime';
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -42,9 +42,7 @@ export class BatchSocketError extends PodwayError {
   /** The errno's name. */
   readonly errno: string;
   constructor(operation: string, object: string) {
-    const { koffi } = socketCalls();
-    const number = koffi.errno();
-    const errno = Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? `${number}`;
+    const errno = errnoName(socketCalls().koffi.errno());
     super(`cannot ${operation} ${object}: ${errno}`);
     this.errno = errno;
   }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { IpAddress } from '#ip';
-import { errnoName, KernelError } from '../errors.ts';
+import { errnoName } from '#runtime';
+import { KernelError } from '../errors.ts';
 import { encodeSocketAddress } from '../netlink/socket-address.ts';
 import type { NetworkNamespace } from '../ports/namespace.ts';
 import { openSocketIn } from './bind-in.ts';

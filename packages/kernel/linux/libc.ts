@@ -1,7 +1,7 @@
 import type Koffi from 'koffi';
 import type { KoffiFunc } from 'koffi';
-import { libcCalls } from '#runtime';
-import { errnoName, KernelError } from '../errors.ts';
+import { errnoName, libcCalls } from '#runtime';
+import { KernelError } from '../errors.ts';
 
 /** The calls of the C library that Podway makes in process. Each returns -1 and sets errno, or throws through {@link check}. */
 export interface Libc {

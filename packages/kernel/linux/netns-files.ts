@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoName, KernelError } from '../errors.ts';
+import { errnoName } from '#runtime';
+import { KernelError } from '../errors.ts';
 import { check, lastErrno, libc } from './libc.ts';
 
 const MS_BIND = 0x1000;

@@ -1,4 +1,5 @@
-import { errnoName, isKernelError, KernelError } from '../errors.ts';
+import { errnoName } from '#runtime';
+import { isKernelError, KernelError } from '../errors.ts';
 import { NLMSG_ERROR, parseError } from '../netlink/acknowledgement.ts';
 import { type ElementMessage, encodeElementBatch } from '../netlink/nft-elements.ts';
 import { encodeRules } from '../netlink/nft-rules.ts';

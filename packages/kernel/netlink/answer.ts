@@ -1,4 +1,5 @@
-import { errnoName, KernelError } from '../errors.ts';
+import { errnoName } from '#runtime';
+import { KernelError } from '../errors.ts';
 import { type Acknowledgement, NLMSG_DONE, NLMSG_ERROR, parseDone, parseError } from './acknowledgement.ts';
 import { NLM_F_DUMP_INTR } from './header-flags.ts';
 import type { NetlinkMessage } from './reader.ts';

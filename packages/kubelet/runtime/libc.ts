@@ -1,5 +1,4 @@
-import { constants } from 'node:os';
-import { libcCalls, PodwayError } from '#runtime';
+import { errnoName, libcCalls, PodwayError } from '#runtime';
 
 /** A system call that Node has no function for failed. */
 export class SystemCallError extends PodwayError {
@@ -28,9 +27,4 @@ export function systemCall(name: string, call: (libc: Libc) => number): number {
   const result = call(calls);
   if (result >= 0) return result;
   throw new SystemCallError(name, errnoName(koffi.errno()));
-}
-
-function errnoName(errno: number): string {
-  const found = Object.entries(constants.errno).find(([, number]) => number === errno);
-  return found === undefined ? `errno ${errno}` : found[0];
 }
