@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { FakeKubeClient } from '#kube-client';
 import { createLogger, type LogRecord, silentLogger, systemClock } from '#runtime';
 import { startAgent } from './agent.ts';
 import { parseAgentOptions } from './options.ts';
 import { logMechanisms } from './services.ts';
 
-const kernel = linuxKernel();
+const kernel = sandboxedKernel();
 const hasIpvs = (() => {
   using netns = kernel.currentNetns();
   return netns.ipvs.available();

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { InvalidInputError } from '#runtime';
+import { freePort, InvalidInputError } from '#runtime';
 import { parseFlags } from './flags.ts';
 import { helloText } from './hello-app.ts';
 import { udpAnswer } from './netexec.ts';
@@ -69,14 +68,6 @@ test('netexec: not ready from SIGTERM on, and served until the delay is over', a
     child.kill('SIGKILL');
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 test('runBuiltin: an unknown name or command is refused', async () => {
   await assert.rejects(runBuiltin(['none']), InvalidInputError);

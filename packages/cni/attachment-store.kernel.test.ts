@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parsePrefix } from '#ip';
+import { sandboxedKernel } from '#kernel';
 import { addressRange } from './address-range.ts';
 import { AttachmentStore } from './attachment-store.ts';
 
 test('AttachmentStore on a full disk: the reservation fails whole, and what is held can still be released', () => {
+  sandboxedKernel();
   mkdirSync('/run/small');
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', '/run/small']);
   using store = new AttachmentStore('/run/small/attachments.sqlite');

@@ -41,3 +41,4 @@ export { ROUTE_PROTOCOL_PODWAY, ROUTE_TABLE_MAIN } from './ports/routes.ts';
 export type * from './ports/shaping.ts';
 export type * from './ports/sysctl.ts';
 export { describeRoute } from './route-text.ts';
+export { sandboxedKernel } from './testing/sandboxed-kernel.ts';

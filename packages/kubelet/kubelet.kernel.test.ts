@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { CONFIG_MAPS, NODES, PODS, type Pod } from '#kube-api';
-import { sleep, systemClock } from '#runtime';
+import { eventually } from '#runtime';
 import { isReady, startTestNode, type TestNode, writeNetworkConfig } from './testing/test-node.ts';
 
 let node: TestNode;
@@ -16,11 +16,6 @@ const nodeReady = async () => {
   const { status } = await node.client.get(NODES, { name: 'node1' });
   return status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 };
-
-async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = performance.now() + 15_000; !(await condition()); await sleep(systemClock, 10))
-    if (performance.now() > deadline) throw new Error(`timed out: ${what}`);
-}
 
 const stateOf = (pod: Pod | undefined, index = 0) => pod?.status?.containerStatuses?.[index]?.state;
 const logOf = (name: string, index = 0) => {
@@ -35,13 +30,13 @@ const remove = async (name: string, gracePeriodSeconds = 0) => {
 const hasEvent = async (pattern: RegExp) => (await node.events()).some((event) => pattern.test(event));
 
 test('Kubelet: the node is Ready exactly while there is a CNI configuration', async () => {
-  await until('registered', async () => (await nodeReady().catch(() => undefined)) === 'False');
+  await eventually('registered', async () => (await nodeReady().catch(() => undefined)) === 'False');
   writeNetworkConfig(node.cniConfDir);
-  await until('ready', async () => (await nodeReady()) === 'True');
+  await eventually('ready', async () => (await nodeReady()) === 'True');
   rmSync(join(node.cniConfDir, '10-test.conflist'));
-  await until('not ready', async () => (await nodeReady()) === 'False');
+  await eventually('not ready', async () => (await nodeReady()) === 'False');
   writeNetworkConfig(node.cniConfDir);
-  await until('ready again', async () => (await nodeReady()) === 'True');
+  await eventually('ready again', async () => (await nodeReady()) === 'True');
   const { metadata, status } = await node.client.get(NODES, { name: 'node1' });
   assert.equal(metadata?.labels?.['kubernetes.io/hostname'], 'node1');
   assert.deepEqual(status?.addresses?.[0], { type: 'InternalIP', address: '172.30.0.11' });
@@ -58,7 +53,7 @@ test('Kubelet: runs a Pod, reports it ready with its address, and deletes it wit
   assert.match(calls, /ADD [0-9a-f]{64} IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;/);
   assert.match(calls, /DEL with prevResult/);
   for (const reason of ['Pulled', 'Created', 'Started', 'Killing'])
-    await until(reason, () => hasEvent(new RegExp(`^${reason} `)));
+    await eventually(reason, () => hasEvent(new RegExp(`^${reason} `)));
   assert.deepEqual(readdirSync('/run/netns'), ['node1']);
   assert.deepEqual(readdirSync('/run/podway/nodes/node1/pods'), []);
 });
@@ -86,7 +81,7 @@ test('Kubelet: a failing ADD is followed by DEL, and tried again', async () => {
   mkdirSync(node.cniState, { recursive: true });
   writeFileSync(join(node.cniState, 'fail'), '');
   await node.createPod('late', { containers: [{ name: 'main', image: 'sleep' }] });
-  await until('event', () =>
+  await eventually('event', () =>
     hasEvent(/^FailedCreatePodSandBox Failed to create pod sandbox: .*try again later/),
   );
   assert.match(
@@ -130,7 +125,7 @@ test('Kubelet: init containers in order, a sidecar beside, volumes, names and fi
     ],
   });
   const pod = await node.waitFor('full', isReady);
-  await until('output', () => logOf('full', 3).includes('ndots'));
+  await eventually('output', () => logOf('full', 3).includes('ndots'));
   assert.equal(logOf('full', 3), `1\n2\nvalue\nmyname\nmyname\n${pod?.status?.podIP ?? ''}\noptions ndots:5`);
   assert.equal(existsSync('/etc/mine'), false);
   const [one, side] = pod?.status?.initContainerStatuses ?? [];
@@ -190,6 +185,7 @@ test('Kubelet: probes: readiness follows, liveness restarts', async () => {
   const exec = (file: string) => ({
     exec: { command: ['test', '-e', file] },
     periodSeconds: 1,
+    timeoutSeconds: 60,
     failureThreshold: 1,
   });
   await node.createPod('probed', {
@@ -216,7 +212,7 @@ test('Kubelet: probes: readiness follows, liveness restarts', async () => {
   await node.waitFor('probed', (pod) => !isReady(pod));
   await inside('rm', '/live');
   await node.waitFor('probed', (pod) => pod?.status?.containerStatuses?.[0]?.restartCount === 1);
-  await until('event', () => hasEvent(/^Unhealthy Liveness probe failed/));
+  await eventually('event', () => hasEvent(/^Unhealthy Liveness probe failed/));
   await remove('probed');
 });
 
@@ -228,21 +224,28 @@ test('Kubelet: deletion runs preStop, then SIGTERM; the Pod still serves until i
         image: 'sh',
         command: ['sh', '-c', 'trap "echo term; exit 0" TERM; while :; do sleep 0.05; done'],
         lifecycle: {
-          preStop: { exec: { command: ['sh', '-c', 'echo stopping > /proc/1/fd/1; sleep 0.3'] } },
+          preStop: {
+            exec: {
+              command: ['sh', '-c', 'echo stopping > /proc/1/fd/1; until [ -e /stop ]; do sleep 0.05; done'],
+            },
+          },
         },
       },
     ],
   });
   await node.waitFor('graceful', isReady);
-  const log = node.kubelet.findPod('default', 'graceful')?.containers[0]?.log(false);
+  const container = node.kubelet.findPod('default', 'graceful')?.containers[0];
+  const log = container?.log(false);
   let text = '';
   using _lines = log?.onLines((lines) => {
     text += lines ?? '';
   });
-  await node.client.delete(PODS, { namespace: 'default', name: 'graceful' }, { gracePeriodSeconds: 10 });
-  await until('preStop', () => text.includes('stopping'));
+  await node.client.delete(PODS, { namespace: 'default', name: 'graceful' }, { gracePeriodSeconds: 60 });
+  await eventually('preStop', () => text.includes('stopping'));
   const ending = await node.waitFor('graceful', (pod) => pod?.metadata?.deletionTimestamp !== undefined);
   assert.ok(isReady(ending));
+  const stop = ['touch', '/stop'];
+  container?.running?.exec({ argv: stop, tty: false, stdin: false, onOutput: () => {} });
   await node.waitFor('graceful', (pod) => pod === undefined);
   assert.match(text, /stopping\n[^\n]* term\n/);
 });
@@ -283,7 +286,7 @@ test('Kubelet: a container beyond its memory limit ends as OOMKilled, commands r
     directories.flatMap((directory) =>
       readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()),
     );
-  await until('no group is left', () => groups().length === 0);
+  await eventually('no group is left', () => groups().length === 0);
 });
 
 test('Kubelet: volumes follow the objects they show, and wait for those that are missing', async () => {
@@ -305,7 +308,9 @@ test('Kubelet: volumes follow the objects they show, and wait for those that are
       },
     ],
   });
-  await until('event', () => hasEvent(/^FailedMount MountVolume.SetUp failed: configmap "late" not found/));
+  await eventually('event', () =>
+    hasEvent(/^FailedMount MountVolume.SetUp failed: configmap "late" not found/),
+  );
   await node.client.create(CONFIG_MAPS, { metadata: { name: 'late', ...inNamespace }, data: { key: 'one' } });
   await node.waitFor('volumes', isReady);
   const read = async (path: string) => {
@@ -326,7 +331,7 @@ test('Kubelet: volumes follow the objects they show, and wait for those that are
   // A changed label is seen at once, and brings everything up to date.
   const metadata = { labels: { colour: 'blue' } };
   await node.client.patch(PODS, { name: 'volumes', ...inNamespace }, 'merge', { metadata });
-  await until('labels', async () => (await read('/etc/info/labels')) === 'colour="blue"');
+  await eventually('labels', async () => (await read('/etc/info/labels')) === 'colour="blue"');
   assert.equal(await read('/etc/cm/key'), 'two');
   await remove('volumes');
 });
@@ -347,7 +352,7 @@ test('Kubelet: an emptyDir holds no more than its limit', async () => {
   await node.waitFor('small', (pod) => stateOf(pod)?.terminated !== undefined);
   assert.match(logOf('small'), /No space left on device\n1048576/);
   await remove('small');
-  await until('unmounted', () => !readFileSync('/proc/self/mountinfo', 'utf8').includes('emptydir'));
+  await eventually('unmounted', () => !readFileSync('/proc/self/mountinfo', 'utf8').includes('emptydir'));
 });
 
 test('Kubelet: a Pod past its active deadline fails and ends', async () => {
@@ -372,7 +377,7 @@ test('Kubelet: runAsUser and runAsGroup, for the program and for commands run be
     containers: [{ name: 'main', image: 'sh', command: ['sh', '-c', 'id -u; id -g; exec sleep 1000'] }],
   });
   await node.waitFor('user', isReady);
-  await until('output', () => logOf('user') === '1234\n4321');
+  await eventually('output', () => logOf('user') === '1234\n4321');
   let output = '';
   const running = node.kubelet.findPod('default', 'user')?.containers[0]?.running;
   const { exited } = running?.exec({

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FakeClock, silentLogger } from '#runtime';
+import { eventually, FakeClock, silentLogger } from '#runtime';
 import { SupervisedProcess } from './supervised-process.ts';
 
 function scratch() {
@@ -12,14 +12,6 @@ function scratch() {
     log: join(directory, 'log'),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error('this did not come');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 test('SupervisedProcess: starts an ended process again, at once and then each time later', async () => {
@@ -35,21 +27,21 @@ test('SupervisedProcess: starts an ended process again, at once and then each ti
     retryMs: { first: 100, max: 150 },
   });
   await using _end = process;
-  await until(() => process.status().state === 'waiting');
+  await eventually('it has ended', () => process.status().state === 'waiting');
   assert.equal(process.status().lastExit, 'exit code 3');
   clock.advance(0);
   assert.equal(process.status().restarts, 1);
-  await until(() => process.status().state === 'waiting');
+  await eventually('it has ended', () => process.status().state === 'waiting');
   clock.advance(99);
   assert.equal(process.status().restarts, 1);
   clock.advance(1);
   assert.equal(process.status().restarts, 2);
-  await until(() => process.status().state === 'waiting');
+  await eventually('it has ended', () => process.status().state === 'waiting');
   clock.advance(149);
   assert.equal(process.status().restarts, 2);
   clock.advance(1);
   assert.equal(process.status().restarts, 3);
-  await until(() => process.status().state === 'waiting');
+  await eventually('it has ended', () => process.status().state === 'waiting');
   assert.equal(readFileSync(files.log, 'utf8'), 'once\nonce\nonce\nonce\n');
 });
 
@@ -85,7 +77,7 @@ test('SupervisedProcess: another command takes its place at once, also while it 
   await using _end = process;
   await process.replace(['sh', '-c', 'exit 3']);
   assert.deepEqual([process.status().lastExit, ends], ['SIGTERM', []]);
-  await until(() => ends.length === 1); // and now it waits a minute
+  await eventually('it has ended', () => ends.length === 1); // and now it waits a minute
   assert.equal(process.status().state, 'waiting');
   await process.replace(['sleep', '60']);
   assert.deepEqual([process.status().state, process.status().restarts], ['running', 2]);
@@ -103,7 +95,7 @@ test('SupervisedProcess: a command that is not there is tried again like one tha
     clock: new FakeClock(),
   });
   await using _end = process;
-  await until(() => process.status().state === 'waiting');
+  await eventually('it has ended', () => process.status().state === 'waiting');
   assert.match(process.status().lastExit ?? '', /ENOENT/);
 });
 
@@ -119,7 +111,7 @@ test('SupervisedProcess: hands sockets down as sd_listen_fds(3) takes them, unde
     descriptors: async () => ({ fds: [handed], names: ['dns'], [Symbol.dispose]: () => {} }),
   });
   await using _end = process;
-  await until(() => readFileSync(files.log, 'utf8').endsWith('\n'));
+  await eventually('it says so', () => readFileSync(files.log, 'utf8').endsWith('\n'));
   const { pid } = process.status();
   assert.equal(readFileSync(files.log, 'utf8'), `${pid} 1 dns ${pid}\n`);
   closeSync(handed);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { parseIp, parsePrefix } from '#ip';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { MasqueradeTable, planMasquerade } from './masquerade.ts';
 
 const nft = (...words: readonly string[]) => execFileSync('nft', words, { encoding: 'utf8' });
@@ -15,7 +15,7 @@ const plan = (...nodes: readonly string[]) =>
   );
 
 test('MasqueradeTable: writes what differs, repairs what others did, goes without a trace', async () => {
-  using netns = linuxKernel().currentNetns();
+  using netns = sandboxedKernel().currentNetns();
   const table = new MasqueradeTable(netns.nft);
   assert.equal(await table.apply(plan('172.30.0.11')), true);
   const whole = list();

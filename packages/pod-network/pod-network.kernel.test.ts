@@ -1,4 +1,4 @@
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { podNetworkBehaviour } from './behaviour.ts';
 
-podNetworkBehaviour(linuxKernel(), true);
+podNetworkBehaviour(sandboxedKernel(), true);

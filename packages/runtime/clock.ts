@@ -53,6 +53,10 @@ export class FakeClock implements Clock {
     this.#timers.add(timer);
     return { [Symbol.dispose]: () => void this.#timers.delete(timer) };
   }
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
   /** Moves time on, firing due timers in order, those that they start included. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -1,8 +1,10 @@
 export { type Clock, FakeClock, sleep, systemClock } from './clock.ts';
 export { errnoName, errnoNumber } from './errno.ts';
 export { errorMessage, InvalidInputError, PodwayError } from './errors.ts';
+export { eventually } from './eventually.ts';
 export { flagChoice, flagNumber, flagSeconds, flagText, flagValue, flagWords } from './flag-values.ts';
 export { formatYaml } from './format-yaml.ts';
+export { freePort } from './free-port.ts';
 export { libcCalls } from './libc.ts';
 export {
   createLogger,

@@ -2,18 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { createLogger, type LogRecord, silentLogger } from '#runtime';
+import { createLogger, freePort, type LogRecord, silentLogger } from '#runtime';
 import { HealthCheckServers } from './health-checks.ts';
-
-/** A port that nobody has just now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function ask(port: number): Promise<string> {
   for (;;) {

@@ -37,7 +37,7 @@ for (const kubectl of kubectls)
     const env = { PATH: process.env['PATH'], HOME: join(directory.path, 'home'), KUBECONFIG: kubeconfig };
     const run = (...args: readonly string[]) =>
       new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
-        execFile(kubectl, args, { env, timeout: 20_000 }, (error, out, err) =>
+        execFile(kubectl, args, { env, timeout: 60_000 }, (error, out, err) =>
           resolve({ code: error === null ? 0 : Number(error.code ?? 1), out, err }),
         );
       });

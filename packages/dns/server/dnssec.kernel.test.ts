@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseIp } from '#ip';
+import { sandboxedKernel } from '#kernel';
 import { MemoryInformer } from '#kube-client';
 import { service } from '../fixtures/objects.ts';
 import { createDnsServer } from './dns-server.ts';
 
+sandboxedKernel();
 const run = promisify(execFile);
-const UPSTREAM_PORT = 5301;
-const PORT = 5302;
+/** Of the zone's server, and of the one in front of it. */
+const PORTS = { NSEC: [5301, 5302], NSEC3: [5303, 5304] } as const;
 
 const ZONE = `$ORIGIN signed.test.
 $TTL 300
@@ -32,6 +34,7 @@ a.other A  192.0.2.4
 
 /** A zone signed by ldns, its server, this server in front of it, and what delv, which validates, says of an answer. */
 async function signedZone(denial: 'NSEC' | 'NSEC3') {
+  const [upstreamPort, port] = PORTS[denial];
   await using stack = new AsyncDisposableStack();
   const directory = mkdtempSync(join(tmpdir(), 'podway-dnssec-'));
   stack.defer(() => rmSync(directory, { recursive: true }));
@@ -47,7 +50,7 @@ async function signedZone(denial: 'NSEC' | 'NSEC3') {
   writeFileSync(
     join(directory, 'nsd.conf'),
     `server:
-  ip-address: 127.0.0.1@${UPSTREAM_PORT}
+  ip-address: 127.0.0.1@${upstreamPort}
   username: ""
   pidfile: "${directory}/nsd.pid"
   xfrdfile: "${directory}/xfrd"
@@ -73,8 +76,8 @@ zone:
         service('default/out', { type: 'ExternalName', externalName: 'www.signed.test' }),
       ]),
       endpointSlices: new MemoryInformer([]),
-      listen: [{ address: parseIp('127.0.0.1'), port: PORT }],
-      upstreams: [`127.0.0.1:${UPSTREAM_PORT}`],
+      listen: [{ address: parseIp('127.0.0.1'), port }],
+      upstreams: [`127.0.0.1:${upstreamPort}`],
     }),
   );
   // "signed.test. IN DNSKEY 257 3 13 KEY ;…"
@@ -85,7 +88,7 @@ zone:
     join(directory, 'anchor'),
     `trust-anchors { "signed.test." static-key ${flags} ${protocol} ${algorithm} "${data}"; };\n`,
   );
-  const server = ['@127.0.0.1', '-p', String(PORT)];
+  const server = ['@127.0.0.1', '-p', String(port)];
   const delv = async (name: string, type: string, ...more: string[]) => {
     const anchor = ['-a', join(directory, 'anchor'), '+root=signed.test'];
     const { stdout: out, stderr } = await run('delv', [...server, ...anchor, ...more, name, type]);
@@ -95,7 +98,7 @@ zone:
     const answer = await run('dig', [
       '@127.0.0.1',
       '-p',
-      String(UPSTREAM_PORT),
+      String(upstreamPort),
       '+tries=1',
       'signed.test',
       'SOA',

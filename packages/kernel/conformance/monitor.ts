@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseIp as ip, parseMac } from '#ip';
+import { eventually } from '#runtime';
 import type { NetworkEvent } from '../ports/monitor.ts';
 import type { Fixture } from './fixture.ts';
 
@@ -8,7 +9,6 @@ export function monitorConformance(given: Fixture): void {
   describe('monitor', () => {
     test('reports changes of its namespace until disposed', async () => {
       const events: NetworkEvent[] = [];
-      const tick = () => new Promise((resolve) => setTimeout(resolve, 20));
       const monitor = given.netns.monitor((event) => events.push(event));
       given.netns.links.add({
         kind: 'veth',
@@ -25,7 +25,7 @@ export function monitorConformance(given: Fixture): void {
       });
       given.netns.links.delete('a');
       const gone = (event: NetworkEvent) => event.kind === 'link' && event.change === 'del';
-      for (let turn = 0; turn < 100 && !events.some(gone); turn++) await tick();
+      await eventually('the link is gone', () => events.some(gone));
       const kinds = events.map((event) =>
         event.kind === 'overrun' ? event.kind : `${event.change} ${event.kind}`,
       );
@@ -40,7 +40,7 @@ export function monitorConformance(given: Fixture): void {
       monitor[Symbol.dispose]();
       const before = events.length;
       given.netns.links.add({ kind: 'bridge', name: 'br0' });
-      await tick();
+      await new Promise((resolve) => setTimeout(resolve, 20));
       assert.equal(events.length, before);
     });
   });

@@ -1,4 +1,4 @@
 import { kernelConformance } from '../conformance/suite.ts';
-import { linuxKernel } from './kernel.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 
-kernelConformance('Linux kernel', linuxKernel());
+kernelConformance('Linux kernel', sandboxedKernel());

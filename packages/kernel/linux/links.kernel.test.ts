@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { linuxKernel } from './kernel.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 
 test('LinuxLinks.add: a step that fails after the link is made leaves no link', () => {
-  using netns = linuxKernel().currentNetns();
+  using netns = sandboxedKernel().currentNetns();
   const before = netns.links.list().map(({ name }) => name);
   // The kernel takes 255 bytes.
   const alias = 'x'.repeat(300);
@@ -18,7 +18,7 @@ test('LinuxLinks.add: a step that fails after the link is made leaves no link', 
 });
 
 test('LinuxLinks.deleteAsync: the link is gone when it resolves, with its peer; its name is free', async () => {
-  using netns = linuxKernel().currentNetns();
+  using netns = sandboxedKernel().currentNetns();
   for (let i = 0; i < 10; i++) {
     netns.links.add({ kind: 'veth', name: 'a', peer: { name: 'b' } });
     await netns.links.deleteAsync('a');

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp, parseMac } from '#ip';
+import { eventually } from '#runtime';
 import type { NetworkEvent } from '../ports/monitor.ts';
-import { linuxKernel } from './kernel.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 import { monitorNetns } from './monitor.ts';
 
 test('monitorNetns: events that the kernel had to drop are an overrun, and it goes on afterwards', async () => {
-  using netns = linuxKernel().currentNetns();
+  using netns = sandboxedKernel().currentNetns();
   const events: NetworkEvent[] = [];
-  const seen = async (found: (event: NetworkEvent) => boolean) => {
-    for (let turn = 0; turn < 200 && !events.some(found); turn++)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.ok(events.some(found), JSON.stringify(events.slice(-3)));
-  };
+  const seen = (found: (event: NetworkEvent) => boolean) =>
+    eventually('an event', () => events.some(found) || assert.fail(JSON.stringify(events.slice(-3))));
   using _monitor = monitorNetns((event) => events.push(event), ['neighbour', 'link'], 4096);
   netns.links.add({ kind: 'bridge', name: 'br0', up: true });
   // The event loop does not turn meanwhile.

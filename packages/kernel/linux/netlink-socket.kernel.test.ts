@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { NLM_F_DUMP_INTR } from '../netlink/header-flags.ts';
 import { decodeLink, encodeLinkQuery, RTM_GETLINK } from '../netlink/link.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
-import { linuxKernel } from './kernel.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 
 /** More than fits into one part of a dump. */
@@ -44,7 +44,7 @@ class Disturbed extends NetlinkSocket {
 }
 
 describe('NetlinkSocket: a dump during which the table changes', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   const dumpers = {
     dump: async (socket: NetlinkSocket) => socket.dump(LIST, ({ payload }) => decodeLink(payload).name),
     dumpInParts: (socket: NetlinkSocket) =>

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { NetworkNamespace } from '../ports/namespace.ts';
 import type { NftElementChange } from '../ports/nft.ts';
-import { linuxKernel } from './kernel.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 
 describe('LinuxNft', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   let netns: NetworkNamespace;
 
   before(() => {

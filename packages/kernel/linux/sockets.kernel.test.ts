@@ -5,12 +5,12 @@ import { type AddressInfo, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { parseIp } from '#ip';
 import type { NetworkNamespace } from '../ports/namespace.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 import { bindIn } from './bind-in.ts';
 import { connectIn } from './connect-in.ts';
-import { linuxKernel } from './kernel.ts';
 
 describe('sockets in another namespace', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   const loopback = parseIp('127.0.0.1');
   let netns: NetworkNamespace;
 

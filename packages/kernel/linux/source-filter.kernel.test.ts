@@ -3,14 +3,19 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { type IpFamily, parseIp, parsePrefix } from '#ip';
+import { type IpAddress, type IpFamily, parseIp, parsePrefix } from '#ip';
 import type { NetworkNamespace } from '../ports/namespace.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 import { bindIn } from './bind-in.ts';
 import { connectIn } from './connect-in.ts';
-import { linuxKernel } from './kernel.ts';
 import { filterSources, type SourceTest } from './source-filter.ts';
 
-const NOTHING_MS = 150;
+const PORT = 7000;
+/** Where a socket without a filter is: what was sent before and has not come when an answer from there is, does not come. */
+const OPEN_PORT = 7001;
+/** By so much packets may overtake each other. */
+const LATE_MS = 20;
+const PATIENCE_MS = 30_000;
 
 const FAMILIES: Readonly<Record<IpFamily, { readonly server: string; readonly client: string }>> = {
   IPv4: { server: '10.0.0.1', client: '10.0.0.130' },
@@ -18,7 +23,7 @@ const FAMILIES: Readonly<Record<IpFamily, { readonly server: string; readonly cl
 };
 
 describe('filterSources', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   let server: NetworkNamespace;
   let client: NetworkNamespace;
   before(() => {
@@ -70,50 +75,64 @@ describe('filterSources', () => {
     ];
 
     test(`TCP over ${family}: who does not pass hears nothing`, async (t) => {
-      const listener = createServer((socket) => socket.end());
-      t.after(() => listener.close());
-      const fd = bindIn(server, { protocol: 'tcp', address, port: 7000 });
-      listener.listen({ fd });
-      await once(listener, 'listening');
-      const connects = async (netns: NetworkNamespace) => {
-        try {
-          const signal = AbortSignal.timeout(NOTHING_MS);
-          (await connectIn(netns, address, 7000, { signal })).destroy();
-          return true;
-        } catch (error) {
-          assert.equal(error instanceof Error && error.name, 'TimeoutError');
-          return false;
-        }
+      const listen = async (port: number) => {
+        const listener = createServer((socket) => socket.end());
+        t.after(() => listener.close());
+        const fd = bindIn(server, { protocol: 'tcp', address, port });
+        listener.listen({ fd });
+        await once(listener, 'listening');
+        return fd;
       };
-      while (!(await connects(client))); // until the links have found each other
+      const fd = await listen(PORT);
+      await listen(OPEN_PORT);
+      const connect = async (netns: NetworkNamespace, port: number, signal: AbortSignal) =>
+        (await connectIn(netns, address, port, { signal })).destroy();
+      const connects = async (netns: NetworkNamespace, expected: boolean) => {
+        const { signal, giveUp } = patience();
+        const connected = connect(netns, PORT, signal);
+        if (!expected) void connect(netns, OPEN_PORT, signal).then(giveUp);
+        return await connected.then(
+          () => true,
+          () => false,
+        );
+      };
       for (const [name, tests, ...expected] of cases) {
         filterSources(fd, family, tests);
-        assert.deepEqual([await connects(client), await connects(server)], expected, name);
+        const seen = [await connects(client, expected[0]), await connects(server, expected[1])];
+        assert.deepEqual(seen, expected, name);
       }
     });
 
     test(`UDP over ${family}: the same`, async (t) => {
       const type = family === 'IPv4' ? 'udp4' : 'udp6';
-      const receiver = createSocket(type);
-      t.after(() => receiver.close());
-      const fd = bindIn(server, { protocol: 'udp', address, port: 7000 });
-      receiver.bind({ fd });
-      const arrives = async (netns: NetworkNamespace) => {
-        const sender = createSocket(type);
-        const any = parseIp(family === 'IPv4' ? '0.0.0.0' : '::');
-        sender.bind({ fd: bindIn(netns, { protocol: 'udp', address: any, port: 0 }) });
-        const message = once(receiver, 'message', { signal: AbortSignal.timeout(NOTHING_MS) });
-        sender.send('?', 7000, address);
-        const arrived = await message.then(
+      const open = (netns: NetworkNamespace, at: IpAddress, port: number) => {
+        const socket = createSocket(type);
+        t.after(() => socket.close());
+        const fd = bindIn(netns, { protocol: 'udp', address: at, port });
+        socket.bind({ fd });
+        return { socket, fd };
+      };
+      const { socket: receiver, fd } = open(server, address, PORT);
+      const { socket: openReceiver } = open(server, address, OPEN_PORT);
+      const any = parseIp(family === 'IPv4' ? '0.0.0.0' : '::');
+      const senders = { client: open(client, any, 0).socket, server: open(server, any, 0).socket };
+      const arrives = async (from: keyof typeof senders, expected: boolean) => {
+        const { signal, giveUp } = patience();
+        const message = once(receiver, 'message', { signal });
+        senders[from].send('?', PORT, address);
+        if (!expected) {
+          void once(openReceiver, 'message', { signal }).then(giveUp);
+          senders[from].send('!', OPEN_PORT, address);
+        }
+        return await message.then(
           () => true,
           () => false,
         );
-        sender.close();
-        return arrived;
       };
       for (const [name, tests, ...expected] of cases) {
         filterSources(fd, family, tests);
-        assert.deepEqual([await arrives(client), await arrives(server)], expected, name);
+        const seen = [await arrives('client', expected[0]), await arrives('server', expected[1])];
+        assert.deepEqual(seen, expected, name);
       }
     });
   }
@@ -122,3 +141,12 @@ describe('filterSources', () => {
     assert.throws(() => filterSources(-1, 'IPv4', []), { errno: 'EBADF' });
   });
 });
+
+/** For something that may come, and may not. */
+function patience(): { readonly signal: AbortSignal; readonly giveUp: () => void } {
+  const controller = new AbortController();
+  return {
+    signal: AbortSignal.any([controller.signal, AbortSignal.timeout(PATIENCE_MS)]),
+    giveUp: () => void setTimeout(() => controller.abort(), LATE_MS),
+  };
+}

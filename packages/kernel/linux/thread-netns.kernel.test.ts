@@ -3,10 +3,10 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import type { NetworkNamespace } from '../ports/namespace.ts';
-import { linuxKernel } from './kernel.ts';
+import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 
 describe('the thread and its namespaces', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   const where = () => readlinkSync('/proc/thread-self/ns/net');
   let a: NetworkNamespace;
   let b: NetworkNamespace;

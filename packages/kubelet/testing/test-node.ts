@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Cgroups, openCgroups } from '#cgroup';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { EVENTS, NAMESPACES, PODS, type Pod, type PodSpec } from '#kube-api';
 import { FakeKubeClient } from '#kube-client';
 import { type Logger, silentLogger, sleep, systemClock } from '#runtime';
@@ -30,7 +30,7 @@ const NETNS = '/run/netns/node1';
 export async function startTestNode(
   options: { readonly logger?: Logger; readonly network?: boolean } = {},
 ): Promise<TestNode> {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   kernel.deleteNetns(NETNS);
   const netns = kernel.createNetns(NETNS);
   netns.links.set('lo', { up: true });
@@ -85,7 +85,7 @@ export async function startTestNode(
         spec: { nodeName: 'node1', containers: [], ...spec },
       }),
     async waitFor(name, condition) {
-      const deadline = performance.now() + 20_000;
+      const deadline = performance.now() + 60_000;
       for (;;) {
         const { items } = await client.list(PODS, { namespace: 'default' });
         const pod = items.find(({ metadata }) => metadata?.name === name);

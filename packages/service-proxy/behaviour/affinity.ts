@@ -6,6 +6,7 @@ import { nodePortService, service, slice, UDP_PORT, UDP_TARGET } from './cluster
 import { expectedOutcome } from './expected-outcome.ts';
 import { inFamily } from './in-family.ts';
 import { describeInLab } from './lab-suite.ts';
+import { SILENCE_MS } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
 
@@ -26,7 +27,8 @@ export function describeAffinity(mechanism: TestedMechanism): void {
       });
       const program = (state: Omit<Parameters<NamespaceWorld['program']>[0], 'expect'>) =>
         world.program({ ...inFamily(family, state), expect: [] });
-      const attempt = (from: Client, to: Place) => lab().attempt(from, inFamily(family, to));
+      const attempt = (from: Client, to: Place, answerMs?: number) =>
+        lab().attempt(from, inFamily(family, to), answerMs);
       /** Where so many connections go. */
       const seen = async (from: Client, to: Place, attempts = 12) => {
         const pods = new Set<string>();
@@ -40,7 +42,7 @@ export function describeAffinity(mechanism: TestedMechanism): void {
         assert.equal((await seen('a', AT_CLUSTER_IP)).length, 1);
         assert.equal((await seen('outside', AT_NODE_PORT)).length, 1);
         await program({ services: [nodePortService()], slices });
-        assert.deepEqual(await seen('a', AT_CLUSTER_IP, 40), ['b', 'c', 'd']);
+        assert.deepEqual(await seen('a', AT_CLUSTER_IP, 60), ['b', 'c', 'd']);
       });
 
       shown('UDP clients stay too', async () => {
@@ -59,7 +61,7 @@ export function describeAffinity(mechanism: TestedMechanism): void {
         assert.deepEqual(await seen('a', AT_CLUSTER_IP), ['b']);
         await program({ services, slices: [slice(['c'])] });
         // The packet that uncovers the old memory is dropped; what follows goes to an endpoint that is there.
-        const first = await attempt('a', AT_CLUSTER_IP);
+        const first = await attempt('a', AT_CLUSTER_IP, SILENCE_MS);
         assert.ok(first === 'silence' || first === expectedOutcome(mechanism, 'c kept'), first);
         assert.deepEqual(await seen('a', AT_CLUSTER_IP), ['c']);
       });
@@ -68,9 +70,9 @@ export function describeAffinity(mechanism: TestedMechanism): void {
         await program({ services: [service(sticky(1))], slices: [slice(['b'])] });
         assert.deepEqual(await seen('a', AT_CLUSTER_IP, 1), ['b']);
         await program({ services: [service(sticky(1))], slices: [slice(['b', 'c', 'd'])] });
-        // Chance may choose the same one again, but not so often: it would once in ten million times.
+        // Chance may choose the same one again, but not so often: it would once in a billion times.
         const pods: string[] = [];
-        for (let i = 0; i < 16 && new Set(pods).size < 2; i++) {
+        for (let i = 0; i < 20 && new Set(pods).size < 2; i++) {
           pods.push(await attempt('a', AT_CLUSTER_IP));
           await new Promise((resolve) => setTimeout(resolve, 1_100));
         }

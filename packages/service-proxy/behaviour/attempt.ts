@@ -37,14 +37,14 @@ async function askUdp(netns: NetworkNamespace, to: Place, answerMs: number): Pro
 
 /** A client that keeps its socket, and with it its flow. */
 export interface UdpFlow extends Disposable {
-  /** @returns who answers */
-  ask(): Promise<Outcome>;
+  /** @returns who answers; silence after `answerMs` [the flow's own] */
+  ask(answerMs?: number): Promise<Outcome>;
 }
 
-export function udpFlow(netns: NetworkNamespace, to: Place, answerMs: number): UdpFlow {
+export function udpFlow(netns: NetworkNamespace, to: Place, patienceMs: number): UdpFlow {
   const socket = udpClient(netns, to).on('error', () => {});
   return {
-    async ask() {
+    async ask(answerMs = patienceMs) {
       const signal = silenceAfter(answerMs);
       const answer = once(socket, 'message', { signal }).then(
         ([message]) => String(message).split(' ')[0] ?? '',

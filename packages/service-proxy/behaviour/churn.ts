@@ -3,8 +3,12 @@ import { seededRandom } from '#runtime';
 import { AT_CLUSTER_IP } from './case.ts';
 import { PODS, type PodName, service, slice } from './cluster.ts';
 import { describeInLab } from './lab-suite.ts';
+import { SILENCE_MS } from './namespace-lab.ts';
 import { NamespaceWorld } from './namespace-world.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
+
+/** Less than the second after which TCP sends a lost packet again; in the virtual machine as long as silence lasts. */
+const UNREPEATED_MS = Math.max(800, SILENCE_MS);
 
 /** No moment without an answer. */
 export function describeChurn(mechanism: TestedMechanism): void {
@@ -45,7 +49,7 @@ export function describeChurn(mechanism: TestedMechanism): void {
         let connections = 0;
         while (changing) {
           const atStart = allowed;
-          const outcome = await lab().attempt('node', AT_CLUSTER_IP);
+          const outcome = await lab().attempt('node', AT_CLUSTER_IP, UNREPEATED_MS);
           assert.ok(atStart.has(outcome) || allowed.has(outcome), `${outcome} of ${[...allowed].join()}`);
           connections++;
         }

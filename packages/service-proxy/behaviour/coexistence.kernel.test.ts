@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { AT_CLUSTER_IP, AT_NODE_PORT, place } from './case.ts';
 import { NODE_ADDRESS, nodePortService, OTHER_CLUSTER_IP, PODS, slice, TARGET_PORT } from './cluster.ts';
 import { NamespaceLab } from './namespace-lab.ts';
@@ -64,7 +64,7 @@ const FIREWALL = `table inet filter {
 }
 `;
 
-const hasIptables = linuxKernel().currentNetns().iptables.variants().includes('nft');
+const hasIptables = sandboxedKernel().currentNetns().iptables.variants().includes('nft');
 
 describe('beside other people’s rules', {
   skip: hasIptables ? false : 'iptables-nft-restore is not installed',
@@ -72,7 +72,7 @@ describe('beside other people’s rules', {
   const mechanism = testedMechanism('nftables');
   let lab: NamespaceLab;
   before(async () => {
-    lab = new NamespaceLab(linuxKernel());
+    lab = new NamespaceLab(sandboxedKernel());
     await lab.serve();
   });
   after(() => lab[Symbol.asyncDispose]());

@@ -23,6 +23,7 @@ import {
 import { expectedOutcome } from './expected-outcome.ts';
 import { LabCluster } from './lab-cluster.ts';
 import { describeInLab } from './lab-suite.ts';
+import { SILENCE_MS } from './namespace-lab.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
 
 /** Where connections stay open. */
@@ -74,7 +75,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
       await using cluster = await started(dns);
       using flow = await flowTo('b', 'a', clusterIP);
       await cluster.change(() => cluster.slices.set(on()));
-      assert.notEqual(await flow.ask(), 'b');
+      assert.notEqual(await flow.ask(SILENCE_MS), 'b');
       await cluster.change(() => cluster.slices.set(on('d')));
       assert.equal(await flow.ask(), 'd');
     });
@@ -82,7 +83,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
     shown('a flow from before the Service had endpoints finds them', async () => {
       await using cluster = new LabCluster(lab(), mechanism);
       using flow = lab().udpFlow('a', clusterIP);
-      await flow.ask(); // nobody is there, the packet is routed away and tracked
+      await flow.ask(SILENCE_MS); // nobody is there, the packet is routed away and tracked
       await cluster.change(() => {
         cluster.services.set(dns);
         cluster.slices.set(on('b'));
@@ -111,7 +112,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
         cluster.services.delete(dns);
         cluster.slices.delete(on());
       });
-      assert.notEqual(await flow.ask(), 'b');
+      assert.notEqual(await flow.ask(SILENCE_MS), 'b');
     });
 
     shown('NodePort: the flow of an outside client moves, and ends with the port', async () => {
@@ -120,7 +121,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
       await cluster.change(() => cluster.slices.set(on('c')));
       assert.equal(await flow.ask(), 'c');
       await cluster.change(() => cluster.services.set(dns));
-      assert.notEqual(await flow.ask(), 'c');
+      assert.notEqual(await flow.ask(SILENCE_MS), 'c');
     });
 
     shown('load balancer: the flow of an outside client moves, and ends with the address', async () => {
@@ -132,7 +133,7 @@ export function describeFlows(mechanism: TestedMechanism): void {
       await cluster.change(() => cluster.slices.set(on('c')));
       assert.equal(await flow.ask(), 'c');
       await cluster.change(() => cluster.services.set({ ...balanced, status: { loadBalancer: {} } }));
-      assert.notEqual(await flow.ask(), 'c');
+      assert.notEqual(await flow.ask(SILENCE_MS), 'c');
     });
 
     shown('TCP: a connection goes on while its endpoint terminates, and new ones go elsewhere', async () => {
@@ -148,12 +149,12 @@ export function describeFlows(mechanism: TestedMechanism): void {
         cluster.slices.set(slice(['b'], { ports: tcp }));
       });
       const socket = await connectIn(lab().pod('a'), CLUSTER_IP, SERVICE_PORT, {
-        signal: AbortSignal.timeout(1_000),
+        signal: AbortSignal.timeout(30_000),
       });
       using _socket = { [Symbol.dispose]: () => void socket.destroy() };
       const says = async (text: string) => {
         socket.write(text);
-        const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(1_000) });
+        const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(30_000) });
         assert.equal(String(answer), text);
       };
       await says('while it is ready');
@@ -177,13 +178,13 @@ export function describeFlows(mechanism: TestedMechanism): void {
       assert.equal(await flow.ask(), 'c');
       await cluster.restart(() => cluster.services.set(dns));
       assert.equal(await flow.ask(), 'c');
-      assert.notEqual(await outside.ask(), 'c');
+      assert.notEqual(await outside.ask(SILENCE_MS), 'c');
     });
 
     shown('a flow past the Services is left alone', async () => {
       await using cluster = await started(dns);
       using direct = lab().udpFlow('a', { address: NODE_ADDRESS, port: 9, protocol: 'UDP' });
-      await direct.ask();
+      await direct.ask(SILENCE_MS);
       const tracked = async () =>
         (await lab().node.conntrack.list({ protocol: 17 })).filter(
           ({ original }) => original.destinationPort === 9,

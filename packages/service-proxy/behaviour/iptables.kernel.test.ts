@@ -1,10 +1,10 @@
 import { describe } from 'node:test';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { IptablesBackend } from '../backends/iptables/backend.ts';
 import { describeMechanism } from './mechanism.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
 
-const installed = linuxKernel().currentNetns().iptables.variants();
+const installed = sandboxedKernel().currentNetns().iptables.variants();
 
 for (const variant of ['nft', 'legacy'] as const)
   describe(`iptables-${variant}`, {

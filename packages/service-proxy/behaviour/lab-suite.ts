@@ -1,6 +1,6 @@
 import { after, before, describe, test } from 'node:test';
 import type { IpFamily } from '#ip';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { NamespaceLab } from './namespace-lab.ts';
 import type { TestedMechanism } from './tested-mechanism.ts';
 
@@ -21,7 +21,7 @@ export function describeInLab(
   describe(title, () => {
     let lab: NamespaceLab;
     before(async () => {
-      lab = new NamespaceLab(linuxKernel(), family);
+      lab = new NamespaceLab(sandboxedKernel(), family);
       await lab.serve();
     });
     body({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { parseIp } from '#ip';
-import { LoopbackRouting, linuxKernel } from '#kernel';
+import { LoopbackRouting, sandboxedKernel } from '#kernel';
 import type { ProxyMechanism } from '../backends/mechanisms.ts';
 import { type BehaviourState, type BehaviourWorld, client, place, udp } from './case.ts';
 import { NODE_ADDRESS, NODE_PORT, SERVICE_PORT, service, slice, TARGET_PORT } from './cluster.ts';
@@ -49,7 +49,7 @@ describe('NodePorts on 127.0.0.1', () => {
   let lab: NamespaceLab;
   let routing: LoopbackRouting;
   before(async () => {
-    lab = new NamespaceLab(linuxKernel());
+    lab = new NamespaceLab(sandboxedKernel());
     await lab.serve();
     routing = new LoopbackRouting(lab.node);
     await routing.ensure();

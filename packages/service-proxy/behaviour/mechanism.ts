@@ -1,6 +1,6 @@
 import { after, before, describe } from 'node:test';
 import { IP_FAMILIES } from '#ip';
-import { linuxKernel } from '#kernel';
+import { sandboxedKernel } from '#kernel';
 import { describeAffinity } from './affinity.ts';
 import { describeChurn } from './churn.ts';
 import { expectedOutcome } from './expected-outcome.ts';
@@ -16,7 +16,7 @@ export function describeMechanism(mechanism: TestedMechanism): void {
     describe(family, () => {
       let lab: NamespaceLab;
       before(async () => {
-        lab = new NamespaceLab(linuxKernel(), family);
+        lab = new NamespaceLab(sandboxedKernel(), family);
         await lab.serve();
       });
       after(() => lab[Symbol.asyncDispose]());

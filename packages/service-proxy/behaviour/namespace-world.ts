@@ -5,10 +5,10 @@ import { buildTable, diffTables, type ServiceTable } from '../table/table.ts';
 import type { BehaviourState, BehaviourWorld, Client, Outcome, Place } from './case.ts';
 import { FACTS } from './cluster.ts';
 import { inFamily } from './in-family.ts';
-import type { NamespaceLab } from './namespace-lab.ts';
+import { type NamespaceLab, SILENCE_MS } from './namespace-lab.ts';
 
 /** So often an outcome is looked for that chance alone should have shown. */
-const ATTEMPTS = 60;
+const ATTEMPTS = 200;
 /** After all expected outcomes have been seen, so often for one that should not be. */
 const MORE_ATTEMPTS = 4;
 /**
@@ -52,13 +52,15 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
   async attempt(from: Client, to: Place, expected: readonly Outcome[]): Promise<ReadonlySet<Outcome>> {
     const seen = new Set<Outcome>();
     let more = expected.length > 1 ? MORE_ATTEMPTS : 1;
+    const isIcmp =
+      icmpError(expected) !== undefined || (expected.includes('refused') && to.protocol === 'UDP');
+    // What comes late is not silent: where silence is none of what is expected an answer is waited for.
+    const answerMs = expected.includes(this.#meaning('silence', expected)) ? SILENCE_MS : undefined;
     for (let i = 0; i < ATTEMPTS && more > 0; i++) {
-      let outcome = await this.#lab.attempt(from, to);
-      const isIcmp =
-        expected.includes('unreachable') || (expected.includes('refused') && to.protocol === 'UDP');
+      let outcome = await this.#lab.attempt(from, to, i === 0 && isIcmp ? SILENCE_MS : answerMs);
       if (outcome === 'silence' && i === 0 && isIcmp) {
         await new Promise((resolve) => setTimeout(resolve, ICMP_PAUSE_MS));
-        outcome = await this.#lab.attempt(from, to);
+        outcome = await this.#lab.attempt(from, to, answerMs);
       }
       seen.add(this.#meaning(outcome, expected));
       if (expected.every((one) => seen.has(one))) more--;
@@ -67,7 +69,7 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
   }
 
   #meaning(outcome: Outcome, expected: readonly Outcome[]): Outcome {
-    const icmp = expected.find((one) => one === 'unreachable' || one === 'untouched');
+    const icmp = icmpError(expected);
     // What no rule touches goes back where it came from, until its hops are used up.
     if (icmp === 'untouched' && outcome === 'unreachable') return icmp;
     // Over IPv6 a TCP client was seen to go on trying after such an ICMP error, so it hears nothing for as long as we wait.
@@ -79,4 +81,8 @@ export class NamespaceWorld implements BehaviourWorld, AsyncDisposable {
     await this.#backend.cleanup();
     await this.#backend[Symbol.asyncDispose]();
   }
+}
+
+function icmpError(expected: readonly Outcome[]): Outcome | undefined {
+  return expected.find((one) => one === 'unreachable' || one === 'untouched');
 }

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NODES, PODS } from '#kube-api';
 import { FakeKubeClient, isNotFound } from '#kube-client';
-import { silentLogger, systemClock } from '#runtime';
+import { eventually, silentLogger, systemClock } from '#runtime';
 import { startControllers } from '../start-controllers.ts';
-import { eventually } from '../testing/eventually.ts';
 import { startFakeKubelets } from '../testing/fake-kubelets.ts';
 
 const name = { namespace: 'default', name: 'p' };

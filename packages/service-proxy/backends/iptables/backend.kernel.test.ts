@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { IP_FAMILIES } from '#ip';
-import { type IptablesPort, linuxKernel, type NetworkNamespace } from '#kernel';
+import { type IptablesPort, type NetworkNamespace, sandboxedKernel } from '#kernel';
 import type { BehaviourState } from '../../behaviour/case.ts';
 import { CASES } from '../../behaviour/cases.ts';
 import { FACTS, service, slice } from '../../behaviour/cluster.ts';
@@ -11,7 +11,7 @@ import { IptablesBackend } from './backend.ts';
 import { FamilyRules } from './family-rules.ts';
 import { probeIptables } from './probe.ts';
 
-const kernel = linuxKernel();
+const kernel = sandboxedKernel();
 const PATH = '/run/netns/iptables-backend';
 const installed = kernel.currentNetns().iptables.variants();
 

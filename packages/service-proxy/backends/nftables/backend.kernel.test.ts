@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { IP_FAMILIES } from '#ip';
-import { linuxKernel, type NetworkNamespace } from '#kernel';
+import { type NetworkNamespace, sandboxedKernel } from '#kernel';
 import type { BehaviourState } from '../../behaviour/case.ts';
 import { CASES } from '../../behaviour/cases.ts';
 import { FACTS, service, slice } from '../../behaviour/cluster.ts';
@@ -20,7 +20,7 @@ const elements = (listing: NftListing) =>
 const chains = (listing: NftListing) => [...listing.chains].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 describe('NftablesBackend in the kernel', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   let netns: NetworkNamespace;
   before(() => {
     netns = kernel.createNetns('/run/netns/nftables-backend');

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type IpAddress, parseIp, parsePrefix } from '#ip';
-import { bindIn, connectIn, linuxKernel, type NetworkNamespace } from '#kernel';
+import { bindIn, connectIn, type NetworkNamespace, sandboxedKernel } from '#kernel';
 import type { EndpointSlice, Service } from '#kube-api';
-import { createLogger, FakeClock, type LogRecord, systemClock, systemRandom } from '#runtime';
+import { createLogger, eventually, FakeClock, type LogRecord, systemClock, systemRandom } from '#runtime';
 import {
   CLUSTER_IP,
   endpoint,
@@ -27,7 +27,7 @@ const TABLE_LOCAL = 255;
 
 /** A node whose Pods live on its own loopback link. */
 describe('UserspaceBackend', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   let node: NetworkNamespace;
   let pod: NetworkNamespace;
   before(() => {
@@ -88,7 +88,7 @@ describe('UserspaceBackend', () => {
     return server;
   };
   const connect = async (port = SERVICE_PORT) => {
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     const socket = await connectIn(pod, CLUSTER_IP, port, { signal, allowHalfOpen: true });
     return socket.on('error', () => {}); // who stays open is reset at the end
   };
@@ -223,7 +223,7 @@ describe('UserspaceBackend', () => {
     );
     const [one, other] = [open(pod, any, 0), open(pod, any, 0)];
     const ask = async (client: typeof one) => {
-      const answer = once(client, 'message', { signal: AbortSignal.timeout(1_000) });
+      const answer = once(client, 'message', { signal: AbortSignal.timeout(30_000) });
       client.send('?', SERVICE_PORT, CLUSTER_IP);
       const [message, { address, port }] = await answer;
       assert.deepEqual([address, port], [CLUSTER_IP, SERVICE_PORT]);
@@ -240,15 +240,21 @@ describe('UserspaceBackend', () => {
   });
 
   test('the end of the process lets a request that is under way end', async () => {
-    await serve(PODS.c, (socket) => {
-      socket.once('data', () => setTimeout(() => socket.end('answer'), 50));
-    });
+    await backend[Symbol.asyncDispose]();
+    const clock = new FakeClock();
+    backend = new UserspaceBackend({ netns: node, clock, logger });
+    const asked = Promise.withResolvers<Socket>();
+    await serve(PODS.c, (socket) => void socket.once('data', () => asked.resolve(socket)));
     await program([service()], [slice(['c'])]);
     const client = await connect();
     client.write('request');
+    const underWay = await asked.promise;
     const answer = text(client);
-    await backend[Symbol.asyncDispose]();
+    const ended = backend[Symbol.asyncDispose]();
+    underWay.end('answer');
     assert.equal(await answer, 'answer');
+    clock.advance(200);
+    await ended;
   });
 
   test('a client that comes between two processes is served by the second', async () => {
@@ -293,11 +299,9 @@ describe('UserspaceBackend', () => {
         .sort(),
       ['local 10.244.2.10/32', 'local 10.96.0.100/32', 'unreachable 10.96.0.0/16'],
     );
-    const told = () => new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(await backend.intact(), true);
     for (const route of ours()) node.routes.delete(route);
-    await told();
-    assert.equal(await backend.intact(), false);
+    await eventually('it is told', async () => !(await backend.intact()));
     await backend.observe();
     assert.deepEqual(await backend.apply(table, []), { writes: 3 });
     assert.equal(await backend.intact(), true);

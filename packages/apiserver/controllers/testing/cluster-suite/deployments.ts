@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DEPLOYMENTS, EVENTS, PODS, REPLICA_SETS } from '#kube-api';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#runtime';
 import type { Check } from './check.ts';
 import { complete, deployment, namespace, podsOf, setImage } from './objects.ts';
 

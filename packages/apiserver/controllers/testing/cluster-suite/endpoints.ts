@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DEPLOYMENTS, ENDPOINTS, NODES, SERVICES } from '#kube-api';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#runtime';
 import type { Check } from './check.ts';
 import { complete, deployment, gone, namespace, slicesOf } from './objects.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, SERVICE_ACCOUNTS } from '#kube-api';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#runtime';
 import type { Check } from './check.ts';
 import { deployment, gone } from './objects.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { EVENTS, NODES, PODS } from '#kube-api';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#runtime';
 import type { Check } from './check.ts';
 import { namespace } from './objects.ts';
 

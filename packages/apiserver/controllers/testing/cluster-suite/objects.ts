@@ -1,6 +1,6 @@
 import { DEPLOYMENTS, type Deployment, ENDPOINT_SLICES, PODS, type Pod } from '#kube-api';
 import { isNotFound, type KubeClient } from '#kube-client';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#runtime';
 
 export const namespace = 'default';
 
