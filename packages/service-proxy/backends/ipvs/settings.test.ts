@@ -19,6 +19,10 @@ test('applySettings: sets what differs, tells what cannot be set, and whether th
   assert.equal(first.hold(), false);
   assert.equal(applySettings(sysctl, ['IPv4'], false).writes, 1);
   assert.equal(first.hold(), true);
+  const problems = () => applySettings(sysctl, ['IPv4', 'IPv6'], false).problems.join();
+  assert.match(problems(), /bridge-nf-call-ip6tables is 1: IPv6 datagrams in fragments/);
+  sysctl.set('net.bridge.bridge-nf-call-ip6tables', '0');
+  assert.doesNotMatch(problems(), /bridge-nf/);
   sysctl.set('net.ipv4.conf.all.arp_ignore', '8'); // stricter than asked for
   assert.equal(applySettings(sysctl, [], true).writes, 1);
 });

@@ -64,13 +64,19 @@ const STRICT_ARP: readonly Setting[] = [
   },
 ];
 
+/**
+ * Bridged packets pass the firewall, where IPv6 fragments are put together; the largest one's size is forgotten on the way to the IP layer
+ * (net/bridge/br_netfilter_ipv6.c), and IPVS (__mtu_check_toobig_v6) takes the datagram for one that no link can carry.
+ */
+const BRIDGED_IPV6 = 'net.bridge.bridge-nf-call-ip6tables';
+
 export const CONNTRACK_SETTING = 'net.ipv4.vs.conntrack';
 
 /** What {@link applySettings} has come to. */
 export interface SettingsReport {
   /** How many were set. */
   readonly writes: number;
-  /** What could not be set that Services can live without. */
+  /** What Services can live without: what could not be set, and what others have set for their own ends. */
   readonly problems: readonly string[];
   /** Whether all the others are still as they must be. */
   hold(): boolean;
@@ -105,6 +111,10 @@ export function applySettings(
       problems.push(`${key} should be ${value} (${why}), and cannot be set: ${errorMessage(error)}`);
     }
   }
+  if ([...families].includes('IPv6') && sysctl.get(BRIDGED_IPV6) === '1')
+    problems.push(
+      `${BRIDGED_IPV6} is 1: IPv6 datagrams in fragments do not reach Services from Pods; set it to 0 unless a bridge of this node needs it`,
+    );
   return { writes, problems, hold: () => inForce.every(holds) };
 }
 
