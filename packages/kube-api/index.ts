@@ -14,10 +14,18 @@ export {
 } from './label-selector.ts';
 export { applyMergePatch } from './merge-patch.ts';
 export { ATOMIC_OBJECTS, type MergeRule, mergeRule } from './merge-rules.ts';
-export { apiVersionOf, controllerOf, type KubeObject, nameKey, resourcePath } from './metadata.ts';
+export {
+  apiVersionOf,
+  controllerOf,
+  type KubeObject,
+  nameKey,
+  objectReference,
+  resourcePath,
+} from './metadata.ts';
 export { PatchError } from './patch-error.ts';
 export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';
 export * from './resources.ts';
 export { type ProtobufFields, protobufFields, type Schema, schemaDefinitions } from './schema.ts';
+export { formatTime } from './time.ts';
 export { KUBERNETES_VERSION } from './version.ts';

@@ -1,4 +1,4 @@
-import type { ObjectMeta } from './generated/types.ts';
+import type { ObjectMeta, ObjectReference } from './generated/types.ts';
 import type { Resource } from './resource.ts';
 
 /** Anything with Kubernetes metadata. */
@@ -32,4 +32,13 @@ export function resourcePath(
 /** The owner that manages the object's life (`controller: true`), if any. */
 export function controllerOf(object: KubeObject) {
   return object.metadata?.ownerReferences?.find((owner) => owner.controller === true);
+}
+
+/** What an event, for one, refers to the object by. */
+export function objectReference({ apiVersion, kind, metadata = {} }: KubeObject): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  const fields = { apiVersion, kind, namespace, name, uid, resourceVersion };
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined && value !== ''),
+  ) as ObjectReference;
 }

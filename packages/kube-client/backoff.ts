@@ -1,21 +1,19 @@
-import type { Random } from '#runtime';
+import { type Random, type RetryDelays, retryDelay } from '#runtime';
 
-/** Delays that double from `first` to `max` milliseconds, each drawn from its upper half so that clients spread out. */
+/** Delays that double from the first to the largest, each drawn from its upper half so that clients spread out. */
 export class Backoff {
   readonly #random: Random;
-  readonly #first: number;
-  readonly #max: number;
+  readonly #delays: RetryDelays;
   #failures = 0;
 
-  constructor(random: Random, { first, max }: { readonly first: number; readonly max: number }) {
+  constructor(random: Random, delays: RetryDelays) {
     this.#random = random;
-    this.#first = first;
-    this.#max = max;
+    this.#delays = delays;
   }
 
+  /** Milliseconds to wait after one more failure. */
   next(): number {
-    const ceiling = Math.min(this.#max, this.#first * 2 ** this.#failures++);
-    return ceiling * (0.5 + this.#random.next() / 2);
+    return retryDelay(++this.#failures, this.#delays) * (0.5 + this.#random.next() / 2);
   }
 
   reset(): void {

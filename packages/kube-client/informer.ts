@@ -4,6 +4,7 @@ import {
   errorMessage,
   type Logger,
   type Random,
+  type RetryDelays,
   silentLogger,
   sleep,
   systemClock,
@@ -26,8 +27,8 @@ export interface InformerDeps {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
-  /** After a failure: first and largest delay before the next try. Milliseconds. */
-  readonly retryMs?: { readonly first: number; readonly max: number };
+  /** How long to wait after a failure, at most: {@link Backoff}. */
+  readonly retryMs?: RetryDelays;
 }
 
 export interface IndexedInformer<T, I extends string = never> extends Informer<T> {

@@ -5,10 +5,9 @@ import { promisify } from 'node:util';
 import type { Cgroups } from '#cgroup';
 import type { Kernel } from '#kernel';
 import { PODS, type Pod, SERVICES } from '#kube-api';
-import { createInformer, type KubeClient } from '#kube-client';
+import { createInformer, EventRecorder, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '#runtime';
 import { CniInvoker } from './cni/invoker.ts';
-import { createEventRecorder } from './events.ts';
 import { type ImageTable, whichOnHost } from './images/resolve.ts';
 import type { ImageHost } from './images/table.ts';
 import { NodeRegistration } from './node/node-registration.ts';
@@ -105,16 +104,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     cacheDir: join(runDir, 'cni/cache'),
     netns: nodeNetns,
   });
-  const recorder = createEventRecorder({
-    client,
-    clock,
-    random,
-    logger,
-    component: 'kubelet',
-    host: nodeName,
-  });
   const description = { nodeName, addresses: options.nodeAddresses, zone: options.zone };
   const deps = { clock, random, logger };
+  const recorder = new EventRecorder({ client, ...deps }, { component: 'kubelet', host: nodeName });
   stack.use(
     new NodeRegistration(description, {
       client,

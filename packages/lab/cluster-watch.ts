@@ -1,4 +1,4 @@
-import { NODES, type Node } from '#kube-api';
+import { formatTime, NODES, type Node } from '#kube-api';
 import {
   createInformer,
   createKubeClient,
@@ -42,7 +42,7 @@ export async function watchCluster(kubeconfig: string, logger: Logger): Promise<
  */
 export async function forgetReadiness(client: KubeClient, clock: Clock = systemClock): Promise<void> {
   const { items } = await client.list(NODES);
-  const lastTransitionTime = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  const lastTransitionTime = formatTime(clock.now());
   const unknown = { status: 'Unknown', reason: 'NodeStatusUnknown', message: 'the lab was stopped' } as const;
   await Promise.all(
     items.map(({ metadata, status }) => {

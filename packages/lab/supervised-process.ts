@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { type Clock, errorMessage, type Logger, systemClock } from '#runtime';
+import { type Clock, errorMessage, type Logger, type RetryDelays, retryDelay, systemClock } from '#runtime';
 
 export interface SupervisedProcessOptions {
   readonly name: string;
@@ -17,8 +17,8 @@ export interface SupervisedProcessOptions {
   /** Told of each end that nobody asked for, with the reason. */
   readonly onEnd?: (reason: string) => void;
   readonly clock?: Clock;
-  /** The first wait, after a new start failed too, and the longest. Milliseconds. */
-  readonly retryMs?: { readonly first: number; readonly max: number };
+  /** How long to wait once a new start has failed too; the first comes at once. */
+  readonly retryMs?: RetryDelays;
 }
 
 export interface InheritedDescriptors extends Disposable {
@@ -175,8 +175,8 @@ export class SupervisedProcess implements AsyncDisposable {
 
   #restartAfter(ranMs: number): void {
     if (ranMs >= HEALTHY_MS) this.#failures = 0;
-    const { first, max } = this.#options.retryMs ?? { first: 100, max: 10_000 };
-    const delay = this.#failures === 0 ? 0 : Math.min(max, first * 2 ** (this.#failures - 1));
+    const { retryMs = { first: 100, max: 10_000 } } = this.#options;
+    const delay = this.#failures === 0 ? 0 : retryDelay(this.#failures, retryMs);
     this.#failures++;
     const level = this.#replaced === undefined ? 'warn' : 'info';
     this.#options.logger[level](`${this.#options.name} ended, starting it again`, {

@@ -21,3 +21,5 @@ export { parseYaml } from './parse-yaml.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { readFlags } from './read-flags.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';
+export { type RetryDelays, retryDelay } from './retry-delay.ts';
+export { randomUuid } from './uuid.ts';

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from './clock.ts';
 import { errorMessage } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { type RetryDelays, retryDelay } from './retry-delay.ts';
 
 export interface ReconcilerOptions {
   readonly name: string;
@@ -8,8 +9,8 @@ export interface ReconcilerOptions {
   readonly clock?: Clock;
   /** Wait this long after the first trigger, so that a burst is one run. Milliseconds. */
   readonly coalesceMs?: number;
-  /** After a failed run: first and largest delay before the next, doubling between. Milliseconds. */
-  readonly retryMs?: { readonly first: number; readonly max: number };
+  /** How long to wait after a failed run. */
+  readonly retryMs?: RetryDelays;
   /** Run this long after a success though nobody asked, for what changes without a word. Milliseconds; never unless told. */
   readonly againMs?: number;
 }
@@ -99,7 +100,6 @@ export class Reconciler implements AsyncDisposable {
   }
 
   #backoff(): number {
-    const { first, max } = this.#options.retryMs ?? { first: 50, max: 10_000 };
-    return Math.min(max, first * 2 ** (this.#failures - 1));
+    return retryDelay(this.#failures, this.#options.retryMs ?? { first: 50, max: 10_000 });
   }
 }

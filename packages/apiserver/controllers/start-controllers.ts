@@ -1,8 +1,14 @@
 import { addressBits, parsePrefix, prefixFamily, prefixLength } from '#ip';
-import type { KubeClient } from '#kube-client';
-import { type Clock, errorMessage, InvalidInputError, type Logger, type Random } from '#runtime';
+import { EventRecorder, type KubeClient } from '#kube-client';
+import {
+  type Clock,
+  errorMessage,
+  InvalidInputError,
+  type Logger,
+  type Random,
+  systemRandom,
+} from '#runtime';
 import type { ControllerContext } from './base/context.ts';
-import { ApiEventRecorder } from './base/event-recorder.ts';
 import { createInformers } from './base/informers.ts';
 import { startGarbageCollector } from './housekeeping/garbage-collector.ts';
 import { startNamespaceController } from './housekeeping/namespace.ts';
@@ -46,11 +52,11 @@ export function startControllers(deps: ControllersDeps): AsyncDisposable {
   const { client, clock, config } = deps;
   const logger = deps.logger.with({ component: 'controllers' });
   const ranges = podRanges(config);
-  const shared = { client, clock, logger, ...(deps.random === undefined ? {} : { random: deps.random }) };
+  const shared = { client, clock, logger, random: deps.random ?? systemRandom };
   const informers = createInformers(client, { ...shared, retryMs: { first: 20, max: 2000 } });
-  const recorders: ApiEventRecorder[] = [];
+  const recorders: EventRecorder[] = [];
   const contextOf = (component: string): ControllerContext => {
-    const events = new ApiEventRecorder(shared, component);
+    const events = new EventRecorder(shared, { component });
     recorders.push(events);
     return { client, clock, logger, informers, events };
   };

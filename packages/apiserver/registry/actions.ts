@@ -1,7 +1,7 @@
-import { asObject, asString, at, type JsonObject, withAt } from '#kube-api';
+import { asObject, asString, at, formatTime, type JsonObject, withAt } from '#kube-api';
 import type { TokenSigner } from '../auth/tokens.ts';
 import { badRequest, conflict } from '../status.ts';
-import { formatTime, metaOf } from './metadata.ts';
+import { metaOf } from './metadata.ts';
 import type { Registry } from './registry.ts';
 import type { DeleteRequest, Target, WriteOptions } from './requests.ts';
 

@@ -1,8 +1,8 @@
-import type { ObjectMeta } from '#kube-api';
-import { type JsonObject, withAt } from '#kube-api';
+import { formatTime, type JsonObject, type ObjectMeta, withAt } from '#kube-api';
+import { randomUuid } from '#runtime';
 import { badRequest, forbidden, notFound } from '../status.ts';
 import type { Kind, KindContext } from './kind.ts';
-import { formatTime, generateName, metaOf, newUid, withMeta } from './metadata.ts';
+import { generateName, metaOf, withMeta } from './metadata.ts';
 import { checkNamespace, validate } from './validate.ts';
 import { hasStatus } from './write-rules.ts';
 
@@ -44,7 +44,7 @@ function newMeta(
     ...rest,
     ...(name === '' && base !== '' && { name: generateName(base, random) }),
     ...(namespace !== undefined && { namespace }),
-    uid: newUid(random),
+    uid: randomUuid(random),
     creationTimestamp: formatTime(clock.now()),
     ...(kind.hasGeneration === true && { generation: 1 }),
   };

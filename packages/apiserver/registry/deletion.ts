@@ -1,8 +1,7 @@
-import type { ObjectMeta } from '#kube-api';
-import { type JsonObject, withAt } from '#kube-api';
+import { formatTime, type JsonObject, type ObjectMeta, withAt } from '#kube-api';
 import { conflict } from '../status.ts';
 import type { Kind } from './kind.ts';
-import { formatTime, metaOf, withMeta } from './metadata.ts';
+import { metaOf, withMeta } from './metadata.ts';
 import type { DeleteRequest } from './requests.ts';
 import { namespaceFinalizers } from './write-rules.ts';
 

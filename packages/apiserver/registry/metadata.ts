@@ -14,21 +14,6 @@ export function withMeta(object: JsonObject, metadata: ObjectMeta): JsonObject {
   return { ...object, metadata: defined as JsonObject };
 }
 
-/** RFC 3339, whole seconds, as the API writes times. */
-export function formatTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-/** A version 4 UUID. */
-export function newUid(random: Random): string {
-  const bytes = random.bytes(16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return Buffer.from(bytes)
-    .toString('hex')
-    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
 /** No vowels and no look-alikes. Source: apimachinery util/rand. */
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 const MAX_GENERATED_PREFIX = 58;

@@ -1,4 +1,4 @@
-import { deepEqual, type JsonObject, nameKey, withAt } from '#kube-api';
+import { deepEqual, formatTime, type JsonObject, nameKey, withAt } from '#kube-api';
 import type { Clock, Random } from '#runtime';
 import { applyConfiguration } from '../patch/apply.ts';
 import { trackUpdate } from '../patch/managed-fields.ts';
@@ -9,7 +9,7 @@ import { beforeUpdate } from './before-update.ts';
 import { type Decoded, decodeObject } from './decode.ts';
 import { checkPreconditions, terminating } from './deletion.ts';
 import { type Kind, type KindContext, storageName } from './kind.ts';
-import { formatTime, metaOf, withMeta } from './metadata.ts';
+import { metaOf, withMeta } from './metadata.ts';
 import { Pages } from './pages.ts';
 import type {
   ApplyOptions,

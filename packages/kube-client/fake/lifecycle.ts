@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { apiVersionOf, deepEqual, isObject, type Resource } from '#kube-api';
+import { apiVersionOf, deepEqual, formatTime, isObject, type Resource } from '#kube-api';
 import type { DeleteOptions } from '../ports.ts';
 import type { FakeMetadata, FakeObject } from './store.ts';
 
@@ -26,7 +26,7 @@ export function initial(resource: Resource<unknown>, given: unknown, name: strin
       name,
       uid: randomUUID(),
       resourceVersion: '',
-      creationTimestamp: rfc3339(now),
+      creationTimestamp: formatTime(now),
       ...(rest['spec'] === undefined ? {} : { generation: 1 }),
     },
   };
@@ -83,7 +83,7 @@ export function deletion(
     ...held,
     metadata: defined({
       ...held.metadata,
-      deletionTimestamp: held.metadata.deletionTimestamp ?? rfc3339(now + grace * 1000),
+      deletionTimestamp: held.metadata.deletionTimestamp ?? formatTime(now + grace * 1000),
       deletionGracePeriodSeconds: Math.min(grace, held.metadata.deletionGracePeriodSeconds ?? grace),
       finalizers: finalizers.length > 0 ? finalizers : undefined,
     }),
@@ -118,8 +118,4 @@ function defined(
   return Object.fromEntries(
     Object.entries(metadata).filter(([, value]) => value !== undefined),
   ) as FakeMetadata;
-}
-
-function rfc3339(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -1,9 +1,8 @@
 import { mkdirSync, watch } from 'node:fs';
-import { LEASES, NODES, type NodeCondition } from '#kube-api';
-import { isAlreadyExists, isNotFound, type KubeClient } from '#kube-client';
+import { formatTime, LEASES, NODES, type NodeCondition } from '#kube-api';
+import { type EventRecorder, isAlreadyExists, isNotFound, type KubeClient } from '#kube-client';
 import { type Clock, errorMessage, type Logger, Reconciler } from '#runtime';
 import type { CniInvoker } from '../cni/invoker.ts';
-import { type EventRecorder, rfc3339 } from '../events.ts';
 import { type Machine, type NodeDescription, nodeLabels, nodeObject, nodeStatus } from './node-status.ts';
 
 export interface NodeRegistrationDeps {
@@ -76,7 +75,7 @@ export class NodeRegistration implements AsyncDisposable {
         (error: unknown) => errorMessage(error),
       ),
     ]);
-    const now = rfc3339(clock.now());
+    const now = formatTime(clock.now());
     const status = nodeStatus(this.#description, this.#deps.machine, notReady, this.#conditions, now);
     const text = String(notReady);
     if (text !== this.#reported) {

@@ -1,8 +1,8 @@
 import type { Cgroups } from '#cgroup';
 import type { NetworkNamespace } from '#kernel';
 import type { Pod } from '#kube-api';
+import type { EventRecorder } from '#kube-client';
 import type { Clock, Logger, Random } from '#runtime';
-import type { EventRecorder } from '../events.ts';
 import type { ImageTable } from '../images/resolve.ts';
 import type { EnvironmentContext } from '../plan/environment.ts';
 import type { ExecSpec } from '../runtime/container-exec.ts';

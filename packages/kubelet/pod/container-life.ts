@@ -1,6 +1,11 @@
-import type { Container, ContainerState, ContainerStateTerminated, Pod } from '#kube-api';
+import {
+  type Container,
+  type ContainerState,
+  type ContainerStateTerminated,
+  formatTime,
+  type Pod,
+} from '#kube-api';
 import type { Clock } from '#runtime';
-import { rfc3339 } from '../events.ts';
 import { CrashBackoff } from './crash-backoff.ts';
 import type { ContainerView } from './status.ts';
 
@@ -108,7 +113,7 @@ export class ContainerLife {
 
   /** The program did not begin, for a reason of its own. */
   startError(message: string): void {
-    const now = rfc3339(this.#clock.now());
+    const now = formatTime(this.#clock.now());
     this.ended({
       exitCode: 128,
       reason: 'StartError',

@@ -1,7 +1,6 @@
 import type { Cgroup } from '#cgroup';
-import type { Container, ContainerStateTerminated } from '#kube-api';
+import { type Container, type ContainerStateTerminated, formatTime } from '#kube-api';
 import type { Clock } from '#runtime';
-import { rfc3339 } from '../events.ts';
 import type { ResolvedImage } from '../images/resolve.ts';
 import type { ContainerPlan } from '../plan/container-plan.ts';
 import { type ExecSpec, execInContainer, runInContainer } from '../runtime/container-exec.ts';
@@ -57,7 +56,7 @@ export class ContainerRun {
   /** @throws ContainerStartError, PodConfigError; nothing is left running then */
   static async start(options: ContainerRunOptions): Promise<ContainerRun> {
     const { context, plan, log, dir, cgroup } = options;
-    const startedAt = rfc3339(options.clock.now());
+    const startedAt = formatTime(options.clock.now());
     try {
       const root = buildRoot(dir, options.layout, options.image, plan, context);
       const process = await startContainer({
@@ -151,7 +150,7 @@ export class ContainerRun {
       reason: result.exitCode === 0 ? 'Completed' : outOfMemory ? 'OOMKilled' : 'Error',
       ...(message === '' ? {} : { message }),
       startedAt: this.startedAt,
-      finishedAt: rfc3339(clock.now()),
+      finishedAt: formatTime(clock.now()),
       containerID: containerId,
     };
   }

@@ -1,6 +1,6 @@
 import type { ContainerState } from '#kube-api';
+import type { EventType } from '#kube-client';
 import type { Clock } from '#runtime';
-import type { EventType } from '../events.ts';
 import type { ImageTable, ResolvedImage } from '../images/resolve.ts';
 import { CrashBackoff } from './crash-backoff.ts';
 

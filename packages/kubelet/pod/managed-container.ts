@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cgroup } from '#cgroup';
 import type { Container, Pod } from '#kube-api';
+import type { EventType } from '#kube-client';
 import { errorMessage } from '#runtime';
-import { type EventType, podReference } from '../events.ts';
 import type { ResolvedImage } from '../images/resolve.ts';
 import { type ContainerPlan, containerPlan } from '../plan/container-plan.ts';
 import { containerLimits, wantsLimits } from '../plan/limits.ts';
@@ -16,6 +16,7 @@ import { ContainerProbes } from './container-probes.ts';
 import { ContainerRun } from './container-run.ts';
 import { ImagePull } from './image-pull.ts';
 import { runHook } from './lifecycle-hook.ts';
+import { podReference } from './pod-reference.ts';
 import type { ContainerView } from './status.ts';
 
 type Kind = ContainerView['kind'];

@@ -2,17 +2,17 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cgroup } from '#cgroup';
 import type { Kernel } from '#kernel';
-import { type Container, PODS, type Pod, type PodStatus, type Service } from '#kube-api';
+import { type Container, formatTime, PODS, type Pod, type PodStatus, type Service } from '#kube-api';
 import { isNotFound, type KubeClient } from '#kube-client';
 import { errorMessage, type Logger, Reconciler } from '#runtime';
 import type { CniInvoker } from '../cni/invoker.ts';
-import { podReference, rfc3339 } from '../events.ts';
 import { PodConfigError } from '../plan/errors.ts';
 import type { DownwardContext } from '../plan/fields.ts';
 import { podLimits } from '../plan/limits.ts';
 import type { ContainerDeps, ContainerStartContext } from './container-context.ts';
 import { GracePeriod } from './grace-period.ts';
 import { ManagedContainer } from './managed-container.ts';
+import { podReference } from './pod-reference.ts';
 import { PodVolumes } from './pod-volumes.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
 import { startContext } from './start-context.ts';
@@ -78,7 +78,7 @@ export class PodWorker implements Disposable {
     this.#dir = join(deps.podsDir, uid);
     const { client, clock } = deps;
     this.#volumes = new PodVolumes({ dir: join(this.#dir, 'volumes'), client, clock });
-    this.#startTime = pod.status?.startTime ?? rfc3339(deps.clock.now());
+    this.#startTime = pod.status?.startTime ?? formatTime(deps.clock.now());
     const logDir = join(deps.logDir, `${namespace}_${name}_${uid}`);
     this.#manage = (container, kind) =>
       new ManagedContainer({
@@ -377,7 +377,7 @@ export class PodWorker implements Disposable {
       startTime: this.#startTime,
       failure: this.#failure,
       sandboxReady: this.#sandbox !== undefined,
-      now: rfc3339(this.#deps.clock.now()),
+      now: formatTime(this.#deps.clock.now()),
     };
   }
 

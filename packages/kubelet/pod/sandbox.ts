@@ -1,6 +1,6 @@
 import type { Kernel, NetworkNamespace } from '#kernel';
 import type { Pod } from '#kube-api';
-import { errorMessage, type Logger, type Random } from '#runtime';
+import { errorMessage, type Logger, type Random, randomUuid } from '#runtime';
 import type { CniAttachment, CniInvoker, PortMapping } from '../cni/invoker.ts';
 import { resultAddresses } from '../cni/result.ts';
 
@@ -30,7 +30,7 @@ export async function createSandbox(pod: Pod, deps: SandboxDeps): Promise<Sandbo
     const netns = deps.kernel.openNetns(deps.nodeNetnsPath);
     return { id, netns, podIps: deps.nodeAddresses, remove: async () => netns[Symbol.dispose]() };
   }
-  const path = `/run/netns/cni-${uuid(deps.random)}`;
+  const path = `/run/netns/cni-${randomUuid(deps.random)}`;
   const netns = deps.kernel.createNetns(path);
   const attachment: CniAttachment = {
     containerId: id,
@@ -99,11 +99,4 @@ function portMappings(pod: Pod): readonly PortMapping[] {
             },
           ],
     );
-}
-
-/** A random UUID (RFC 9562, version 4). */
-function uuid(random: Random): string {
-  const hex = Buffer.from(random.bytes(16)).toString('hex');
-  const variant = (0x8 | (Number.parseInt(hex.slice(16, 17), 16) & 0x3)).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }

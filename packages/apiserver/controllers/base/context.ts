@@ -1,6 +1,5 @@
-import type { KubeClient } from '#kube-client';
+import type { EventRecorder, KubeClient } from '#kube-client';
 import type { Clock, Logger } from '#runtime';
-import type { EventRecorder } from './event-recorder.ts';
 import type { Informers } from './informers.ts';
 
 /** What every controller is given. */

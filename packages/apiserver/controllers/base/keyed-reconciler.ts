@@ -1,12 +1,12 @@
 import { isConflict, isNotFound } from '#kube-client';
-import { type Clock, errorMessage, type Logger } from '#runtime';
+import { type Clock, errorMessage, type Logger, type RetryDelays, retryDelay } from '#runtime';
 
 export interface KeyedReconcilerOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** After a failed run: first and largest delay before the next, doubling between. Milliseconds. */
-  readonly retryMs?: { readonly first: number; readonly max: number };
+  /** How long to wait after a failed run of the same key. */
+  readonly retryMs?: RetryDelays;
 }
 
 /** Looks at the whole present state of one key. May resolve to the milliseconds after which to look again. */
@@ -72,7 +72,6 @@ export class KeyedReconciler implements AsyncDisposable {
   #failed(key: string, error: unknown): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    const { first, max } = this.#options.retryMs ?? { first: 10, max: 10_000 };
     // That somebody else was faster is ordinary life; the informer will tell.
     const level = isConflict(error) || isNotFound(error) ? 'debug' : 'warn';
     this.#options.logger[level](`${this.#options.name}: failed, will try again`, {
@@ -80,7 +79,7 @@ export class KeyedReconciler implements AsyncDisposable {
       failures,
       error: errorMessage(error),
     });
-    return Math.min(max, first * 2 ** (failures - 1));
+    return retryDelay(failures, this.#options.retryMs ?? { first: 10, max: 10_000 });
   }
 
   #setTimer(key: string, ms: number | undefined): void {

@@ -43,11 +43,6 @@ export function nameOf({ metadata: { name, namespace } }: { readonly metadata: S
   return namespace === '' ? { name } : { name, namespace };
 }
 
-/** RFC 3339, whole seconds, as the API's `Time`. `now`: milliseconds since the epoch. */
-export function timeOf(now: number): string {
-  return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
 /** The reference by which `owner` controls what it makes. */
 export function controllerReference(owner: Stored<KubeObject>): OwnerReference {
   const { apiVersion = '', kind = '', metadata } = owner;

@@ -1,10 +1,9 @@
 import { apiVersionOf, type KubeObject, type OwnerReference, type Resource } from '#kube-api';
-import { type DeleteOptions, isNotFound } from '#kube-client';
+import { type DeleteOptions, isNotFound, unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { type ControllerInformer, FOLLOWED } from '../base/informers.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';
-import { unlessGone } from '../base/unless-gone.ts';
 import { planGarbage } from './garbage-plan.ts';
 
 type StoredObject = Stored<KubeObject>;

@@ -14,9 +14,9 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '#kube-api';
+import { unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, startKeyedController } from '../base/keyed-controller.ts';
-import { unlessGone } from '../base/unless-gone.ts';
 
 /** Owners before what they own, so that nothing is made anew meanwhile. */
 const CONTENTS: readonly Resource<KubeObject>[] = [

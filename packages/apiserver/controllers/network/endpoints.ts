@@ -1,8 +1,8 @@
 import { deepEqual, ENDPOINTS, type Endpoints, type Service } from '#kube-api';
+import { unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';
-import { unlessGone } from '../base/unless-gone.ts';
 import { endpointGroups, isHeadless } from './endpoints-of-pods.ts';
 import { familiesOf, hasSelector, servicesOf } from './endpointslice.ts';
 import { subsetsOf } from './subsets.ts';

@@ -6,11 +6,11 @@ import {
   type Node,
   type Service,
 } from '#kube-api';
+import { unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, keyOf, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
 import { nameOf, type Stored, storedResource } from '../base/stored.ts';
-import { unlessGone } from '../base/unless-gone.ts';
 import { endpointGroups } from './endpoints-of-pods.ts';
 import { MANAGED_BY, planSlices, type SliceManager, type SlicePlan } from './slice-plan.ts';
 

@@ -1,6 +1,6 @@
-import type { Lease, Node, NodeCondition, Taint } from '#kube-api';
+import { formatTime, type Lease, type Node, type NodeCondition, type Taint } from '#kube-api';
 import type { StoredPod } from '../base/pods.ts';
-import { type Stored, timeOf } from '../base/stored.ts';
+import type { Stored } from '../base/stored.ts';
 import { tolerates } from './taints.ts';
 
 export interface NodeHealthConfig {
@@ -76,7 +76,7 @@ function unknown(condition: NodeCondition, now: number): NodeCondition {
     status: 'Unknown',
     reason: 'NodeStatusUnknown',
     message: 'Kubelet stopped posting node status.',
-    lastTransitionTime: timeOf(now),
+    lastTransitionTime: formatTime(now),
   };
 }
 
@@ -91,7 +91,7 @@ function taintsFor(node: Stored<Node>, ready: string | undefined, now: number): 
   const same = (a: Taint) => (b: Taint) => a.key === b.key && a.effect === b.effect;
   return [
     ...held.filter((taint) => !OURS.has(taint.key)),
-    ...wanted.map((taint) => held.find(same(taint)) ?? { ...taint, timeAdded: timeOf(now) }),
+    ...wanted.map((taint) => held.find(same(taint)) ?? { ...taint, timeAdded: formatTime(now) }),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { NODES } from '#kube-api';
+import { NODES, objectReference } from '#kube-api';
 import { Reconciler } from '#runtime';
 import type { ControllerContext } from '../base/context.ts';
 import { each } from '../base/keyed-controller.ts';
@@ -22,7 +22,12 @@ export function startNodeIpamController(
     for (const name of plan.without) {
       const node = nodes.get(name);
       if (node !== undefined)
-        events.record(node, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
+        events.record(
+          objectReference(node),
+          'Warning',
+          'CIDRNotAvailable',
+          `Node ${name} status is now: CIDRNotAvailable`,
+        );
     }
   });
   const subscription = each(nodes, (current, old) => {

@@ -1,9 +1,9 @@
-import { NODES, PODS } from '#kube-api';
+import { formatTime, NODES, objectReference, PODS } from '#kube-api';
+import { unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { each, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
-import { nameOf, storedResource, timeOf } from '../base/stored.ts';
-import { unlessGone } from '../base/unless-gone.ts';
+import { nameOf, storedResource } from '../base/stored.ts';
 import { heartbeatOf, type NodeHealthConfig, planNodeHealth } from './node-health-plan.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -35,7 +35,12 @@ export function startNodeLifecycleController(
         at: heard.get(name)?.at ?? now,
       });
       nodes.learn(written);
-      events.record(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+      events.record(
+        objectReference(node),
+        'Normal',
+        'NodeNotReady',
+        `Node ${name} status is now: NodeNotReady`,
+      );
     }
     if (plan.taints !== undefined) {
       const spec = { taints: plan.taints.length === 0 ? null : plan.taints };
@@ -70,20 +75,25 @@ export function startNodeLifecycleController(
   async function markNotReady(pod: StoredPod): Promise<void> {
     const conditions = (pod.status?.conditions ?? []).map((condition) =>
       condition.type === 'Ready'
-        ? { ...condition, status: 'False', reason: 'NodeNotReady', lastTransitionTime: timeOf(clock.now()) }
+        ? {
+            ...condition,
+            status: 'False',
+            reason: 'NodeNotReady',
+            lastTransitionTime: formatTime(clock.now()),
+          }
         : condition,
     );
     await unlessGone(async () => {
       pods.learn(
         await client.patch(storedResource(PODS), nameOf(pod), 'merge', { status: { conditions } }, 'status'),
       );
-      events.record(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
+      events.record(objectReference(pod), 'Warning', 'NodeNotReady', 'Node is not ready');
     });
   }
 
   async function evict(pod: StoredPod, node: string): Promise<void> {
     events.record(
-      pod,
+      objectReference(pod),
       'Normal',
       'TaintManagerEviction',
       `Marking for deletion Pod ${pod.metadata.namespace}/${pod.metadata.name}: node ${node} is not ready`,

@@ -1,10 +1,10 @@
-import { PODS } from '#kube-api';
+import { formatTime, objectReference, PODS } from '#kube-api';
 import { isConflict, isNotFound } from '#kube-client';
 import { Reconciler } from '#runtime';
 import type { ControllerContext } from '../base/context.ts';
 import { each } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
-import { nameOf, storedResource, timeOf } from '../base/stored.ts';
+import { nameOf, storedResource } from '../base/stored.ts';
 import { planScheduling, waits } from './scheduler-plan.ts';
 
 /** Binds Pods to nodes. */
@@ -38,7 +38,12 @@ export function startScheduler(context: ControllerContext): AsyncDisposable {
     try {
       await client.post(resource, nameOf(pod), 'binding', binding);
       pods.learn(await client.get(resource, nameOf(pod)));
-      events.record(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`);
+      events.record(
+        objectReference(pod),
+        'Normal',
+        'Scheduled',
+        `Successfully assigned ${namespace}/${name} to ${node}`,
+      );
     } catch (error) {
       // It is gone, or bound already: the informer will tell.
       if (!isNotFound(error) && !isConflict(error)) throw error;
@@ -54,12 +59,12 @@ export function startScheduler(context: ControllerContext): AsyncDisposable {
       status: 'False',
       reason: 'Unschedulable',
       message,
-      lastTransitionTime: held?.status === 'False' ? held.lastTransitionTime : timeOf(clock.now()),
+      lastTransitionTime: held?.status === 'False' ? held.lastTransitionTime : formatTime(clock.now()),
     };
     const status = { conditions: [...conditions.filter((one) => one !== held), condition] };
     try {
       pods.learn(await client.patch(resource, nameOf(pod), 'merge', { status }, 'status'));
-      events.record(pod, 'Warning', 'FailedScheduling', message);
+      events.record(objectReference(pod), 'Warning', 'FailedScheduling', message);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -1,7 +1,7 @@
-import { NODES, PODS } from '#kube-api';
+import { formatTime, NODES, PODS } from '#kube-api';
 import { createInformer, isConflict, isNotFound, type KubeClient } from '#kube-client';
 import type { StoredPod } from '../base/pods.ts';
-import { asStored, nameOf, type Stored, storedResource, timeOf } from '../base/stored.ts';
+import { asStored, nameOf, type Stored, storedResource } from '../base/stored.ts';
 
 export interface FakeKubelets extends AsyncDisposable {
   /** Pods for whose name this is true never become ready. */
@@ -36,7 +36,7 @@ export async function startFakeKubelets(client: KubeClient, names: readonly stri
       return;
     }
     if (pod.status?.phase !== 'Pending') return;
-    const now = timeOf(Date.now());
+    const now = formatTime(Date.now());
     const ready = kubelets.failing(pod) ? 'False' : 'True';
     const ip = `10.244.0.${++addresses}`;
     const conditions = [{ type: 'Ready', status: ready, lastTransitionTime: now }];

@@ -1,5 +1,11 @@
-import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '#kube-api';
-import { type Stored, timeOf } from '../base/stored.ts';
+import {
+  type Deployment,
+  type DeploymentCondition,
+  type DeploymentStatus,
+  formatTime,
+  type ReplicaSet,
+} from '#kube-api';
+import type { Stored } from '../base/stored.ts';
 import { nonZero } from './counts.ts';
 import { rolloutBounds } from './rollout.ts';
 
@@ -132,7 +138,7 @@ function condition(
 ): DeploymentCondition {
   const same = held?.status === status && held.reason === reason && held.message === message;
   if (held !== undefined && same && !refresh) return held;
-  const time = timeOf(now);
+  const time = formatTime(now);
   const since = held !== undefined && held.status === status ? (held.lastTransitionTime ?? time) : time;
   return {
     type,

@@ -4,14 +4,14 @@ import {
   type Deployment,
   deepEqual,
   matchesLabelSelector,
+  objectReference,
   REPLICA_SETS,
   type ReplicaSet,
 } from '#kube-api';
-import { isAlreadyExists } from '#kube-client';
+import { isAlreadyExists, unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { eachKey, startKeyedController } from '../base/keyed-controller.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';
-import { unlessGone } from '../base/unless-gone.ts';
 import { planDeployment, REVISION, type ReplicaSetChange } from './deployment-plan.ts';
 import { ownerTriggers } from './owner-triggers.ts';
 import { sameTemplate } from './template-hash.ts';
@@ -96,7 +96,7 @@ export function startDeploymentController(context: ControllerContext): AsyncDisp
   ) {
     const direction = to > from ? 'up' : 'down';
     const message = `Scaled ${direction} replica set ${metadata.name} from ${from} to ${to}`;
-    events.record(deployment, 'Normal', 'ScalingReplicaSet', message);
+    events.record(objectReference(deployment), 'Normal', 'ScalingReplicaSet', message);
   }
 
   async function remove(replicaSet: Stored<ReplicaSet>): Promise<void> {

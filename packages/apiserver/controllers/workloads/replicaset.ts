@@ -1,9 +1,9 @@
-import { deepEqual, PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
+import { deepEqual, objectReference, PODS, type Pod, REPLICA_SETS, type ReplicaSet } from '#kube-api';
+import { unlessGone } from '#kube-client';
 import type { ControllerContext } from '../base/context.ts';
 import { eachKey, startKeyedController } from '../base/keyed-controller.ts';
 import type { StoredPod } from '../base/pods.ts';
 import { controllerReference, nameOf, type Stored, storedResource } from '../base/stored.ts';
-import { unlessGone } from '../base/unless-gone.ts';
 import { ownerTriggers } from './owner-triggers.ts';
 import { planReplicaSet } from './replicaset-plan.ts';
 
@@ -48,9 +48,19 @@ export function startReplicaSetController(context: ControllerContext): AsyncDisp
     try {
       const made = await client.create(storedResource(PODS), newPod(replicaSet) as StoredPod);
       pods.learn(made);
-      events.record(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata.name}`);
+      events.record(
+        objectReference(replicaSet),
+        'Normal',
+        'SuccessfulCreate',
+        `Created pod: ${made.metadata.name}`,
+      );
     } catch (error) {
-      events.record(replicaSet, 'Warning', 'FailedCreate', `Error creating: ${String(error)}`);
+      events.record(
+        objectReference(replicaSet),
+        'Warning',
+        'FailedCreate',
+        `Error creating: ${String(error)}`,
+      );
       throw error;
     }
   }
@@ -58,7 +68,12 @@ export function startReplicaSetController(context: ControllerContext): AsyncDisp
   async function remove(replicaSet: Stored<ReplicaSet>, pod: StoredPod): Promise<void> {
     await unlessGone(async () => {
       await client.delete(PODS, nameOf(pod), { preconditions: { uid: pod.metadata.uid } });
-      events.record(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
+      events.record(
+        objectReference(replicaSet),
+        'Normal',
+        'SuccessfulDelete',
+        `Deleted pod: ${pod.metadata.name}`,
+      );
       // Until the informer hears of it, the Pod must not be counted, or another would be chosen in its place.
       pods.learn(await client.get(storedResource(PODS), nameOf(pod)));
     });
