@@ -123,14 +123,8 @@ export function invalid(
   );
 }
 
-const ofPatch = ({ problem, message }: PatchError): StatusError =>
-  problem === 'malformed'
-    ? badRequest(message)
-    : new StatusError(
-        422,
-        'Invalid',
-        `the server rejected our request due to an error in our request: ${message}`,
-      );
+const ofPatch = ({ failure: { code, reason, message } }: PatchError): StatusError =>
+  new StatusError(code, reason, message);
 
 /** Anything thrown, as a Status: what was not thrown on purpose is a 500. */
 export function toStatus(error: unknown): StatusError['status'] {

@@ -6,7 +6,6 @@ import {
   type JsonObject,
   NAMESPACES,
   nameKey,
-  PatchError,
   type Resource,
 } from '#kube-api';
 import { type Clock, systemClock } from '#runtime';
@@ -23,8 +22,17 @@ import type {
   WatchEvent,
   WatchOptions,
 } from '../ports.ts';
+import {
+  alreadyExists,
+  conflict,
+  invalid,
+  namespaceTerminating,
+  notFound,
+  withPatchFailures,
+} from './failures.ts';
 import { deletion, HAS_STATUS, initial, updated } from './lifecycle.ts';
 import { type FakeObject, FakeStore } from './store.ts';
+import { FakeWatches } from './watches.ts';
 
 /**
  * An API server in memory, for tests: versions, uids, conflicts, generations, the status subresource, finalizers,
@@ -34,7 +42,7 @@ import { type FakeObject, FakeStore } from './store.ts';
 export class FakeKubeClient implements KubeClient {
   readonly #store = new FakeStore();
   readonly #clock: Clock;
-  readonly #watches = new Set<(end: Error | undefined) => void>();
+  readonly #watches = new FakeWatches();
   #away = false;
   #names = 0;
 
@@ -46,7 +54,7 @@ export class FakeKubeClient implements KubeClient {
 
   /** Ends all watches, as a server does that is about to restart; with an error, as a cut connection does. */
   cutWatches(error?: Error): void {
-    for (const end of [...this.#watches]) end(error);
+    this.#watches.endAll(error);
   }
 
   /** Forgets history: a watch from before gets 410. */
@@ -62,9 +70,8 @@ export class FakeKubeClient implements KubeClient {
 
   /** Sends a bookmark to every watch. */
   bookmark(): void {
-    for (const bookmark of [...this.#bookmarks]) bookmark(this.#store.version);
+    this.#watches.bookmarkAll(this.#store.version);
   }
-  readonly #bookmarks = new Set<(version: string) => void>();
 
   async list<T>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
     this.#reach();
@@ -88,11 +95,7 @@ export class FakeKubeClient implements KubeClient {
       throw invalid(resource, 'metadata.name', 'Required value: name or generateName is required');
     this.#requireLiveNamespace(resource, namespace);
     if (this.#store.get(collectionOf(resource), nameKey(namespace, wanted)))
-      throw new ApiError(409, {
-        reason: 'AlreadyExists',
-        message: `${resource.plural} "${wanted}" already exists`,
-        details: { name: wanted, group: resource.group, kind: resource.plural },
-      });
+      throw alreadyExists(resource, wanted);
     const made = initial(resource, given, wanted, this.#clock.now());
     return this.#store.put(collectionOf(resource), made) as unknown as T;
   }
@@ -148,38 +151,11 @@ export class FakeKubeClient implements KubeClient {
 
   async *watch<T>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void> {
     this.#reach();
-    options.signal.throwIfAborted();
-    const queue: WatchEvent<T>[] = [];
-    let wake = () => {};
-    let ended: { readonly error: Error | undefined } | undefined;
-    const push = (event: WatchEvent<T>) => {
-      queue.push(event);
-      wake();
-    };
-    const end = (error: Error | undefined) => {
-      ended ??= { error };
-      wake();
-    };
-    const onAbort = () => end(options.signal.reason);
-    const bookmark = (resourceVersion: string) => push({ type: 'BOOKMARK', resourceVersion });
-    using _ = this.#store.watch<T>(collectionOf(resource), options, options.resourceVersion, push);
-    this.#watches.add(end);
-    this.#bookmarks.add(bookmark);
-    options.signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      while (ended === undefined) {
-        for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield event;
-        if (ended === undefined && queue.length === 0)
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-      }
-      if (ended.error !== undefined) throw ended.error;
-    } finally {
-      this.#watches.delete(end);
-      this.#bookmarks.delete(bookmark);
-      options.signal.removeEventListener('abort', onAbort);
-    }
+    const collection = collectionOf(resource);
+    yield* this.#watches.run<T>(
+      (push) => this.#store.watch<T>(collection, options, options.resourceVersion, push),
+      options.signal,
+    );
   }
 
   #bind<T>(resource: Resource<T>, name: ObjectName, held: FakeObject, body: unknown): unknown {
@@ -244,14 +220,7 @@ export class FakeKubeClient implements KubeClient {
     if (!resource.namespaced || namespace === undefined) return;
     const held = this.#store.get('/namespaces', namespace);
     if (held === undefined) throw notFound(NAMESPACES, { name: namespace });
-    if (held.metadata.deletionTimestamp !== undefined)
-      throw new ApiError(403, {
-        reason: 'Forbidden',
-        message: `unable to create new content in namespace ${namespace} because it is being terminated`,
-        details: {
-          causes: [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated` }],
-        },
-      });
+    if (held.metadata.deletionTimestamp !== undefined) throw namespaceTerminating(namespace);
   }
 
   #reach(): void {
@@ -272,7 +241,7 @@ function clone(object: unknown): FakeObject {
   return JSON.parse(JSON.stringify(object));
 }
 
-function applyPatch(type: PatchType, held: FakeObject, body: unknown): unknown {
+function applyPatch(type: PatchType, held: FakeObject, body: unknown): Json {
   switch (type) {
     case 'merge':
       return applyMergePatch(held as JsonObject, body as Json);
@@ -282,39 +251,4 @@ function applyPatch(type: PatchType, held: FakeObject, body: unknown): unknown {
     case 'apply':
       throw new ApiError(415, { message: `the fake API server knows no ${type} patches` });
   }
-}
-
-/** As over the wire. */
-function withPatchFailures<T>(apply: () => T): T {
-  try {
-    return apply();
-  } catch (error) {
-    if (!(error instanceof PatchError)) throw error;
-    const [status, reason] = error.problem === 'malformed' ? [400, 'BadRequest'] : [422, 'Invalid'];
-    throw new ApiError(status, { reason, message: error.message });
-  }
-}
-
-function notFound<T>(resource: Resource<T>, { name }: ObjectName): ApiError {
-  return new ApiError(404, {
-    reason: 'NotFound',
-    message: `${resource.plural} "${name}" not found`,
-    details: { name, group: resource.group, kind: resource.plural },
-  });
-}
-
-function conflict<T>(resource: Resource<T>, { name }: ObjectName, why: string): ApiError {
-  return new ApiError(409, {
-    reason: 'Conflict',
-    message: `Operation cannot be fulfilled on ${resource.plural} "${name}": ${why}`,
-    details: { name, group: resource.group, kind: resource.plural },
-  });
-}
-
-function invalid<T>(resource: Resource<T>, field: string, message: string): ApiError {
-  return new ApiError(422, {
-    reason: 'Invalid',
-    message: `${resource.kind} "" is invalid: ${field}: ${message}`,
-    details: { kind: resource.kind, causes: [{ field, message }] },
-  });
 }
