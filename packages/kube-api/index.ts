@@ -23,6 +23,7 @@ export {
   resourcePath,
 } from './metadata.ts';
 export { PatchError } from './patch-error.ts';
+export { qosClass } from './qos-class.ts';
 export { parseQuantity, tryParseQuantity } from './quantity.ts';
 export type { Resource } from './resource.ts';
 export * from './resources.ts';

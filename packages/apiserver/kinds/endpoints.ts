@@ -2,6 +2,7 @@ import { type IpAddress, isIp } from '#ip';
 import { ENDPOINT_SLICES, ENDPOINTS, type EndpointSlice, type Endpoints } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, nameColumn, text } from '../table/column.ts';
+import { check, checkOneOf, checkPortNumber } from '../validation/checks.ts';
 import {
   duplicate,
   type FieldError,
@@ -9,8 +10,7 @@ import {
   notSupported,
   required,
 } from '../validation/field-error.ts';
-import { check, dnsLabel, dnsSubdomain, portNumber } from '../validation/names.ts';
-import { checkOneOf } from './pod-template.ts';
+import { dnsLabel, dnsSubdomain } from '../validation/names.ts';
 
 const IP_PROBLEM = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
@@ -101,8 +101,7 @@ function validateEndpoints({ subsets }: Endpoints): FieldError[] {
       for (const [j, { ip }] of (subset[list] ?? []).entries())
         if (!isIp(ip)) errors.push(invalidValue(`${field}.${list}[${j}].ip`, ip, IP_PROBLEM));
     for (const [j, { port }] of (subset.ports ?? []).entries())
-      for (const detail of portNumber(port))
-        errors.push(invalidValue(`${field}.ports[${j}].port`, port, detail));
+      errors.push(...checkPortNumber(`${field}.ports[${j}].port`, port));
     return errors;
   });
 }

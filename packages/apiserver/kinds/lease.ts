@@ -1,6 +1,7 @@
 import { LEASES, type Lease } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, nameColumn, text } from '../table/column.ts';
+import { checkNotNegative } from '../validation/checks.ts';
 import { type FieldError, invalidValue } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
 
@@ -15,10 +16,7 @@ export const lease = defineKind<Lease>({
       errors.push(
         invalidValue('spec.leaseDurationSeconds', spec?.leaseDurationSeconds, 'must be greater than 0'),
       );
-    if ((spec?.leaseTransitions ?? 0) < 0)
-      errors.push(
-        invalidValue('spec.leaseTransitions', spec?.leaseTransitions, 'must be greater than or equal to 0'),
-      );
+    errors.push(...checkNotNegative('spec.leaseTransitions', spec?.leaseTransitions));
     return errors;
   },
   columns: [nameColumn, text('Holder', ({ spec }) => spec?.holderIdentity ?? ''), ageColumn],

@@ -7,13 +7,15 @@ import {
   PODS,
   type Pod,
   type PodSpec,
+  qosClass,
 } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, ageSince, nameColumn, text } from '../table/column.ts';
 import { type FieldError, forbiddenField, required } from '../validation/field-error.ts';
 import { dnsSubdomain } from '../validation/names.ts';
+import { defaultPodSpec } from './pod/defaults.ts';
 import { withServiceAccount } from './pod/service-account.ts';
-import { defaultPodSpec, validatePodSpec } from './pod-template.ts';
+import { validatePodSpec } from './pod/validate-spec.ts';
 
 export const pod = defineKind<Pod>({
   resource: PODS,
@@ -92,23 +94,6 @@ export const pod = defineKind<Pod>({
     text('Readiness Gates', readinessGatesColumn, { wide: true }),
   ],
 });
-
-/** Source: pkg/apis/core/helper/qos. */
-export function qosClass(spec: PodSpec | undefined): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
-  const named = (list: 'limits' | 'requests') =>
-    containers.some(({ resources }) =>
-      ['cpu', 'memory'].some((name) => resources?.[list]?.[name] !== undefined),
-    );
-  if (!named('limits') && !named('requests')) return 'BestEffort';
-  const guaranteed = containers.every(({ resources }) =>
-    ['cpu', 'memory'].every((name) => {
-      const limit = resources?.limits?.[name];
-      return limit !== undefined && (resources?.requests?.[name] ?? limit) === limit;
-    }),
-  );
-  return guaranteed ? 'Guaranteed' : 'Burstable';
-}
 
 const FORBIDDEN =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Deployment, JsonObject, Pod } from '#kube-api';
 import { inDefault, kindNamed, refusal, testRegistry, WRITER } from '../testing/registry.ts';
-import { podReason, qosClass } from './pod.ts';
+import { podReason } from './pod.ts';
 
 const container = { name: 'c', image: 'nginx' };
 const labels = { app: 'web' };
@@ -205,13 +205,6 @@ test('podReason: the words of kubectl get pods', () => {
     ],
   ] as const)
     assert.equal(podReason(pod), expected);
-});
-
-test('qosClass: by requests and limits', () => {
-  const spec = (resources: object) => ({ containers: [{ ...container, resources }] });
-  assert.equal(qosClass(spec({})), 'BestEffort');
-  assert.equal(qosClass(spec({ requests: { cpu: '1' } })), 'Burstable');
-  assert.equal(qosClass(spec({ limits: { cpu: '1', memory: '1Gi' } })), 'Guaranteed');
 });
 
 test('pod: quantities are stored in their canonical form, whatever is none as it is for validation', () => {

@@ -12,9 +12,11 @@ import {
 } from '#kube-api';
 import { defineKind, type ScalePaths } from '../registry/kind.ts';
 import { ageColumn, type Column, integer, nameColumn, text } from '../table/column.ts';
+import { check, checkNotNegative, checkOneOf } from '../validation/checks.ts';
 import { type FieldError, invalidValue, notSupported, required } from '../validation/field-error.ts';
-import { check, dnsSubdomain, labelValue, qualifiedName } from '../validation/names.ts';
-import { checkOneOf, defaultPodTemplate, validatePodTemplate } from './pod-template.ts';
+import { dnsSubdomain, labelValue, qualifiedName } from '../validation/names.ts';
+import { defaultPodTemplate } from './pod/defaults.ts';
+import { validatePodTemplate } from './pod/validate-spec.ts';
 
 interface Workload {
   readonly spec?: {
@@ -131,8 +133,7 @@ function defaultStrategy(strategy: Strategy | undefined): Strategy {
 function validateWorkload({ spec }: Workload): FieldError[] {
   const errors: FieldError[] = [];
   for (const field of ['replicas', 'minReadySeconds'] as const)
-    if ((spec?.[field] ?? 0) < 0)
-      errors.push(invalidValue(`spec.${field}`, spec?.[field], 'must be greater than or equal to 0'));
+    errors.push(...checkNotNegative(`spec.${field}`, spec?.[field]));
   const selector = spec?.selector;
   const empty =
     Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length === 0;

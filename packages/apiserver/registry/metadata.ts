@@ -1,8 +1,9 @@
 import type { ObjectMeta } from '#kube-api';
 import { asObject, type JsonObject } from '#kube-api';
 import type { Random } from '#runtime';
+import { check, checkAnnotations, checkLabels } from '../validation/checks.ts';
 import { type FieldError, invalidValue, required } from '../validation/field-error.ts';
-import { check, checkAnnotations, checkLabels, dnsSubdomain, type NameRule } from '../validation/names.ts';
+import { dnsSubdomain, type NameRule } from '../validation/names.ts';
 
 /** An object's metadata, as its type. */
 export function metaOf(object: JsonObject): ObjectMeta {

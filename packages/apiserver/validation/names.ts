@@ -1,5 +1,3 @@
-import { type FieldError, invalidValue, required, tooLong } from './field-error.ts';
-
 const regexHint = (message: string, example: string, regex: string) =>
   `${message} (e.g. ${example}, regex used for validation is '${regex}')`;
 
@@ -103,42 +101,3 @@ export const environmentName: NameRule = (text) =>
     : /^[ -<>-~]+$/.test(text)
       ? []
       : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
-
-export const portNumber = (value: unknown): readonly string[] =>
-  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535
-    ? []
-    : ['must be between 1 and 65535, inclusive'];
-
-/** What a rule says of a field's value. */
-export function check(field: string, value: string, rule: NameRule): FieldError[] {
-  return rule(value).map((detail) => invalidValue(field, value, detail));
-}
-
-/** As {@link check}, and the value must be there. */
-export function checkRequired(field: string, value: string | undefined, rule: NameRule): FieldError[] {
-  return value === undefined || value === '' ? [required(field)] : check(field, value, rule);
-}
-
-export function checkLabels(
-  field: string,
-  labels: Readonly<Record<string, string>> | undefined,
-): FieldError[] {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
-    ...check(field, key, qualifiedName),
-    ...check(field, value, labelValue),
-  ]);
-}
-
-const MAX_ANNOTATIONS = 256 * 1024;
-
-export function checkAnnotations(
-  field: string,
-  annotations: Readonly<Record<string, string>> | undefined,
-): FieldError[] {
-  const entries = Object.entries(annotations ?? {});
-  const size = entries.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
-  return [
-    ...entries.flatMap(([key]) => check(field, key.toLowerCase(), qualifiedName)),
-    ...(size > MAX_ANNOTATIONS ? [tooLong(field, MAX_ANNOTATIONS)] : []),
-  ];
-}

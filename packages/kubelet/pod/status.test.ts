@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { ContainerState, PodSpec, ResourceRequirements } from '#kube-api';
-import { type ContainerView, type PodView, podPhase, podStatus, qosClass } from './status.ts';
+import type { ContainerState, PodSpec } from '#kube-api';
+import { type ContainerView, type PodView, podPhase, podStatus } from './status.ts';
 
 const NOW = '2026-01-02T03:04:05Z';
 const running: ContainerState = { running: { startedAt: NOW } };
@@ -137,20 +137,6 @@ test('podStatus: a condition that stays the same keeps its time', () => {
   assert.equal(conditionOf(status, 'Initialized')?.lastTransitionTime, before);
   assert.equal(conditionOf(status, 'Ready')?.lastTransitionTime, NOW);
 });
-
-const withResources = (...resources: readonly ResourceRequirements[]) => ({
-  spec: { containers: resources.map((each, index) => ({ name: `c${index}`, resources: each })) },
-});
-
-for (const [expected, ...resources] of [
-  ['BestEffort', {}],
-  ['Burstable', { requests: { cpu: '1' } }],
-  ['Guaranteed', { limits: { cpu: '1', memory: '1Gi' } }],
-  ['Burstable', { limits: { cpu: '1', memory: '1Gi' } }, {}],
-  ['Burstable', { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } }],
-] as const)
-  test(`qosClass: ${JSON.stringify(resources)}`, () =>
-    assert.equal(qosClass(withResources(...resources)), expected));
 
 test('podStatus: a debugging container has a list of its own, and makes no Pod unready', () => {
   const debugging = container(ended(1), { kind: 'ephemeral', ready: false });

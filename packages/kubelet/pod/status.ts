@@ -1,4 +1,12 @@
-import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '#kube-api';
+import {
+  type Container,
+  type ContainerState,
+  type ContainerStatus,
+  type Pod,
+  type PodCondition,
+  type PodStatus,
+  qosClass,
+} from '#kube-api';
 
 /** What the kubelet knows of one container. */
 export interface ContainerView {
@@ -50,7 +58,7 @@ export function podStatus(view: PodView): PodStatus {
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     containerStatuses: statusOf(['app']),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
-    qosClass: qosClass(view.pod),
+    qosClass: qosClass(view.pod.spec),
   };
 }
 
@@ -154,25 +162,4 @@ function podConditions(view: PodView, phase: PodPhase): readonly PodCondition[] 
     condition('ContainersReady', containersReady, reason, message),
     ...others,
   ];
-}
-
-type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
-
-/** Quality of service: from requests and limits of cpu and memory. */
-export function qosClass(pod: Pod): QosClass {
-  const all = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(({ resources }) => ({
-    limits: resources?.limits ?? {},
-    requests: { ...resources?.limits, ...resources?.requests },
-  }));
-  const names = ['cpu', 'memory'] as const;
-  if (
-    all.every(({ limits, requests }) =>
-      names.every((name) => limits[name] === undefined && requests[name] === undefined),
-    )
-  )
-    return 'BestEffort';
-  const guaranteed = all.every(({ limits, requests }) =>
-    names.every((name) => limits[name] !== undefined && requests[name] === limits[name]),
-  );
-  return guaranteed ? 'Guaranteed' : 'Burstable';
 }

@@ -1,5 +1,6 @@
 import { isIp } from '#ip';
 import type { ServicePort, ServiceSpec } from '#kube-api';
+import { check, checkLabels, checkOneOf, checkPortNumber } from '../../validation/checks.ts';
 import {
   duplicate,
   type FieldError,
@@ -7,8 +8,7 @@ import {
   invalidValue,
   required,
 } from '../../validation/field-error.ts';
-import { check, checkLabels, dnsLabel, dnsSubdomain, portName, portNumber } from '../../validation/names.ts';
-import { checkOneOf } from '../pod-template.ts';
+import { dnsLabel, dnsSubdomain, portName } from '../../validation/names.ts';
 import { isExternallyAccessible, isHeadless, mayHaveNodePorts } from './facts.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -94,12 +94,10 @@ function validatePorts(spec: ServiceSpec, ports: readonly ServicePort[]): FieldE
       if (names.has(port.name)) errors.push(duplicate(`${field}.name`, port.name));
       names.add(port.name);
     }
-    for (const detail of portNumber(port.port))
-      errors.push(invalidValue(`${field}.port`, port.port ?? 0, detail));
+    errors.push(...checkPortNumber(`${field}.port`, port.port));
     errors.push(...checkOneOf(`${field}.protocol`, port.protocol, ['TCP', 'UDP', 'SCTP']));
     if (typeof port.targetPort === 'number')
-      for (const detail of portNumber(port.targetPort))
-        errors.push(invalidValue(`${field}.targetPort`, port.targetPort, detail));
+      errors.push(...checkPortNumber(`${field}.targetPort`, port.targetPort));
     else if (port.targetPort !== undefined)
       errors.push(...check(`${field}.targetPort`, port.targetPort, portName));
     const number = `${port.protocol}/${port.port}`;
