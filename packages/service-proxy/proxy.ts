@@ -1,22 +1,17 @@
-import type { IpFamily } from '#ip';
 import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
-import { type Clock, type Logger, otherWork, PodwayError, Reconciler, systemClock } from '#runtime';
+import { type Clock, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
 import type { ProxyBackend } from './backend.ts';
+import { ClusterWatch } from './cluster-watch.ts';
 import { StaleFlowSweep } from './conntrack/stale-flow-sweep.ts';
+import { Decisions } from './decisions.ts';
 import type { HealthChecks } from './health-checks.ts';
-import { type NodeSettings, nodeAddresses, nodeFacts } from './node-facts.ts';
+import type { NodeSettings } from './node-facts.ts';
 import { type Pending, PendingChanges } from './pending-changes.ts';
 import { Predecessors } from './predecessors.ts';
-import {
-  type LocalCount,
-  type SyncReport,
-  TRIGGER_TIME_ANNOTATION,
-  withoutLocalEndpoints,
-} from './sync-report.ts';
-import { familiesOf } from './table/facts.ts';
-import { type EntryChange, type ServiceTable, ServiceTableBuilder } from './table/table.ts';
+import type { SyncReport } from './sync-report.ts';
+import type { ServiceTable } from './table/table.ts';
 
 export interface ServiceProxyDeps {
   readonly services: Informer<Service>;
@@ -68,8 +63,6 @@ class BackendUnavailableError extends PodwayError {
 /** The next turn of the event loop: what one read of a watch brings is one change. */
 const COALESCE_MS = 0;
 const CHECK_MS = 2_000;
-/** Services that are decided between other work: some milliseconds. */
-const DECIDED_AT_ONCE = 100;
 
 /**
  * Keeps the node's Services in the kernel. Nothing is written before Services and EndpointSlices have synced, so that a
@@ -83,60 +76,38 @@ class RunningServiceProxy implements ServiceProxy {
   readonly #deps: ServiceProxyDeps;
   readonly #options: ServiceProxyOptions;
   readonly #clock: Clock;
-  readonly #builder: ServiceTableBuilder;
+  readonly #cluster: ClusterWatch;
+  readonly #decisions: Decisions;
   readonly #reconciler: Reconciler;
-  readonly #subscriptions: Disposable[] = [];
-  /** Services whose decisions differ from what the backend last took. */
-  readonly #changed = new Set<string>();
   readonly #flows: StaleFlowSweep;
   readonly #predecessors: Predecessors;
   readonly #pending: PendingChanges;
-  #withoutLocal: LocalCount = { internal: 0, external: 0 };
-  /** Families that Services have and this node has not, as the log has it. */
-  readonly #missed = new Set<IpFamily>();
   #observed = false;
   #checkDue = false;
   #timer: Disposable | undefined;
   #lastUpdated: number | undefined;
 
   constructor(deps: ServiceProxyDeps, options: ServiceProxyOptions) {
+    const { logger, clock = systemClock } = deps;
     this.#deps = deps;
     this.#options = options;
-    this.#clock = deps.clock ?? systemClock;
+    this.#clock = clock;
     this.#flows = new StaleFlowSweep(deps.conntrack, deps.backend);
-    this.#predecessors = new Predecessors(deps.predecessors ?? [], deps.logger);
-    this.#pending = new PendingChanges(this.#clock);
-    this.#builder = new ServiceTableBuilder(this.#facts());
-    this.#reconciler = new Reconciler(
-      {
-        name: 'service-proxy',
-        logger: deps.logger,
-        clock: this.#clock,
-        coalesceMs: options.coalesceMs ?? COALESCE_MS,
-      },
-      () => this.#reconcile().catch((error: unknown) => this.#explain(error)),
+    this.#predecessors = new Predecessors(deps.predecessors ?? [], logger);
+    this.#pending = new PendingChanges(clock);
+    const { coalesceMs = COALESCE_MS } = options;
+    this.#reconciler = new Reconciler({ name: 'service-proxy', logger, clock, coalesceMs }, () =>
+      this.#reconcile().catch((error: unknown) => this.#explain(error)),
     );
-    const { services, endpointSlices, nodes } = deps;
-    this.#follow(services, (key, service) => {
-      this.#builder.setService(key, service);
-      if (this.#synced) this.#pending.add('services');
-    });
-    this.#follow(endpointSlices, (key, slice) => {
-      this.#builder.setSlice(key, slice);
-      const triggered = Date.parse(slice?.metadata?.annotations?.[TRIGGER_TIME_ANNOTATION] ?? '');
-      if (this.#synced) this.#pending.add('endpointSlices', Number.isNaN(triggered) ? [] : [triggered]);
-    });
-    for (const node of nodes.list()) this.#nodeChanged(node, undefined);
-    this.#subscriptions.push(nodes.onChange((current, old) => this.#nodeChanged(current, old)));
-    void Promise.all([services.synced, endpointSlices.synced, nodes.synced]).then(
-      () => this.#reconciler.trigger(),
-      () => {}, // the informer was disposed before it synced; so are we
+    this.#cluster = new ClusterWatch({ ...deps, pending: this.#pending }, options.nodeName, options, () =>
+      this.#reconciler.trigger(),
     );
+    this.#decisions = new Decisions(this.#cluster.builder, this.#flows, logger);
     this.#scheduleCheck();
   }
 
   get table(): ServiceTable {
-    return this.#builder.table;
+    return this.#cluster.builder.table;
   }
 
   get lastUpdated(): number | undefined {
@@ -148,8 +119,7 @@ class RunningServiceProxy implements ServiceProxy {
   }
 
   refresh(): void {
-    this.#builder.setFacts(this.#facts());
-    if (this.#synced) this.#reconciler.trigger();
+    this.#cluster.refresh();
   }
 
   settled(): Promise<void> {
@@ -157,74 +127,38 @@ class RunningServiceProxy implements ServiceProxy {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
+    this.#cluster[Symbol.dispose]();
     this.#timer?.[Symbol.dispose]();
     await this.#reconciler[Symbol.asyncDispose]();
   }
 
-  #follow<T extends Service | EndpointSlice>(
-    informer: Informer<T>,
-    set: (key: string, object: T | undefined) => void,
-  ): void {
-    const keyOf = (object: T) => `${object.metadata?.namespace}/${object.metadata?.name}`;
-    for (const object of informer.list()) set(keyOf(object), object);
-    this.#subscriptions.push(
-      informer.onChange((current, old) => {
-        const object = current ?? old;
-        if (object === undefined) return;
-        set(keyOf(object), current);
-        if (this.#synced) this.#reconciler.trigger();
-      }),
-    );
-  }
-
-  #nodeChanged(current: Node | undefined, old: Node | undefined): void {
-    const name = (current ?? old)?.metadata?.name ?? '';
-    if (name === this.#options.nodeName) this.refresh();
-    else {
-      const addresses = current === undefined ? [] : nodeAddresses(current, 'InternalIP', 'ExternalIP');
-      if (this.#builder.setOtherNode(name, addresses) && this.#synced) this.#reconciler.trigger();
-    }
-  }
-
-  #facts() {
-    const { nodeName } = this.#options;
-    return nodeFacts(nodeName, this.#deps.nodes.get(nodeName), this.#options);
-  }
-
-  get #synced(): boolean {
-    const { services, endpointSlices, nodes } = this.#deps;
-    return services.hasSynced && endpointSlices.hasSynced && nodes.hasSynced;
-  }
-
   async #reconcile(): Promise<void> {
-    if (!this.#synced) return;
+    if (!this.#cluster.synced) return;
     const { backend, logger } = this.#deps;
     const clock = this.#clock;
     const begun = clock.monotonic();
     const full = await this.#look();
     const pending = this.#pending.take();
-    await this.#decide();
-    const taken = [...this.#changed];
-    const { writes } = await backend.apply(this.table, taken).catch((error: unknown) => {
+    await this.#decisions.decide();
+    const { changed } = this.#decisions;
+    const { writes } = await backend.apply(this.table, changed).catch((error: unknown) => {
       this.#pending.giveBack(pending);
       throw error;
     });
-    for (const service of taken) {
-      this.#changed.delete(service);
+    this.#decisions.taken(changed);
+    for (const service of changed)
       this.#deps.healthChecks?.set(service, this.table.services.get(service)?.healthCheck);
-    }
     await this.#predecessors.retire(backend);
     const sweptFrom = this.#flows.isDue ? clock.monotonic() : undefined;
     const deletedFlows = await this.#flows.run(this.table);
     const flowSeconds = sweptFrom === undefined ? undefined : (clock.monotonic() - sweptFrom) / 1000;
     this.#lastUpdated = clock.now();
     if (writes > 0 || deletedFlows > 0)
-      logger.debug('services programmed', { changed: taken.length, writes, deletedFlows });
+      logger.debug('services programmed', { changed: changed.length, writes, deletedFlows });
     this.#deps.onSync?.({
       seconds: (clock.monotonic() - begun) / 1000,
       full,
-      changedServices: taken.length,
+      changedServices: changed.length,
       writes,
       deletedFlows,
       flowSeconds,
@@ -232,7 +166,7 @@ class RunningServiceProxy implements ServiceProxy {
       serviceChanges: pending.services,
       endpointSliceChanges: pending.endpointSlices,
       programmingSeconds: pending.triggerTimes.map((time) => (clock.now() - time) / 1000),
-      withoutLocalEndpoints: this.#withoutLocal,
+      withoutLocalEndpoints: this.#decisions.withoutLocal,
     });
   }
 
@@ -260,44 +194,6 @@ class RunningServiceProxy implements ServiceProxy {
     this.#flows.noteFormer(await this.#predecessors.frontends());
     this.#observed = true;
     return true;
-  }
-
-  /** What comes meanwhile is decided with it, so that the table is of one time. */
-  async #decide(): Promise<void> {
-    for (const family of familiesOf(this.table.facts)) this.#missed.delete(family);
-    while (this.#builder.due > 0) {
-      this.#take(this.#builder.commit(DECIDED_AT_ONCE));
-      if (this.#builder.due > 0) await otherWork();
-    }
-  }
-
-  #take(changes: readonly EntryChange[]): void {
-    let { internal, external } = this.#withoutLocal;
-    for (const change of changes) {
-      this.#changed.add(change.service);
-      this.#flows.note(change);
-      const before = withoutLocalEndpoints(change.previous);
-      const after = withoutLocalEndpoints(change.next);
-      internal += after.internal - before.internal;
-      external += after.external - before.external;
-      for (const family of change.next?.missingFamilies ?? []) this.#miss(family, change.service);
-      for (const problem of change.next?.problems ?? [])
-        if (!change.previous?.problems.includes(problem))
-          this.#deps.logger.warn('part of a Service cannot be used', { service: change.service, problem });
-    }
-    this.#withoutLocal = { internal, external };
-  }
-
-  /** Once for all Services: in a cluster of both families they may be many. */
-  #miss(family: IpFamily, service: string): void {
-    if (this.#missed.has(family)) return;
-    this.#missed.add(family);
-    this.#deps.logger.warn(
-      `this node has no ${family}: Services’ addresses of that family do not answer here`,
-      {
-        firstService: service,
-      },
-    );
   }
 
   #scheduleCheck(): void {
