@@ -5,8 +5,8 @@ import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { createInterruption, InterruptedError } from './interruption.ts';
-import { labCommand } from './lab-commands.ts';
-import { formatOutput, type OutputFormat, outputOption } from './output.ts';
+import { labCommand } from './lab/lab-command.ts';
+import { formatOutput, type OutputOption, outputOption } from './output.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -87,7 +87,7 @@ Start here:
     .command('version')
     .description('print the version')
     .addOption(outputOption('json', 'yaml'))
-    .action(async (options: { readonly output?: OutputFormat }) => {
+    .action(async (options: OutputOption) => {
       const facts = { podway: version(), node: process.version };
       const line = () => `podway ${facts.podway} (Node ${facts.node})`;
       terminal.out(await formatOutput(options.output, facts, [], line));

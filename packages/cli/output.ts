@@ -4,6 +4,10 @@ import { formatYaml } from '#runtime';
 /** What `-o` names: the whole value for programs, names for shells, or a wider table. */
 export type OutputFormat = 'json' | 'yaml' | 'name' | 'wide';
 
+export interface OutputOption {
+  readonly output?: OutputFormat;
+}
+
 /** `-o FORMAT`; without it a table. */
 export function outputOption(...formats: readonly OutputFormat[]): Option {
   return new Option('-o, --output <format>', 'how to print the result').choices(formats);

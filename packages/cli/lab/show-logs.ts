@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, w
 import { basename } from 'node:path';
 import { type LabPaths, logPath } from '#lab';
 import { InvalidInputError } from '#runtime';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /**
  * Prints the logs of a node's agent and kubelet, or of one process of the lab, in the order of their times; with a

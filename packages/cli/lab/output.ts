@@ -1,6 +1,6 @@
 import { type LabStatus, type LabSummary, nameFlag, type UpResult } from '#lab';
-import { formatAge, formatTable } from './table.ts';
-import type { Style } from './terminal.ts';
+import { formatAge, formatTable } from '../table.ts';
+import type { Style } from '../terminal.ts';
 
 /** What `lab up` tells programs. */
 export function upReport(up: UpResult) {
