@@ -6,8 +6,9 @@ import type { Clock, Logger, Random } from '#runtime';
 import type { ImageTable } from '../images/resolve.ts';
 import type { EnvironmentContext } from '../plan/environment.ts';
 import type { ExecSpec } from '../runtime/container-exec.ts';
-import type { ContainerProcess, OutputStream } from '../runtime/container-process.ts';
+import type { ContainerProcess } from '../runtime/container-process.ts';
 import type { RootLayout } from '../runtime/root-layout.ts';
+import type { OutputStream } from '../runtime/stdio.ts';
 
 /** What all containers of a node share. */
 export interface ContainerDeps {

@@ -5,13 +5,10 @@ import type { ResolvedImage } from '../images/resolve.ts';
 import type { ContainerPlan } from '../plan/container-plan.ts';
 import { type ExecSpec, execInContainer, runInContainer } from '../runtime/container-exec.ts';
 import type { ContainerLog } from '../runtime/container-log.ts';
-import {
-  type ContainerProcess,
-  type ExitResult,
-  type OutputListener,
-  startContainer,
-} from '../runtime/container-process.ts';
+import { type ContainerProcess, startContainer } from '../runtime/container-process.ts';
+import type { ExitResult } from '../runtime/process-end.ts';
 import type { RootLayout } from '../runtime/root-layout.ts';
+import type { OutputListener } from '../runtime/stdio.ts';
 import { buildRoot } from './build-root.ts';
 import type { ContainerStartContext } from './container-context.ts';
 import type { ContainerProbes } from './container-probes.ts';

@@ -3,17 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type Cgroup, joinCommand } from '#cgroup';
-import {
-  type ContainerProcess,
-  ContainerStartError,
-  type ExitResult,
-  environmentWords,
-  exitResult,
-  killQuietly,
-  type OutputListener,
-  openStdio,
-} from './container-process.ts';
+import { type ContainerProcess, ContainerStartError, environmentWords } from './container-process.ts';
 import type { PodNetns } from './pod-netns.ts';
+import { type ExitResult, exitResult, killQuietly } from './process-end.ts';
+import { type OutputListener, openStdio } from './stdio.ts';
 
 export interface ExecSpec {
   /** Process 1 of the container. */

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { OutputStream } from './container-process.ts';
+import type { OutputStream } from './stdio.ts';
 
 /** A kubelet's default containerLogMaxSize, 10 Mi; with the one file before it that is kept, the same twice over. */
 const MAX_BYTES = 10 * 1024 * 1024;

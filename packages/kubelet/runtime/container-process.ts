@@ -1,31 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { ReadStream } from 'node:tty';
 import { type Cgroup, joinCommand } from '#cgroup';
 import { PodwayError } from '#runtime';
 import type { ContainerRoot } from './container-root.ts';
 import { INIT_SCRIPT } from './init-script.ts';
-import { makePipe } from './pipe.ts';
 import type { PodNetns } from './pod-netns.ts';
-import { openPty, resizePty, type TerminalSize } from './pty.ts';
+import { type ExitResult, exitResult, killQuietly } from './process-end.ts';
+import type { TerminalSize } from './pty.ts';
+import { type OutputListener, openStdio } from './stdio.ts';
 
 /** A container did not come as far as its program: as runc's `failed to create containerd task`. */
 export class ContainerStartError extends PodwayError {
   readonly code = 'ContainerStart';
-}
-
-export type OutputStream = 'stdout' | 'stderr';
-
-/** Takes output as it comes; nothing more is read before a promise that it returns resolves. */
-export type OutputListener = (stream: OutputStream, chunk: Buffer) => Promise<void> | undefined;
-
-/** How a process ended: an exit code, or 128 + the number of a signal. */
-export interface ExitResult {
-  readonly exitCode: number;
-  readonly signal: number;
 }
 
 export interface ContainerSpec {
@@ -56,30 +45,6 @@ export interface ContainerProcess {
   resize(size: TerminalSize): void;
 }
 
-const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGTRAP: 5,
-  SIGABRT: 6,
-  SIGBUS: 7,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGSEGV: 11,
-  SIGUSR2: 12,
-  SIGPIPE: 13,
-  SIGALRM: 14,
-  SIGTERM: 15,
-};
-
-export function exitResult(code: number | null, signal: NodeJS.Signals | null): ExitResult {
-  if (code !== null) return { exitCode: code, signal: code > 128 && code < 160 ? code - 128 : 0 };
-  const number = (signal === null ? undefined : SIGNALS[signal]) ?? 0;
-  return { exitCode: 128 + number, signal: number };
-}
-
 const KILLED: ExitResult = { exitCode: 137, signal: 9 };
 
 /**
@@ -103,16 +68,7 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   mkdirSync(spec.dir, { recursive: true });
   const fstab = join(spec.dir, 'fstab');
   writeFileSync(fstab, spec.root.fstab);
-  const [program = ''] = spec.argv;
-  const user = spec.user === undefined ? ['', ''] : [String(spec.user.uid), String(spec.user.gid)];
-  const [command = '', ...args] = joinCommand(spec.cgroup, [
-    ...['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
-    ...['sh', '-c', INIT_SCRIPT, 'podway-init'],
-    ...[spec.root.path, fstab, spec.hostname, spec.workingDir],
-    ...[spec.env.get('PATH') ?? '', ...user, spec.tty ? '--ctty' : '', program],
-    ...environmentWords(spec.env),
-    ...spec.argv,
-  ]);
+  const [command = '', ...args] = initCommand(spec, fstab);
   const stdio = openStdio(spec);
   let child: ChildProcess;
   try {
@@ -158,13 +114,18 @@ export async function startContainer(spec: ContainerSpec): Promise<ContainerProc
   };
 }
 
-/** A process that is already gone needs no signal. */
-export function killQuietly(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
+/** The container's init: what runs {@link INIT_SCRIPT} in namespaces of its own. */
+function initCommand(spec: ContainerSpec, fstab: string): readonly string[] {
+  const [program = ''] = spec.argv;
+  const user = spec.user === undefined ? ['', ''] : [String(spec.user.uid), String(spec.user.gid)];
+  return joinCommand(spec.cgroup, [
+    ...['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
+    ...['sh', '-c', INIT_SCRIPT, 'podway-init'],
+    ...[spec.root.path, fstab, spec.hostname, spec.workingDir],
+    ...[spec.env.get('PATH') ?? '', ...user, spec.tty ? '--ctty' : '', program],
+    ...environmentWords(spec.env),
+    ...spec.argv,
+  ]);
 }
 
 /** In this mount namespace nothing is mounted on the directory that the old root was put on. */
@@ -204,85 +165,4 @@ async function failure(ended: Promise<ExitResult>): Promise<string | undefined> 
   } catch (error) {
     return String(error);
   }
-}
-
-interface Stdio {
-  readonly child: readonly [number | 'ignore', number, number];
-  readonly stdin: NodeJS.WritableStream | undefined;
-  closeChildEnds(): void;
-  /** Reads all output; resolves at its end. */
-  read(onOutput: ContainerSpec['onOutput']): Promise<void>;
-  resize(size: TerminalSize): void;
-  close(): void;
-}
-
-/** Standard streams of a process: pipes, or a terminal. */
-export function openStdio(options: {
-  readonly tty: boolean;
-  readonly stdin: boolean;
-  readonly multiplexer?: string;
-}): Stdio {
-  return options.tty ? terminalStdio(options.multiplexer ?? '/dev/ptmx') : pipeStdio(options.stdin);
-}
-
-function pipeStdio(withStdin: boolean): Stdio {
-  const input = withStdin ? makePipe() : undefined;
-  const output = makePipe();
-  const error = makePipe();
-  const stdin =
-    input === undefined ? undefined : new Socket({ fd: input.write, readable: false, writable: true });
-  // A program that does not read its input ends before it has all of it.
-  stdin?.on('error', () => {});
-  return {
-    child: [input?.read ?? 'ignore', output.write, error.write],
-    stdin,
-    closeChildEnds() {
-      for (const fd of [input?.read, output.write, error.write]) if (fd !== undefined) closeSync(fd);
-    },
-    async read(onOutput) {
-      await Promise.all([
-        readAll(new Socket({ fd: output.read, readable: true, writable: false }), (chunk) =>
-          onOutput('stdout', chunk),
-        ),
-        readAll(new Socket({ fd: error.read, readable: true, writable: false }), (chunk) =>
-          onOutput('stderr', chunk),
-        ),
-      ]);
-    },
-    resize: () => {},
-    close: () => stdin?.destroy(),
-  };
-}
-
-function terminalStdio(multiplexer: string): Stdio {
-  const pty = openPty(multiplexer);
-  const stream = new ReadStream(pty.master);
-  return {
-    child: [pty.slave, pty.slave, pty.slave],
-    stdin: stream,
-    closeChildEnds: () => closeSync(pty.slave),
-    read: (onOutput) => readAll(stream, (chunk) => onOutput('stdout', chunk)),
-    resize(size) {
-      if (!stream.destroyed) resizePty(pty.master, size);
-    },
-    close: () => stream.destroy(),
-  };
-}
-
-/** Resolves at the end of the stream; a terminal without processes ends with EIO, which is its end too. */
-function readAll(
-  stream: NodeJS.ReadableStream,
-  onChunk: (chunk: Buffer) => Promise<void> | undefined,
-): Promise<void> {
-  return new Promise((resolve) => {
-    stream.on('data', (chunk: Buffer | string) => {
-      const slow = onChunk(Buffer.from(chunk));
-      if (slow === undefined) return;
-      stream.pause();
-      void slow.finally(() => stream.resume());
-    });
-    stream.on('error', () => resolve());
-    stream.on('end', () => resolve());
-    stream.on('close', () => resolve());
-  });
 }
