@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { addressRange, type NodeNetwork, writeFileAtomically } from '#cni';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { addressRange, type NodeNetwork } from '#cni';
 import { type IpFamily, type IpPrefix, parsePrefix, prefixFamily } from '#ip';
 import type { Node } from '#kube-api';
 import { type PodNetwork, readClusterNode } from '#pod-network';
+import { writeFileAtomically } from '#runtime';
 
 /** What a node's Pods get, as it is remembered between runs of the agent. */
 export interface PodRanges {
@@ -46,5 +48,6 @@ export function recallPodRanges(path: string): PodRanges | undefined {
 }
 
 export function rememberPodRanges(path: string, ranges: PodRanges): void {
+  mkdirSync(dirname(path), { recursive: true });
   writeFileAtomically(path, `${JSON.stringify(ranges)}\n`, 0o600);
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { InvalidInputError } from '#runtime';
+import { hasErrorCode, InvalidInputError } from '#runtime';
 
 /** What the tops of trees are called: nothing else is ever removed. */
 const TOP = /^podway-[a-z0-9][a-z0-9.-]*$/;
@@ -29,7 +29,7 @@ export function removeTree(directory: string): boolean {
     rmdirSync(directory);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return hasErrorCode(error, 'ENOENT');
   }
 }
 

@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFileAtomically } from '#runtime';
 import { PLUGIN_TYPE } from './executable.ts';
-import { writeFileAtomically } from './write-file.ts';
 
 /** What runtimes pass on in `runtimeConfig`. No `aliases`: Pods find each other by the cluster's DNS. */
 const CAPABILITIES = { portMappings: true, bandwidth: true, ips: true, mac: true, dns: true };
@@ -24,6 +24,7 @@ export function conflist(): object {
 
 /** Writes the list: its presence tells the runtime that the node can take Pods. @returns whether it changed */
 export function writeConflist(dir: string): boolean {
+  mkdirSync(dir, { recursive: true });
   return writeFileAtomically(join(dir, CONFLIST_NAME), `${JSON.stringify(conflist(), null, 2)}\n`, 0o644);
 }
 

@@ -1,10 +1,9 @@
-import { accessSync, constants, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { InvalidInputError } from '#runtime';
+import { InvalidInputError, writeFileAtomically } from '#runtime';
 import { CNI_CODES } from './errors.ts';
 import { FRAME_GREETING } from './frame.ts';
 import { CNI_VERSIONS, LATEST_CNI_VERSION } from './version.ts';
-import { writeFileAtomically } from './write-file.ts';
 
 /** The plugin's name: `type` in configurations, and the executable's file name. */
 export const PLUGIN_TYPE = 'podway';
@@ -34,6 +33,7 @@ export function installExecutable(options: InstallOptions): Transport | undefine
     socketPath: checkSocketPath(options.socketPath),
     seconds: options.answerSeconds ?? ANSWER_SECONDS,
   };
+  mkdirSync(options.binDir, { recursive: true });
   const install = (content: string | Uint8Array) =>
     writeFileAtomically(join(options.binDir, PLUGIN_TYPE), content, 0o755);
   if (options.compiledClient !== undefined) {

@@ -8,4 +8,3 @@ export { HostPorts } from './host-ports.ts';
 export { NodeAttachments, type NodeNetwork } from './node-attachments.ts';
 export { CniPlugin } from './plugin.ts';
 export { CniServer } from './socket-server.ts';
-export { writeFileAtomically } from './write-file.ts';

@@ -1,4 +1,5 @@
 export { canonicalQuantity } from './canonical-quantity.ts';
+export { transitionTime } from './condition.ts';
 export { type FieldRequirement, matchesFields, parseFieldSelector } from './field-selector.ts';
 export type * from './generated/types.ts';
 export { asObject, asString, at, deepEqual, isObject, type Json, type JsonObject, withAt } from './json.ts';

@@ -2,9 +2,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostInUrl } from '#ip';
 import { type CertificateRequest, type Credential, issueCertificate } from '#pki';
-import { type Clock, type Random, systemClock, systemRandom } from '#runtime';
+import { type Clock, type Random, systemClock, systemRandom, writeFileAtomically } from '#runtime';
 import { API_SERVER_PORT, addressPlans, CLUSTER_DOMAIN, type LabIpFamily, nodeNames } from './addresses.ts';
-import { writeFileAtomically } from './files.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import type { LabPaths } from './paths.ts';
 import type { LabRecord } from './records.ts';
@@ -24,6 +23,9 @@ export function keyPath({ pki }: Pick<LabPaths, 'pki'>, owner: string): string {
 export function nodeKubeconfigPath({ pki }: Pick<LabPaths, 'pki'>, node: string): string {
   return join(pki, `${node}.kubeconfig`);
 }
+
+/** Keys and what holds one are their owner's alone. */
+const OWN = 0o600;
 
 /** Names under which Pods, nodes and the user's shell reach the API server. */
 const serverHosts = (ipFamily: LabIpFamily): readonly string[] => [
@@ -50,8 +52,8 @@ export async function prepareCredentials(
     if (existsSync(certificate) && existsSync(key))
       return { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
     const issued = await issueCertificate(request, issuer, { now: clock.now(), random });
-    writeFileAtomically(key, issued.key);
-    writeFileAtomically(certificate, issued.certificate);
+    writeFileAtomically(key, issued.key, OWN);
+    writeFileAtomically(certificate, issued.certificate, OWN);
     return issued;
   };
   const authority = await obtain('authority', {
@@ -79,7 +81,7 @@ export async function prepareCredentials(
     };
     const credential = await obtain('admin', request, authority);
     const address = `https://127.0.0.1:${record.port}`;
-    writeFileAtomically(paths.kubeconfig, kubeconfig('admin', address, credential));
+    writeFileAtomically(paths.kubeconfig, kubeconfig('admin', address, credential), OWN);
   };
   const node = async (name: string) => {
     const request = {
@@ -90,7 +92,7 @@ export async function prepareCredentials(
     const credential = await obtain(name, request, authority);
     const [{ routerOnLan }] = addressPlans(record.options.ipFamily);
     const address = `https://${hostInUrl(routerOnLan)}:${API_SERVER_PORT}`;
-    writeFileAtomically(nodeKubeconfigPath(paths, name), kubeconfig(name, address, credential));
+    writeFileAtomically(nodeKubeconfigPath(paths, name), kubeconfig(name, address, credential), OWN);
   };
   await Promise.all([server, admin(), ...nodeNames(record.options.nodes).map(node)]);
 }

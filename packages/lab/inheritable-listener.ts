@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
+import { hasErrorCode } from '#runtime';
 import { LabError } from './errors.ts';
-import { hasErrorCode } from './files.ts';
 
 /**
  * A listening socket that is meant to be handed down, not accepted from. Whoever connects before its owner accepts

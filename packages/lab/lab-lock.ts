@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { hasErrorCode } from '#runtime';
 import { LabError } from './errors.ts';
-import { hasErrorCode } from './files.ts';
 
 /**
  * A lab's lock: flock(2) on a file in its directory. The descriptor is handed down to the lab's own processes, and the

@@ -1,10 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { NODES, type Node, PODS } from '#kube-api';
 import { createKubeClient, loadKubeconfig } from '#kube-client';
-import { errorMessage } from '#runtime';
+import { errorMessage, hasErrorCode } from '#runtime';
 import { askControl, type SupervisorStatus } from './control-socket.ts';
 import { LabError } from './errors.ts';
-import { hasErrorCode } from './files.ts';
 import { isLabLocked } from './lab-lock.ts';
 import { type NodeAddresses, nodeAddresses, whyNotReady } from './node-readiness.ts';
 import { DEFAULT_LAB_NAME, type LabOptions } from './options.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { hasErrorCode } from './files.ts';
+import { hasErrorCode } from '#runtime';
 
 /** A process for good: a pid alone may be another process by the time it is used. */
 export interface ProcessIdentity {

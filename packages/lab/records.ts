@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { hasErrorCode, writeFileAtomically } from '#runtime';
 import { LabError } from './errors.ts';
-import { hasErrorCode, writeFileAtomically } from './files.ts';
 import type { NodeAddresses } from './node-readiness.ts';
 import type { LabOptions } from './options.ts';
 import type { ProcessIdentity } from './process-identity.ts';
@@ -71,5 +71,5 @@ export function readRecord<T extends StoredRecord>(path: string): T | undefined 
 }
 
 export function writeRecord<T extends StoredRecord>(path: string, record: T): void {
-  writeFileAtomically(path, `${JSON.stringify(record, undefined, 2)}\n`);
+  writeFileAtomically(path, `${JSON.stringify(record, undefined, 2)}\n`, 0o600);
 }

@@ -27,3 +27,8 @@ export class InvalidInputError extends PodwayError {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whether it is an error of this code: of the system (`ENOENT`), or one of Podway's own. */
+export function hasErrorCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,6 +1,6 @@
 export { type Clock, FakeClock, sleep, systemClock } from './clock.ts';
 export { errnoName, errnoNumber } from './errno.ts';
-export { errorMessage, InvalidInputError, PodwayError } from './errors.ts';
+export { errorMessage, hasErrorCode, InvalidInputError, PodwayError } from './errors.ts';
 export { eventually } from './eventually.ts';
 export { flagChoice, flagNumber, flagSeconds, flagText, flagValue, flagWords } from './flag-values.ts';
 export { formatYaml } from './format-yaml.ts';
@@ -23,3 +23,4 @@ export { readFlags } from './read-flags.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 export { type RetryDelays, retryDelay } from './retry-delay.ts';
 export { randomUuid } from './uuid.ts';
+export { writeFileAtomically } from './write-file.ts';

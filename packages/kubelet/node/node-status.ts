@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, release, totalmem } from 'node:os';
-import { KUBERNETES_VERSION, type Node, type NodeCondition, type NodeStatus } from '#kube-api';
+import {
+  KUBERNETES_VERSION,
+  type Node,
+  type NodeCondition,
+  type NodeStatus,
+  transitionTime,
+} from '#kube-api';
 
 export interface NodeDescription {
   readonly nodeName: string;
@@ -61,7 +67,7 @@ export function nodeStatus(
       reason,
       message,
       lastHeartbeatTime: now,
-      lastTransitionTime: old?.status === status ? (old.lastTransitionTime ?? now) : now,
+      lastTransitionTime: transitionTime(old, status, now),
     };
   };
   const ready =

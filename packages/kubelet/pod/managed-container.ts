@@ -6,8 +6,10 @@ import type { EventType } from '#kube-client';
 import { errorMessage } from '#runtime';
 import type { ResolvedImage } from '../images/resolve.ts';
 import { type ContainerPlan, containerPlan } from '../plan/container-plan.ts';
+import { PodConfigError } from '../plan/errors.ts';
 import { containerLimits, wantsLimits } from '../plan/limits.ts';
 import type { ContainerLog } from '../runtime/container-log.ts';
+import { ContainerStartError } from '../runtime/container-process.ts';
 import type { ExitResult } from '../runtime/process-end.ts';
 import type { OutputStream } from '../runtime/stdio.ts';
 import type { ContainerDeps, ContainerStartContext, RunningContainer } from './container-context.ts';
@@ -218,10 +220,9 @@ export class ManagedContainer {
   /** What was wrong before the program began. */
   #startFailed(error: unknown): void {
     const message = errorMessage(error);
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
     this.#event('Warning', 'Failed', `Error: ${message}`);
-    if (code === 'ContainerStart') this.#life.startError(message);
-    else if (code === 'PodConfig') this.#life.waitForConfig('CreateContainerConfigError', message);
+    if (error instanceof ContainerStartError) this.#life.startError(message);
+    else if (error instanceof PodConfigError) this.#life.waitForConfig('CreateContainerConfigError', message);
     else this.#life.waitForConfig('CreateContainerError', message);
   }
 

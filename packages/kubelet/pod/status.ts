@@ -6,6 +6,7 @@ import {
   type PodCondition,
   type PodStatus,
   qosClass,
+  transitionTime,
 } from '#kube-api';
 
 /** What the kubelet knows of one container. */
@@ -119,7 +120,7 @@ function podConditions(view: PodView, phase: PodPhase): readonly PodCondition[] 
     return {
       type,
       status,
-      lastTransitionTime: old?.status === status ? (old.lastTransitionTime ?? view.now) : view.now,
+      lastTransitionTime: transitionTime(old, status, view.now),
       ...(ok || reason === undefined ? {} : { reason }),
       ...(ok || message === undefined ? {} : { message }),
     };

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { hasErrorCode } from '#runtime';
 
 /** How a process ended: an exit code, or 128 + the number of a signal. */
 export interface ExitResult {
@@ -18,6 +19,6 @@ export function killQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (!hasErrorCode(error, 'ESRCH')) throw error;
   }
 }

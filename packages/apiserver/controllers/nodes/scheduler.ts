@@ -1,4 +1,4 @@
-import { formatTime, objectReference, PODS } from '#kube-api';
+import { formatTime, objectReference, PODS, transitionTime } from '#kube-api';
 import { isConflict, isNotFound } from '#kube-client';
 import { Reconciler } from '#runtime';
 import type { ControllerContext } from '../base/context.ts';
@@ -59,7 +59,7 @@ export function startScheduler(context: ControllerContext): AsyncDisposable {
       status: 'False',
       reason: 'Unschedulable',
       message,
-      lastTransitionTime: held?.status === 'False' ? held.lastTransitionTime : formatTime(clock.now()),
+      lastTransitionTime: transitionTime(held, 'False', formatTime(clock.now())),
     };
     const status = { conditions: [...conditions.filter((one) => one !== held), condition] };
     try {

@@ -4,6 +4,7 @@ import {
   type DeploymentStatus,
   formatTime,
   type ReplicaSet,
+  transitionTime,
 } from '#kube-api';
 import type { Stored } from '../base/stored.ts';
 import { nonZero } from './counts.ts';
@@ -139,12 +140,11 @@ function condition(
   const same = held?.status === status && held.reason === reason && held.message === message;
   if (held !== undefined && same && !refresh) return held;
   const time = formatTime(now);
-  const since = held !== undefined && held.status === status ? (held.lastTransitionTime ?? time) : time;
   return {
     type,
     status,
     lastUpdateTime: time,
-    lastTransitionTime: since,
+    lastTransitionTime: transitionTime(held, status, time),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
   };
