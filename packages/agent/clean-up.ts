@@ -3,7 +3,8 @@ import { DataPath, HostPorts, removeConflist, removeExecutable } from '#cni';
 import type { Kernel } from '#kernel';
 import { type Logger, systemClock } from '#runtime';
 import { removeDnsLink } from './cluster-dns.ts';
-import { type AgentOptions, agentPaths } from './options.ts';
+import type { AgentOptions } from './options.ts';
+import { agentPaths } from './paths.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { removeServices } from './services.ts';
 

@@ -13,7 +13,8 @@ import type { Kernel, NetworkNamespace } from '#kernel';
 import { type Clock, errorMessage, type Logger, Reconciler } from '#runtime';
 import type { Metrics } from './metrics.ts';
 import { nodeNetwork, type PodRanges, recallPodRanges, rememberPodRanges } from './node-network.ts';
-import { type AgentOptions, agentPaths } from './options.ts';
+import type { AgentOptions } from './options.ts';
+import { agentPaths } from './paths.ts';
 
 export interface CniServiceDeps {
   readonly kernel: Kernel;

@@ -1,2 +1,2 @@
-export { AGENT_HELP } from './options.ts';
+export { AGENT_HELP } from './help.ts';
 export { runAgent } from './run-agent.ts';

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { InvalidInputError } from '#runtime';
 import { DEFAULT_IPVS_OPTIONS } from '#service-proxy';
-import { AGENT_HELP, agentPaths, parseAgentOptions } from './options.ts';
+import { AGENT_HELP } from './help.ts';
+import { parseAgentOptions } from './options.ts';
+import { agentPaths } from './paths.ts';
 
 const REQUIRED = [
   ...['--node-name', 'node1', '--cluster-cidr', '10.244.0.0/16,fd00:244::/48'],

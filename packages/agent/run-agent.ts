@@ -4,7 +4,8 @@ import { createKubeClient, loadClientConfig } from '#kube-client';
 import { errorMessage, InvalidInputError, type Logger, streamLogger, systemClock } from '#runtime';
 import { startAgent } from './agent.ts';
 import { cleanUpNode } from './clean-up.ts';
-import { AGENT_HELP, type AgentOptions, parseAgentOptions } from './options.ts';
+import { AGENT_HELP } from './help.ts';
+import { type AgentOptions, parseAgentOptions } from './options.ts';
 import { logMechanisms, probeMechanisms } from './services.ts';
 import { releaseStartupMemory } from './startup-memory.ts';
 
