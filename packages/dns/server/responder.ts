@@ -6,6 +6,7 @@ import { MessageReader } from '../wire/reader.ts';
 import { AnswerTable } from './answer-table.ts';
 import { ClientLimiter, type ClientLimits } from './client-limiter.ts';
 import { ServerCounters } from './metrics.ts';
+import { PendingAnswers } from './pending-answers.ts';
 import {
   failure,
   isDenial,
@@ -59,20 +60,17 @@ export const REPLY_OCTETS = 0xffff;
 export class Responder {
   readonly counters = new ServerCounters();
   readonly #deps: ResponderDeps;
-  readonly #options: ResponderOptions;
   readonly #limiter: ClientLimiter;
   readonly #request = new RequestReader();
   readonly #answers: AnswerTable;
-  readonly #pending = new Map<string, Promise<PreparedAnswer>>();
-  /** How many of the pending questions each client asked first. */
-  readonly #waiting = new Map<string, number>();
+  readonly #pending: PendingAnswers;
   #turn: number;
 
   constructor(deps: ResponderDeps, options: ResponderOptions) {
     this.#deps = deps;
-    this.#options = options;
     this.#limiter = new ClientLimiter(options.clientLimits);
     this.#answers = new AnswerTable(options.answers);
+    this.#pending = new PendingAnswers(options.waiting);
     this.#turn = Math.floor(deps.random.next() * 0x10000);
   }
 
@@ -222,7 +220,7 @@ export class Responder {
     const pendingKey = `${name} ${typeCode} ${question.class} ${request.variant} ${audience}`;
     const pending = this.#pending.get(pendingKey);
     if (pending !== undefined) return pending;
-    if (!this.#mayWait(client) && !(audience === '' && this.#isAtHand(name))) {
+    if (!this.#pending.mayWait(client) && !(audience === '' && this.#isAtHand(name))) {
       this.counters.rejected++;
       return prepareAnswer(question, failure(), now);
     }
@@ -230,21 +228,8 @@ export class Responder {
     if (!(made instanceof Promise)) return this.#keep(hash, question, made, now);
     const answer = made
       .catch(() => failure())
-      .then((resolution) => {
-        this.#pending.delete(pendingKey);
-        this.#waiting.set(client, (this.#waiting.get(client) ?? 1) - 1);
-        if (this.#waiting.get(client) === 0) this.#waiting.delete(client);
-        return this.#keep(hash, question, resolution, this.#deps.clock.monotonic());
-      });
-    this.#pending.set(pendingKey, answer);
-    this.#waiting.set(client, (this.#waiting.get(client) ?? 0) + 1);
-    return answer;
-  }
-
-  /** One client's questions may take a quarter of the places, so that there are some left for others. */
-  #mayWait(client: string): boolean {
-    const { waiting } = this.#options;
-    return this.#pending.size < waiting && (this.#waiting.get(client) ?? 0) < waiting / 4;
+      .then((resolution) => this.#keep(hash, question, resolution, this.#deps.clock.monotonic()));
+    return this.#pending.add(pendingKey, client, answer);
   }
 
   /** Whether the answer needs nobody else. */
