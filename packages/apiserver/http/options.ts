@@ -11,13 +11,19 @@ export function includeObject(query: URLSearchParams): IncludeObject {
   throw badRequest(`invalid includeObject: ${JSON.stringify(value)}`);
 }
 
+/** A parameter that is a whole number, if it is there. @throws StatusError 400 */
+export function countOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw badRequest(`invalid ${name}: ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
 export function listQuery(query: URLSearchParams): ListQuery {
-  const limit = query.get('limit');
-  if (limit !== null && !/^\d{1,9}$/.test(limit)) throw badRequest(`invalid limit: ${JSON.stringify(limit)}`);
   return {
     labelSelector: query.get('labelSelector') ?? undefined,
     fieldSelector: query.get('fieldSelector') ?? undefined,
-    limit: limit === null ? undefined : Number(limit),
+    limit: countOf(query, 'limit'),
     continue: query.get('continue') ?? undefined,
     resourceVersion: query.get('resourceVersion') ?? undefined,
     resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,

@@ -1,15 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '#kube-api';
-import { apiVersionOf } from '#kube-api';
 import type { Clock, Random } from '#runtime';
 import type { Registry } from '../registry/registry.ts';
-import type { WatchItem } from '../registry/watch.ts';
 import { badRequest } from '../status.ts';
-import { partialMetadata, renderTable } from '../table/table.ts';
 import { parseAccept } from './accept.ts';
-import { includeObject } from './options.ts';
+import { countOf, includeObject } from './options.ts';
 import type { ApiRequest } from './request.ts';
 import type { ResourceRoute } from './route.ts';
+import { WatchLines } from './watch-lines.ts';
 
 export interface WatchDeps {
   readonly registry: Registry;
@@ -19,7 +17,7 @@ export interface WatchDeps {
 
 const BOOKMARK_EVERY_MS = 60_000;
 const MIN_TIMEOUT_SECONDS = 1800;
-/** A watcher that is this far behind is cut off: it lists again when it comes back. */
+/** A watcher that is this far behind is cut off: it lists again when it comes back. Octets. */
 const MAX_BUFFERED = 32 * 1024 * 1024;
 
 /** Streams a watch to a response until the client goes, or the time is up. @throws StatusError before anything is sent */
@@ -30,73 +28,23 @@ export function streamWatch(
   response: ServerResponse,
 ): Disposable {
   const { query } = request;
-  const accepted = parseAccept(request.accept);
-  const include = includeObject(query);
-  const timeout = query.get('timeoutSeconds');
-  if (timeout !== null && !/^\d{1,9}$/.test(timeout))
-    throw badRequest(`invalid timeoutSeconds: ${JSON.stringify(timeout)}`);
+  const lines = new WatchLines(kind, parseAccept(request.accept), includeObject(query));
+  const timeout = countOf(query, 'timeoutSeconds') ?? 0;
   const bookmarks = query.get('allowWatchBookmarks') === 'true';
   const sendInitialEvents = query.get('sendInitialEvents') === 'true';
   if (sendInitialEvents && query.get('resourceVersionMatch') !== 'NotOlderThan')
     throw badRequest('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
   let headersSent = false;
-  const pending: string[] = [];
-  let columns = true;
-
-  const shape = (object: JsonObject): JsonObject => {
-    switch (accepted.as) {
-      case 'object':
-        return object;
-      case 'Table': {
-        const table = renderTable(kind, [object], {
-          now: clock.now(),
-          include,
-          metadata: { resourceVersion: String(registry.store.version) },
-          columns,
-          version: accepted.version,
-        });
-        columns = false;
-        return table;
-      }
-      case 'PartialObjectMetadata':
-      case 'PartialObjectMetadataList':
-        return partialMetadata(object, accepted.version);
-      default:
-        return accepted.as satisfies never;
-    }
-  };
+  const early: string[] = [];
   const write = (line: string) => {
-    if (!headersSent) pending.push(line);
+    if (!headersSent) early.push(line);
     else if (response.writableLength > MAX_BUFFERED) response.destroy();
     else response.write(line);
   };
-  const item = ({ type, object, json }: WatchItem) => {
-    const text = json !== undefined && accepted.as === 'object' ? json : JSON.stringify(shape(object));
-    write(`{"type":"${type}","object":${text}}\n`);
-  };
-  const bookmark = (version: number, annotations?: JsonObject) => {
-    const metadata = {
-      resourceVersion: String(version),
-      creationTimestamp: null,
-      ...(annotations && { annotations }),
-    };
-    const object: JsonObject =
-      accepted.as === 'Table'
-        ? renderTable(
-            kind,
-            [{ kind: kind.resource.kind, apiVersion: apiVersionOf(kind.resource), metadata }],
-            {
-              now: clock.now(),
-              include,
-              metadata: { resourceVersion: String(version) },
-              columns: false,
-              version: accepted.version,
-            },
-          )
-        : { kind: kind.resource.kind, apiVersion: apiVersionOf(kind.resource), metadata };
-    write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
-  };
+  const bookmark = (version: number, annotations?: JsonObject) =>
+    write(lines.bookmark(version, clock.now(), annotations));
 
+  // What the store has at once may be refused yet, so the headers wait for it.
   const subscription = registry.watch(
     kind,
     {
@@ -107,12 +55,15 @@ export function streamWatch(
       resourceVersion: query.get('resourceVersion') ?? undefined,
       sendInitialEvents,
     },
-    { item, initialEnd: (version) => bookmark(version, { 'k8s.io/initial-events-end': 'true' }) },
+    {
+      item: (item) => write(lines.item(item, registry.store.version, clock.now())),
+      initialEnd: (version) => bookmark(version, { 'k8s.io/initial-events-end': 'true' }),
+    },
   );
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
   response.flushHeaders();
   headersSent = true;
-  if (pending.length > 0) response.write(pending.join(''));
+  if (early.length > 0) response.write(early.join(''));
 
   let bookmarkTimer: Disposable | undefined;
   const scheduleBookmark = () => {
@@ -126,8 +77,7 @@ export function streamWatch(
     );
   };
   if (bookmarks) scheduleBookmark();
-  const seconds = timeout === null ? 0 : Number(timeout);
-  const lifetime = seconds > 0 ? seconds : MIN_TIMEOUT_SECONDS * (1 + random.next());
+  const lifetime = timeout > 0 ? timeout : MIN_TIMEOUT_SECONDS * (1 + random.next());
   const endTimer = clock.setTimer(lifetime * 1000, () => response.end(), { unref: true });
   const stop = {
     [Symbol.dispose]() {
