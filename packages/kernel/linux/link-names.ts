@@ -1,10 +1,13 @@
 import { type MacAddress, macFromBytes } from '#ip';
 import { KernelError } from '../errors.ts';
-import { lastErrno, libc } from './libc.ts';
+import { check, lastErrno, libc } from './libc.ts';
 
 const SIOCGIFNAME = 0x8910;
 const SIOCGIFHWADDR = 0x8927;
-const SIOCGIFINDEX = 0x8933;
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
+const SO_BINDTOIFINDEX = 62;
+const FIND = 'find link';
 /** `struct ifreq`: 16 bytes of name, then a union. */
 const IFREQ = 40;
 const IFNAMSIZ = 16;
@@ -24,13 +27,14 @@ export class LinkNames {
   find(name: string): number | undefined {
     const known = this.#known?.get(name);
     if (known !== undefined) return known;
-    const index = this.#ask(name, SIOCGIFINDEX)?.readInt32LE(IFNAMSIZ);
+    const index = this.#indexOf(name);
     if (index !== undefined) this.#known?.set(name, index);
     return index;
   }
 
   /** undefined when there is no link of that name. */
   mac(name: string): MacAddress | undefined {
+    if (this.#indexOf(name) === undefined) return undefined;
     const answer = this.#ask(name, SIOCGIFHWADDR);
     // `struct sockaddr`: two bytes of kind come first.
     return answer && macFromBytes(answer.subarray(IFNAMSIZ + 2, IFNAMSIZ + 8));
@@ -76,15 +80,31 @@ export class LinkNames {
     };
   }
 
-  /** The `ifreq` as the kernel filled it. */
+  /**
+   * Asked by ioctl for a name that no link has, the kernel runs modprobe, twice, and the caller waits for both (net/core/dev_ioctl.c,
+   * dev_load). To be bound to a link means nothing for a netlink socket, and finds it without.
+   */
+  #indexOf(name: string): number | undefined {
+    const bytes = Buffer.from(name);
+    if (bytes.length === 0 || bytes.length >= IFNAMSIZ) return undefined;
+    const fd = this.#fd();
+    if (libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bytes, bytes.length) !== 0) return noLink(name);
+    const index = Buffer.alloc(4);
+    const length = Buffer.from(Uint32Array.of(index.length).buffer);
+    check(libc().getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, index, length), FIND, name);
+    return index.readInt32LE();
+  }
+
+  /** The `ifreq` as the kernel filled it; undefined when there is no link of that name. */
   #ask(name: string, question: number): Buffer | undefined {
-    const length = Buffer.byteLength(name);
-    if (length === 0 || length >= IFNAMSIZ) return undefined;
     this.#request.fill(0);
     this.#request.write(name);
-    if (libc().ioctl(this.#fd(), question, this.#request) === 0) return this.#request;
-    const errno = lastErrno();
-    if (errno === 'ENODEV') return undefined;
-    throw new KernelError({ errno, operation: 'find link', object: name });
+    return libc().ioctl(this.#fd(), question, this.#request) === 0 ? this.#request : noLink(name);
   }
+}
+
+/** What errno says after a question for a link. @throws KernelError when it says anything but that there is none */
+function noLink(name: string): undefined {
+  const errno = lastErrno();
+  if (errno !== 'ENODEV') throw new KernelError({ errno, operation: FIND, object: name });
 }
