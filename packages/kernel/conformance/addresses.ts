@@ -20,6 +20,20 @@ export function addressesConformance(given: Fixture): void {
       assert.deepEqual(given.netns.addresses.list({ family: 'IPv4' }), []);
       assert.deepEqual(given.netns.addresses.list({ link: 'none' }), []);
     });
+    test('add: an IPv6 address may be deprecated', () => {
+      given.pair();
+      const place = { link: 'a', address: ip('fd00::9'), prefixLength: 128 };
+      given.netns.addresses.add({ ...place, noDad: true, deprecated: true });
+      const listed = given.netns.addresses.list({ link: 'a', family: 'IPv6' });
+      assert.deepEqual(
+        listed.filter(({ address }) => address === place.address),
+        [{ ...place, scope: 'global', noDad: true, deprecated: true }],
+      );
+      const own = { link: 'a', address: ip('10.0.0.9'), prefixLength: 32 };
+      given.netns.addresses.add({ ...own, deprecated: true });
+      const [, other] = given.netns.addresses.list({ link: 'a', family: 'IPv4' });
+      assert.deepEqual(other, { ...own, scope: 'global' });
+    });
     test('add: refuses an equal one, a missing link, a length that does not fit', () => {
       given.pair();
       const address = { link: 'a', address: ip('10.0.0.1'), prefixLength: 24 };

@@ -36,11 +36,12 @@ export class FakeAddresses implements AddressPort {
         (family === 'IPv6' || other.prefixLength === prefixLength),
     );
     if (taken) throw new KernelError({ errno: 'EEXIST', ...failure });
-    const { noDad, ...rest } = address;
+    const { noDad, deprecated, ...rest } = address;
     this.#state.addresses.push({
       ...rest,
       scope: address.scope ?? 'global',
       ...(noDad && family === 'IPv6' ? { noDad } : {}),
+      ...(deprecated && family === 'IPv6' ? { deprecated } : {}),
     });
     this.#state.emit('address', 'new', link.index);
     this.#state.emit('route', 'new', link.index);

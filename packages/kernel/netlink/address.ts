@@ -12,8 +12,12 @@ export const RTM_GETADDR = 22;
 const IFADDRMSG = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const IFA_CACHEINFO = 6;
 const IFA_FLAGS = 8;
 const IFA_F_NODAD = 2;
+const IFA_F_DEPRECATED = 0x20;
+/** `struct ifa_cacheinfo`: preferred for 0 seconds, valid for ever, two times that the kernel writes. */
+const DEPRECATED = Buffer.from(Uint32Array.of(0, 0xffffffff, 0, 0).buffer);
 const SCOPES = { global: 0, link: 253, host: 254 } as const;
 
 /** AF_INET, AF_INET6; 0 for both. */
@@ -39,6 +43,7 @@ export function decodeAddress(payload: Buffer): RawAddress {
     prefixLength: payload.readUInt8(1),
     scope: scope === SCOPES.link ? 'link' : scope === SCOPES.host ? 'host' : 'global',
     ...(familyOf(address) === 'IPv6' && (flags & IFA_F_NODAD) !== 0 ? { noDad: true } : {}),
+    ...(familyOf(address) === 'IPv6' && (flags & IFA_F_DEPRECATED) !== 0 ? { deprecated: true } : {}),
   };
 }
 
@@ -53,7 +58,9 @@ export function encodeAddress(writer: NetlinkWriter, linkIndex: number, address:
     .u32(linkIndex)
     .attr(IFA_LOCAL, bytes)
     .attr(IFA_ADDRESS, bytes);
-  if (address.noDad && family === 'IPv6') writer.attrU32(IFA_FLAGS, IFA_F_NODAD);
+  if (family === 'IPv4') return;
+  if (address.noDad) writer.attrU32(IFA_FLAGS, IFA_F_NODAD);
+  if (address.deprecated) writer.attr(IFA_CACHEINFO, DEPRECATED);
 }
 
 export type RawAddressSpec = Omit<InterfaceAddress, 'link'>;

@@ -7,6 +7,8 @@ export interface InterfaceAddress {
   readonly scope?: 'global' | 'link' | 'host';
   /** IPv6 only: skip duplicate address detection. */
   readonly noDad?: boolean;
+  /** IPv6 only: as a source it is chosen where there is no other (RFC 6724, section 5, rule 3). */
+  readonly deprecated?: boolean;
 }
 
 /** Addresses of links (rtnetlink(7), RTM_*ADDR). */

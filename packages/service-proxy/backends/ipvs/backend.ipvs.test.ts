@@ -195,6 +195,7 @@ describe('IpvsBackend in the kernel', () => {
       () => addresses.delete({ link: VIP_LINK, address: EXTERNAL_ADDRESS, prefixLength: 32 }),
       () => links.delete(VIP_LINK),
       () => links.set(VIP_LINK, { up: true }),
+      () => links.set(VIP_LINK, { name: 'renamed' }),
       () => lab.node.sysctl.set('net.ipv4.vs.conntrack', '0'),
       () => lab.node.sysctl.set('net.ipv4.ip_forward', '0'),
       () => lab.node.nft.run('flush ruleset\n'),
@@ -207,6 +208,7 @@ describe('IpvsBackend in the kernel', () => {
       assert.deepEqual(weights(), { b: 1, c: 1 });
       assert.deepEqual(bound().sort(), [CLUSTER_IP, EXTERNAL_ADDRESS].sort());
     }
+    assert.equal(links.get('renamed'), undefined);
     // Something else may bring a run before anyone has looked.
     links.delete(VIP_LINK);
     await backend.apply(table, []);
@@ -309,7 +311,7 @@ describe('IpvsBackend in the kernel', () => {
     switchIpv6('0');
   });
 
-  test('an IPv6 address is bound although new links have IPv6 switched off', async () => {
+  test('an IPv6 address is bound although new links have IPv6 switched off, and is no source of the node’s', async () => {
     start();
     const vip = parseIp('fd00:96::51');
     lab.node.sysctl.set('net.ipv6.conf.default.disable_ipv6', '1');
@@ -317,6 +319,8 @@ describe('IpvsBackend in the kernel', () => {
     await backend.apply(buildTable([service({ clusterIPs: [CLUSTER_IP, vip] })], [], facts), []);
     lab.node.sysctl.set('net.ipv6.conf.default.disable_ipv6', '0');
     assert.deepEqual(bound(), [CLUSTER_IP, vip]);
+    const [listed] = lab.node.addresses.list({ link: VIP_LINK, family: 'IPv6' });
+    assert.equal(listed?.deprecated, true);
   });
 
   test('a NodePort on 127.0.0.1 is refused: IPVS would drop it', async () => {

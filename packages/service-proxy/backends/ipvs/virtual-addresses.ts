@@ -1,10 +1,12 @@
 import { addressBits, familyOf, type IpAddress } from '#ip';
-import { ensureAddressHolder, isKernelError, type NetworkNamespace } from '#kernel';
+import { ensureAddressHolder, type InterfaceAddress, isKernelError, type NetworkNamespace } from '#kernel';
 import { otherWork } from '#runtime';
 import { RouteLookup } from '../route-lookup.ts';
 
 /** Its name is kube-proxy's, so that tools that look at it find it. */
 export const VIP_LINK = 'kube-ipvs0';
+/** By which the link is known under another name. */
+const ALIAS = 'Services of Podway';
 /** Turns of the event loop: a second or so, where one is enough. */
 const ROUTE_TRIES = 2_000;
 /** Addresses that are bound between other work: each is compared with all before it (net/ipv4/devinet.c, __inet_insert_ifa). */
@@ -24,6 +26,8 @@ export class VirtualAddresses {
   readonly #unused = new Set<IpAddress>();
   /** Were bound until somebody took the link away. */
   readonly #lost = new Set<IpAddress>();
+  /** Bound by another program, so that the node may choose them as its own source. */
+  readonly #choosable = new Set<IpAddress>();
 
   constructor(netns: Pick<NetworkNamespace, 'links' | 'addresses' | 'routes' | 'sysctl'>) {
     this.#netns = netns;
@@ -43,25 +47,38 @@ export class VirtualAddresses {
     this.#bound.clear();
     this.#unused.clear();
     this.#lost.clear();
-    for (const address of this.#list()) {
-      this.#bound.add(address);
-      this.#unused.add(address);
-    }
+    this.#choosable.clear();
+    this.#take();
   }
 
   /** Makes the link; what was bound to one that is gone is bound with the next {@link change}. @returns how much it wrote */
   prepare(): number {
-    const link = this.#netns.links.get(VIP_LINK);
-    if (link !== undefined && !link.up) return 0;
-    ensureAddressHolder(this.#netns.links, VIP_LINK, { up: false });
+    const { links } = this.#netns;
+    const link = links.get(VIP_LINK);
+    if (link?.up === false && link.alias === ALIAS) return 0;
+    const renamed = link === undefined ? links.list().find(({ alias }) => alias === ALIAS) : undefined;
+    if (renamed !== undefined) links.set(renamed.name, { up: false, name: VIP_LINK });
+    ensureAddressHolder(links, VIP_LINK, { up: false });
+    links.set(VIP_LINK, { alias: ALIAS });
     // Taken down, a link loses its IPv6 addresses.
-    const kept = new Set(this.#list());
+    const kept = this.#take();
     for (const address of this.#bound) {
       if (kept.has(address)) continue;
       this.#bound.delete(address);
       this.#lost.add(address);
     }
     return 1;
+  }
+
+  /** Remembers what is bound. */
+  #take(): ReadonlySet<IpAddress> {
+    const found = this.#list();
+    for (const { address, deprecated } of found) {
+      this.#bound.add(address);
+      if (!this.#uses.has(address)) this.#unused.add(address);
+      if (familyOf(address) === 'IPv6' && !deprecated) this.#choosable.add(address);
+    }
+    return new Set(found.map(({ address }) => address));
   }
 
   /**
@@ -95,6 +112,8 @@ export class VirtualAddresses {
     let fresh: IpAddress[] = [];
     for (const address of [...this.#lost, ...wanted]) {
       this.#lost.delete(address);
+      if (this.#choosable.delete(address) && this.#bound.delete(address))
+        this.#netns.addresses.delete(place(address));
       if (this.#bound.has(address) || !this.#uses.has(address)) continue;
       this.#add(address);
       this.#bound.add(address);
@@ -109,7 +128,7 @@ export class VirtualAddresses {
   }
 
   #add(address: IpAddress): void {
-    const add = () => this.#netns.addresses.add({ ...place(address), noDad: true });
+    const add = () => this.#netns.addresses.add({ ...place(address), noDad: true, deprecated: true });
     try {
       add();
     } catch (error) {
@@ -146,7 +165,7 @@ export class VirtualAddresses {
   isIntact(): boolean {
     const link = this.#netns.links.get(VIP_LINK);
     if (link === undefined || link.up) return false;
-    const found = new Set(this.#list());
+    const found = new Set(this.#list().map(({ address }) => address));
     return found.size === this.#bound.size && [...this.#uses.keys()].every((address) => found.has(address));
   }
 
@@ -155,12 +174,9 @@ export class VirtualAddresses {
     this.observe();
   }
 
-  #list(): readonly IpAddress[] {
+  #list(): readonly InterfaceAddress[] {
     if (this.#netns.links.get(VIP_LINK) === undefined) return [];
-    return this.#netns.addresses
-      .list({ link: VIP_LINK })
-      .filter(({ scope }) => scope !== 'link') // fe80:: of a link that someone has brought up
-      .map(({ address }) => address);
+    return this.#netns.addresses.list({ link: VIP_LINK }).filter(({ scope }) => scope !== 'link'); // fe80:: of a link that someone has brought up
   }
 }
 
