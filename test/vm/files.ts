@@ -22,7 +22,7 @@ export class VmUnavailableError extends PodwayError {
 
 const PACKAGES = ['user-mode-linux', 'kmod', 'libkmod2', 'busybox-static'];
 /** Changes when what is made below changes, so that a cache of before is not used. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 /** Modules that Debian's user-mode-linux leaves out, one directory a kernel version: nf_tables for the IP families, NAT. */
 const NFT_MODULES = join(resolve(import.meta.dirname, '../../../shared/vm'), 'uml-nft-*');
 
@@ -93,7 +93,8 @@ async function arrange(directory: string, nft: readonly string[]): Promise<void>
   }
   const script = [
     '#!/bin/sh',
-    'home=$(dirname "$0")',
+    // No program is started to tell: the kernel may want many modules.
+    `home=\${0%/*}`,
     `LD_LIBRARY_PATH=$home/${relative(directory, libraries)} exec "$home/tools/modprobe" -d "$home/root" "$@"`,
   ];
   await writeFile(join(directory, 'modprobe'), `${script.join('\n')}\n`);

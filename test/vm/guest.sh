@@ -22,8 +22,10 @@ for link in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do ln -sfn "/proc/self/${l
 
 echo "$modprobe" >/proc/sys/kernel/modprobe
 # A namespace made before ip_vs is loaded has no net.ipv4.vs.*, and one made before br_netfilter has bridges whose frames pass by
-# conntrack, unlike those of a node; the rest is loaded when it is asked for.
-for module in ip_vs nf_conntrack_netlink br_netfilter; do "$modprobe" -q "$module"; done
+# conntrack, unlike those of a node. Of the others, those that every lab needs: asked for one by one, by several agents at once, they
+# would be seconds of each run. The rest is loaded when it is asked for.
+"$modprobe" -q -a ip_vs ip_vs_rr nf_conntrack_netlink br_netfilter veth dummy ifb overlay \
+  nft_chain_nat nft_ct nft_fib_inet nft_fib_ipv4 nft_fib_ipv6 nft_hash nft_masq nft_nat nft_numgen nft_reject_ipv4 nft_reject_ipv6
 ip link set lo up
 hostname vm
 ulimit -n 65536

@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '#runtime';
+import { clockLibrary } from './clock.ts';
 import { type VmFiles, vmFiles } from './files.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -57,7 +58,7 @@ async function boot(files: VmFiles, command: readonly string[], memoryMib: numbe
       ],
       {
         stdio: ['ignore', log, log, 1, log],
-        env: { ...process.env, TMPDIR: placeForMemory(memoryMib) },
+        env: { ...process.env, LD_PRELOAD: await clockLibrary(own), TMPDIR: placeForMemory(memoryMib) },
       },
     );
     // The machine ends first, so that what it wrote can be cleaned up.

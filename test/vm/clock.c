@@ -1,0 +1,96 @@
+/*
+ * The virtual machine's time, in place of the C library's calls that its kernel makes (arch/um/os-Linux): it passes as the machine
+ * computes, by processor time, and what it would sleep is skipped. So a busy host makes nothing late in there, and waiting costs nothing.
+ *
+ * Preloaded into that kernel's process, which runs the machine's processes one at a time as children that it traces. There is nothing that
+ * it could sleep for but its own timers: it has one processor, no network, and its disk is asked synchronously.
+ */
+typedef long long ns;
+struct timespec {
+  long seconds, nanoseconds;
+};
+struct itimerspec {
+  struct timespec interval, value;
+};
+
+/* The C library's; numbers are those of x86_64. */
+extern long syscall(long number, ...);
+enum { WAIT4 = 61, SIGSUSPEND = 130, TIMER_CREATE = 222, TIMER_SETTIME, TIMER_GETTIME, CLOCK_GETTIME = 228 };
+enum { CLOCK_MONOTONIC = 1, CLOCK_PROCESS_CPU = 2 };
+enum { SIGNAL_SET_BYTES = 8 };
+/* wait(2): the lower byte of the status of a process that goes on later. */
+enum { STOPPED = 0x7f };
+
+/* Of the children, by process id: the processor time that has been counted. Linux has no larger ids (PID_MAX_LIMIT). */
+static ns counted[1 << 22];
+/* The child that runs now; 0: none. */
+static volatile int running;
+/* Of all children; and what the machine did not sleep. */
+static ns children, skipped;
+/* The machine has one. */
+static int timer = -1;
+
+static ns to_ns(struct timespec time) {
+  return time.seconds * 1000000000LL + time.nanoseconds;
+}
+
+/* 0 for a process that is gone. */
+static ns read_clock(int clock) {
+  struct timespec time = {0, 0};
+  syscall(CLOCK_GETTIME, clock, &time);
+  return to_ns(time);
+}
+
+/* What a child has computed since it was counted last. CPUCLOCK_SCHED, include/linux/posix-timers.h */
+static ns uncounted(int pid) {
+  ns more = read_clock(~pid << 3 | 2) - counted[pid];
+  return more > 0 ? more : 0;
+}
+
+int clock_gettime(int clock, struct timespec *time) {
+  if (clock != CLOCK_MONOTONIC) return syscall(CLOCK_GETTIME, clock, time);
+  int pid = running;
+  ns now = read_clock(CLOCK_PROCESS_CPU) + children + skipped + (pid ? uncounted(pid) : 0);
+  time->seconds = now / 1000000000;
+  time->nanoseconds = now % 1000000000;
+  return 0;
+}
+
+int waitpid(int pid, int *status, int options) {
+  if (pid <= 0) return syscall(WAIT4, pid, status, options, 0);
+  running = pid;
+  int found = syscall(WAIT4, pid, status, options, 0);
+  ns more = uncounted(pid);
+  running = 0;
+  children += more;
+  counted[pid] += more;
+  /* The number of one that has ended is another's some day. */
+  if (found == pid && !(status && (*status & 0xff) == STOPPED)) counted[pid] = 0;
+  return found;
+}
+
+int timer_create(int clock, void *event, void **created) {
+  int failed = syscall(TIMER_CREATE, clock, event, &timer);
+  *created = (void *)(long)timer;
+  return failed;
+}
+
+int timer_settime(void *id, int flags, struct itimerspec *next, struct itimerspec *before) {
+  return syscall(TIMER_SETTIME, (int)(long)id, flags, next, before);
+}
+
+int timer_gettime(void *id, struct itimerspec *left) {
+  return syscall(TIMER_GETTIME, (int)(long)id, left);
+}
+
+/* Called to sleep until the timer ends, or another signal. */
+int sigsuspend(void *signals) {
+  struct itimerspec left = {{0, 0}, {0, 0}};
+  if (timer >= 0) syscall(TIMER_GETTIME, timer, &left);
+  if (to_ns(left.value) > 0) {
+    skipped += to_ns(left.value);
+    left.value = (struct timespec){0, 1};
+    syscall(TIMER_SETTIME, timer, 0, &left, 0);
+  }
+  return syscall(SIGSUSPEND, signals, SIGNAL_SET_BYTES);
+}
