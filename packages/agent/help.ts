@@ -49,12 +49,14 @@ Where (directories are made)
   --metrics-address IP:PORT  /metrics; port 0: none [127.0.0.1:10249]
   --log-level debug|info|warn|error   [info]
 Instead of running
-  --probe                 say which ways to carry Services (--proxy) this machine has, and what the others lack
+  --probe                 say which ways to carry Services this machine has, and what the others lack; with --proxy, whether
+                          it has that one, with the exit status as well
   --cleanup               remove all that Podway made on this node, and nothing else; Pods lose their network
   --help
 
 Examples
   podway agent --probe
+  podway agent --probe --proxy ipvs --ipvs-scheduler mh
   podway agent --node-name $(hostname) --kubeconfig /etc/podway/kubeconfig --cluster-cidr 10.244.0.0/16 \\
     --service-cidr 10.96.0.0/16 --cluster-dns 10.96.0.10 --dns-upstreams /etc/resolv.conf
 `;

@@ -12,8 +12,16 @@ const REQUIRED = [
 ];
 
 describe('parseAgentOptions', () => {
-  test('--probe needs no other flag', () => {
-    assert.deepEqual(parseAgentOptions(['--probe']), { kind: 'probe', iptablesVariant: 'auto' });
+  test('--probe needs no other flag; it asks for one mechanism with --proxy, and as its flags say', () => {
+    const parsed = (...flags: readonly string[]) => {
+      const command = parseAgentOptions(['--probe', ...flags]);
+      assert.ok(command.kind === 'probe');
+      return [command.mechanism, command.options.iptablesVariant, command.options.ipvs.scheduler];
+    };
+    assert.deepEqual(parsed(), [undefined, 'auto', 'rr']);
+    assert.deepEqual(parsed('--proxy', 'ipvs', '--ipvs-scheduler', 'mh'), ['ipvs', 'auto', 'mh']);
+    assert.throws(() => parsed('--proxy', 'none'), /^InvalidInputError: --proxy: .* one of nftables, /);
+    assert.throws(() => parsed('--ipvs-scheduler', 'best'), /^InvalidInputError: --ipvs-scheduler: /);
   });
 
   test('the required flags are enough; the others have the defaults of a real node', () => {
@@ -108,7 +116,10 @@ describe('parseAgentOptions', () => {
     assert.equal(parsed('all'), 'all');
     assert.deepEqual(parsed('localhost'), ['127.0.0.0/8', '::1/128']);
     assert.deepEqual(parsed('192.0.2.0/24,fd00::/64'), ['192.0.2.0/24', 'fd00::/64']);
-    assert.throws(() => parsed('everything'), /^InvalidInputError: --nodeport-addresses: /);
+    assert.throws(
+      () => parsed('everything'),
+      /^InvalidInputError: --nodeport-addresses: invalid value "everything": "primary", "all", /,
+    );
   });
 
   test('--help needs nothing else, and names every flag', () => {

@@ -76,7 +76,12 @@ export interface AgentOptions {
 
 export type AgentCommand =
   | { readonly kind: 'run' | 'cleanup'; readonly options: AgentOptions }
-  | { readonly kind: 'probe'; readonly iptablesVariant: IptablesVariantChoice }
+  | {
+      readonly kind: 'probe';
+      /** undefined: all of them. */
+      readonly mechanism: ProxyMechanism | undefined;
+      readonly options: Pick<AgentOptions, 'iptablesVariant' | 'ipvs'>;
+    }
   | { readonly kind: 'help' };
 
 const FLAGS = {
@@ -100,7 +105,7 @@ const FLAGS = {
   'cni-conf-dir': { type: 'string', default: '/etc/cni/net.d' },
   'cni-bin-dir': { type: 'string', default: '/opt/cni/bin' },
   'pod-network': { type: 'string', default: 'host-gw' },
-  proxy: { type: 'string', default: 'nftables' },
+  proxy: { type: 'string' },
   'iptables-variant': { type: 'string', default: 'auto' },
   'nodeport-addresses': { type: 'string', default: 'primary' },
   'ipvs-scheduler': { type: 'string', default: DEFAULT_IPVS_OPTIONS.scheduler },
@@ -125,12 +130,15 @@ const REQUIRED = ['node-name', 'cluster-cidr', 'service-cidr', 'cluster-dns'] as
 export function parseAgentOptions(args: readonly string[]): AgentCommand {
   const values = parse(args);
   if (values.help) return { kind: 'help' };
-  const iptablesVariant = flagChoice(
-    '--iptables-variant',
-    values['iptables-variant'],
-    IPTABLES_VARIANT_CHOICES,
-  );
-  if (values.probe) return { kind: 'probe', iptablesVariant };
+  const mechanisms = {
+    iptablesVariant: flagChoice('--iptables-variant', values['iptables-variant'], IPTABLES_VARIANT_CHOICES),
+    ipvs: ipvsOptions(values),
+  };
+  if (values.probe) {
+    const { proxy } = values;
+    const mechanism = proxy === undefined ? undefined : flagChoice('--proxy', proxy, PROXY_MECHANISMS);
+    return { kind: 'probe', mechanism, options: mechanisms };
+  }
   const missing = REQUIRED.filter((flag) => !values[flag]).map((flag) => `--${flag}`);
   if (missing.length > 0)
     throw new InvalidInputError(
@@ -162,20 +170,9 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
     cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
     podNetwork: flagChoice('--pod-network', values['pod-network'], ['host-gw']),
-    proxy: flagChoice('--proxy', values.proxy, [...PROXY_MECHANISMS, 'none']),
-    iptablesVariant,
-    nodePortAddresses: flagValue(
-      '--nodeport-addresses',
-      values['nodeport-addresses'],
-      parseNodePortAddressOption,
-    ),
-    ipvs: {
-      scheduler: flagChoice('--ipvs-scheduler', values['ipvs-scheduler'], IPVS_SCHEDULERS),
-      gracePeriodMs: 1000 * flagSeconds('--ipvs-grace-period', values['ipvs-grace-period']),
-      strictArp: values['ipvs-strict-arp'],
-      forwarding: values['ipvs-direct-routing'] ? 'direct' : 'masquerade',
-      timeouts: ipvsTimeouts(values),
-    },
+    proxy: flagChoice('--proxy', values.proxy ?? 'nftables', [...PROXY_MECHANISMS, 'none']),
+    ...mechanisms,
+    nodePortAddresses: parseNodePortAddressOption(values['nodeport-addresses'], '--nodeport-addresses'),
     masquerade: values.masquerade,
     health: parseListenAddress(values['health-address'], '--health-address'),
     metrics: parseListenAddress(values['metrics-address'], '--metrics-address'),
@@ -210,6 +207,16 @@ function dnsOptions(values: Values): DnsOptions {
       flagValue('--dns-transfer-to', text, () => parsePrefix(text.trim())),
     ),
     dnsLogQueries: flagNumber('--dns-log-queries', values['dns-log-queries'], 0, 1),
+  };
+}
+
+function ipvsOptions(values: Values): IpvsOptions {
+  return {
+    scheduler: flagChoice('--ipvs-scheduler', values['ipvs-scheduler'], IPVS_SCHEDULERS),
+    gracePeriodMs: 1000 * flagSeconds('--ipvs-grace-period', values['ipvs-grace-period']),
+    strictArp: values['ipvs-strict-arp'],
+    forwarding: values['ipvs-direct-routing'] ? 'direct' : 'masquerade',
+    timeouts: ipvsTimeouts(values),
   };
 }
 

@@ -2,10 +2,11 @@ import { takeInheritedSockets } from '#dns';
 import { linuxKernel } from '#kernel';
 import { createKubeClient, loadClientConfig } from '#kube-client';
 import { errorMessage, InvalidInputError, type Logger, streamLogger, systemClock } from '#runtime';
+import { PROXY_MECHANISMS } from '#service-proxy';
 import { startAgent } from './agent.ts';
 import { cleanUpNode } from './clean-up.ts';
 import { AGENT_HELP } from './help.ts';
-import { type AgentOptions, parseAgentOptions } from './options.ts';
+import { type AgentCommand, type AgentOptions, parseAgentOptions } from './options.ts';
 import { logMechanisms, probeMechanisms } from './services.ts';
 import { releaseStartupMemory } from './startup-memory.ts';
 
@@ -21,8 +22,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
         process.stdout.write(AGENT_HELP);
         return 0;
       case 'probe':
-        process.stdout.write(await describeMechanisms(command));
-        return 0;
+        return await tellMechanisms(command);
       case 'cleanup':
         await cleanUpNode(command.options, {
           kernel: linuxKernel(),
@@ -39,30 +39,28 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   }
 }
 
-/** A line for each mechanism; what one lacks is indented below it. */
-async function describeMechanisms({
-  iptablesVariant,
-}: Pick<AgentOptions, 'iptablesVariant'>): Promise<string> {
+/** A line for each mechanism; what one lacks is indented below it. @returns the exit status: 1 when the one that was asked for lacks anything */
+async function tellMechanisms({
+  mechanism,
+  options,
+}: Extract<AgentCommand, { readonly kind: 'probe' }>): Promise<number> {
   using netns = linuxKernel().currentNetns();
-  const found = await probeMechanisms({
-    ...{ netns, iptablesVariant },
-    clock: systemClock,
-    logger: streamLogger('warn'),
-  });
-  return [...found]
-    .flatMap(([name, missing]) => [
-      `${name.padEnd(10)}  ${missing.length === 0 ? 'yes' : 'no'}`,
-      ...missing.map((reason) => `            ${reason}`),
-    ])
-    .map((line) => `${line}\n`)
-    .join('');
+  const deps = { ...{ netns, ...options }, clock: systemClock, logger: streamLogger('warn') };
+  const found = await probeMechanisms(deps, mechanism === undefined ? PROXY_MECHANISMS : [mechanism]);
+  const lines = [...found].flatMap(([name, missing]) => [
+    `${name.padEnd(10)}  ${missing.length === 0 ? 'yes' : 'no'}`,
+    ...missing.map((reason) => `            ${reason}`),
+  ]);
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  return mechanism === undefined || found.get(mechanism)?.length === 0 ? 0 : 1;
 }
 
 /** What need not be done while the node waits for its network. */
-async function settle({ proxy, iptablesVariant }: AgentOptions, logger: Logger): Promise<void> {
+async function settle({ proxy, iptablesVariant, ipvs }: AgentOptions, logger: Logger): Promise<void> {
   using netns = linuxKernel().currentNetns();
-  await logMechanisms(proxy, { netns, iptablesVariant, clock: systemClock, logger }).catch((error: unknown) =>
-    logger.warn('what this machine offers cannot be told', { error: errorMessage(error) }),
+  await logMechanisms(proxy, { netns, iptablesVariant, ipvs, clock: systemClock, logger }).catch(
+    (error: unknown) =>
+      logger.warn('what this machine offers cannot be told', { error: errorMessage(error) }),
   );
   releaseStartupMemory();
 }

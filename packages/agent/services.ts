@@ -84,12 +84,13 @@ export async function startServices(
   );
 }
 
-/** What each mechanism lacks here, in plain words; nothing: it can carry Services. Leaves nothing behind. */
+/** What mechanisms lack here, in plain words; nothing: one can carry Services. Leaves nothing behind. */
 export async function probeMechanisms(
   deps: MechanismDeps,
+  mechanisms: readonly ProxyMechanism[] = PROXY_MECHANISMS,
 ): Promise<ReadonlyMap<ProxyMechanism, readonly string[]>> {
   const found = new Map<ProxyMechanism, readonly string[]>();
-  for (const name of PROXY_MECHANISMS) {
+  for (const name of mechanisms) {
     await using backend = createBackend(name, deps);
     found.set(name, await backend.probe());
   }

@@ -22,6 +22,7 @@ import { NodeAgent } from './node-agent.ts';
 import type { LabOptions } from './options.ts';
 import { type LabPaths, logPath } from './paths.ts';
 import { type BootResult, type LabRecord, readRecord, writeRecord } from './records.ts';
+import { requireMechanism } from './require-mechanism.ts';
 import { switchProxy } from './switch-proxy.ts';
 import { planTopology } from './topology.ts';
 
@@ -42,6 +43,7 @@ export class RunningLab implements AsyncDisposable {
   readonly #deps: RunningLabDeps;
   readonly #processes: LabProcesses;
   readonly #parts = new AsyncDisposableStack();
+  readonly #nodes: NetworkNamespace[] = [];
   readonly #agents: NodeAgent[] = [];
   #switching: Promise<void> | undefined;
   #cgroups: Cgroups | undefined;
@@ -136,6 +138,7 @@ export class RunningLab implements AsyncDisposable {
       within: (section) => netns.run(section),
     });
     this.#parts.use(agent);
+    this.#nodes.push(netns);
     this.#agents.push(new NodeAgent(node, address, agent, logPath(paths, name), command));
   }
 
@@ -170,7 +173,7 @@ export class RunningLab implements AsyncDisposable {
   async #switchProxy(proxy: ProxyMechanism): Promise<void> {
     if (this.#switching !== undefined) throw new LabError('another command is switching the proxy');
     const record = this.#record();
-    this.#switching = switchProxy(this.#agents, record.options.proxy, proxy);
+    this.#switching = this.#switch(record.options.proxy, proxy);
     try {
       await this.#switching;
     } finally {
@@ -178,5 +181,12 @@ export class RunningLab implements AsyncDisposable {
     }
     writeRecord(this.#deps.paths.lab, { ...record, options: { ...record.options, proxy } });
     this.#deps.logger.info('every node carries Services anew', { proxy });
+  }
+
+  async #switch(from: ProxyMechanism, to: ProxyMechanism): Promise<void> {
+    // All nodes have one kernel.
+    const [node] = this.#nodes;
+    if (node !== undefined) await requireMechanism(this.#deps.program, node, to);
+    await switchProxy(this.#agents, from, to);
   }
 }

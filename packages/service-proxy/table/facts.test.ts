@@ -20,15 +20,15 @@ describe('nodePortAddresses', () => {
   for (const [option, expected] of cases)
     test(option, () => {
       assert.deepEqual(
-        nodePortAddresses(parseNodePortAddressOption(option), PRIMARY, () => HOST),
+        nodePortAddresses(parseNodePortAddressOption(option, '--nodeport-addresses'), PRIMARY, () => HOST),
         expected,
       );
     });
 
   test('an option that is none of these says so', () => {
     assert.throws(
-      () => parseNodePortAddressOption('everything'),
-      /node-port-addresses: invalid value "everything"/,
+      () => parseNodePortAddressOption('everything', '--nodeport-addresses'),
+      /--nodeport-addresses: invalid value "everything"/,
     );
   });
 
@@ -42,7 +42,7 @@ describe('nodePortAddresses', () => {
     ['::1/128', 'IPv6'],
   ] as const)
     test(`selectsLoopback: ${option} of ${families.join(' and ') || 'no family'}`, () => {
-      const parsed = parseNodePortAddressOption(option);
+      const parsed = parseNodePortAddressOption(option, '--nodeport-addresses');
       assert.deepEqual(
         IP_FAMILIES.filter((family) => selectsLoopback(parsed, family)),
         families,

@@ -8,7 +8,7 @@ import {
   prefixesOverlap,
   prefixFamily,
 } from '#ip';
-import { InvalidInputError } from '#runtime';
+import { errorMessage, InvalidInputError } from '#runtime';
 
 /** What a node must know of itself and of the cluster to decide where a Service's packets go. */
 export interface NodeFacts {
@@ -48,9 +48,10 @@ export type NodePortAddressOption = 'primary' | 'all' | readonly IpPrefix[];
 
 /**
  * @param option `primary`, `all`, `localhost`, or a comma-separated list of prefixes (`127.0.0.0/8,172.30.0.0/16`)
+ * @param field what the option is called where it is given
  * @throws InvalidInputError
  */
-export function parseNodePortAddressOption(option: string): NodePortAddressOption {
+export function parseNodePortAddressOption(option: string, field: string): NodePortAddressOption {
   if (option === 'primary' || option === 'all') return option;
   if (option === 'localhost') return Object.values(LOOPBACK);
   return option.split(',').map((text) => {
@@ -58,9 +59,9 @@ export function parseNodePortAddressOption(option: string): NodePortAddressOptio
       return parsePrefix(text.trim());
     } catch (error) {
       throw new InvalidInputError(
-        'node-port-addresses',
+        field,
         option,
-        `"primary", "all", "localhost" or prefixes are expected (${error instanceof Error ? error.message : String(error)})`,
+        `"primary", "all", "localhost" or prefixes are expected (${errorMessage(error)})`,
       );
     }
   });
