@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
-import { examplePath, TestLab } from './support/lab.ts';
+import type { LabStatus } from '#lab';
+import { examplePath, PODWAY, TestLab } from './support/lab.ts';
+import { lackingMechanisms } from './support/lacking-mechanisms.ts';
 import { SteadyClient } from './support/steady-client.ts';
 
 suite('lab up --proxy on a lab that runs', () => {
@@ -32,6 +34,22 @@ suite('lab up --proxy on a lab that runs', () => {
     assert.deepEqual(failures, []);
     const status = JSON.parse(await lab.lab('status', '-o', 'json')) as { options: { proxy: string } };
     assert.equal(status.options.proxy, 'nftables');
+  });
+
+  test('a mechanism that the machine lacks is refused before any agent is restarted', async (t) => {
+    const lacking = lackingMechanisms(await lab.exec('node1', PODWAY, 'agent', '--probe'));
+    const [missing] = lacking.keys();
+    if (missing === undefined) return t.skip('this machine has all mechanisms');
+    const restarts = async () => {
+      const { processes } = JSON.parse(await lab.lab('status', '-o', 'json')) as Pick<LabStatus, 'processes'>;
+      return processes.map(({ name, restarts }) => `${name} ${restarts}`);
+    };
+    const before = await restarts();
+    await assert.rejects(lab.lab('up', '--proxy', missing), (error: Error) =>
+      error.message.includes(`cannot carry Services by ${missing}; nothing was changed`),
+    );
+    assert.deepEqual(await restarts(), before);
+    assert.deepEqual(await modes(), ['nftables', 'nftables']);
   });
 
   test('a mechanism that is none is refused, and another number of nodes', async () => {
