@@ -20,7 +20,7 @@ export async function cleanUpNode(
   removeExecutable(options.cniBinDir);
   const { iptablesVariant } = options;
   await removeServices({ netns, clock: systemClock, logger, iptablesVariant });
-  await new HostPorts(netns).remove();
+  await new HostPorts(netns, options.serviceCidrs).remove();
   await createPodNetwork(options, netns, logger).remove();
   new DataPath(kernel, netns).remove();
   removeDnsLink(netns);

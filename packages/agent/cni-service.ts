@@ -51,7 +51,7 @@ export class CniService implements AsyncDisposable {
     this.#attachments = new NodeAttachments({
       store: this.#store,
       dataPath: new DataPath(kernel, netns),
-      hostPorts: new HostPorts(netns),
+      hostPorts: new HostPorts(netns, options.serviceCidrs),
       clock,
       logger,
     });

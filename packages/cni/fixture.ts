@@ -32,7 +32,8 @@ export async function startCniNode(options: CniNodeOptions) {
   const dataPath = new DataPath(kernel, node);
   if (options.dir === undefined) starting.defer(() => dataPath.remove());
   const common = { clock: systemClock, logger: silentLogger };
-  const attachments = new NodeAttachments({ store, dataPath, hostPorts: new HostPorts(node), ...common });
+  const hostPorts = new HostPorts(node, [parsePrefix('10.96.0.0/16')]);
+  const attachments = new NodeAttachments({ store, dataPath, hostPorts, ...common });
   const plugin = new CniPlugin({ attachments, ...common });
   const ranges = options.podCidrs.map((cidr) => [addressRange(parsePrefix(cidr))]);
   attachments.setNode({ ranges, mtu: 1400 });

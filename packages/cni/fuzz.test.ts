@@ -29,7 +29,7 @@ function pluginOfFakeNode(store: AttachmentStore, state: 'ready' | 'without Pod 
   const attachments = new NodeAttachments({
     store,
     dataPath: new DataPath(kernel, node),
-    hostPorts: new HostPorts(node),
+    hostPorts: new HostPorts(node, []),
     ...common,
   });
   const ranges = ['10.0.0.0/28', 'fd00::/64'].map((cidr) => [addressRange(parsePrefix(cidr))]);

@@ -1,13 +1,12 @@
-import type { IpFamily } from '#ip';
-import { IP_FAMILIES } from '#ip';
+import { IP_FAMILIES, type IpFamily, type IpPrefix } from '#ip';
 import { LoopbackRouting, type NetworkNamespace, type NftPort } from '#kernel';
 import type { Attachment } from './attachment.ts';
 import {
   elementChange,
   elementName,
-  HOST_PORT_RULES,
   HOST_PORT_TABLE,
   type HostPortElement,
+  hasHostPortRules,
   hostPortElements,
   hostPortTable,
 } from './port-mappings.ts';
@@ -32,6 +31,7 @@ function elementsByName(attachment: Attachment): readonly (readonly [string, Hos
 export class HostPorts {
   readonly #netns: HostPortNamespace;
   readonly #nft: NftPort;
+  readonly #serviceCidrs: readonly IpPrefix[];
   /** For host ports on 127.0.0.1. */
   readonly #loopback: LoopbackRouting;
   /** What the kernel holds, by name; undefined until it was looked at. */
@@ -42,8 +42,10 @@ export class HostPorts {
   /** Changes one after the other: each is the difference from the one before. */
   #last: Promise<void> = Promise.resolve();
 
-  constructor(netns: HostPortNamespace) {
+  /** @param serviceCidrs addresses there are the node's for Services only */
+  constructor(netns: HostPortNamespace, serviceCidrs: readonly IpPrefix[]) {
     this.#netns = netns;
+    this.#serviceCidrs = serviceCidrs;
     this.#nft = netns.nft;
     this.#loopback = new LoopbackRouting(netns);
   }
@@ -122,7 +124,7 @@ export class HostPorts {
     for (const { family } of added)
       if (!this.#tables.has(family)) {
         if (family === 'IPv4') await this.#loopback.ensure();
-        await this.#nft.run(hostPortTable(family));
+        await this.#nft.run(hostPortTable(family, this.#serviceCidrs));
         this.#heldAt = this.#nft.generation();
         this.#tables.add(family);
       }
@@ -155,10 +157,7 @@ export class HostPorts {
     for (const family of IP_FAMILIES) {
       const table = await this.#nft.listTable(family === 'IPv4' ? 'ip' : 'ip6', HOST_PORT_TABLE);
       // Without its rules it is as good as none, and made anew when it is needed.
-      if (
-        table?.filter((object) => Object.hasOwn(object as object, 'rule')).length !== HOST_PORT_RULES[family]
-      )
-        continue;
+      if (table === undefined || !hasHostPortRules(table, family, this.#serviceCidrs)) continue;
       this.#tables.add(family);
       elements.push(...table.flatMap((object) => readElements(family, object)));
     }

@@ -38,7 +38,7 @@ function given(store: AttachmentStore): Given {
   const attachments = new NodeAttachments({
     store,
     dataPath: new DataPath(kernel, node),
-    hostPorts: new HostPorts(node),
+    hostPorts: new HostPorts(node, []),
     ...common,
   });
   return { kernel, attachments, plugin: new CniPlugin({ attachments, ...common }) };

@@ -32,6 +32,11 @@ function ip(...args: readonly string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8' });
 }
 
+/** Who answers there. */
+function ask(host: string, port: number, localAddress?: string): Promise<string> {
+  return text(connect({ host, port, ...(localAddress !== undefined && { localAddress }) }));
+}
+
 const compiled = await compileClient();
 const CLIENTS = [
   { name: 'script', client: undefined, skip: false },
@@ -161,6 +166,35 @@ for (const { name, client, skip } of CLIENTS)
       for (const name of ['a', 'b']) node.kernel.deleteNetns(`/run/netns/${name}`);
     });
 
+    test('hostPort: not at addresses of Services, which the node may have, but where hostIP names one', async () => {
+      for (const name of ['a', 'b']) node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
+      node.node.links.set('lo', { up: true });
+      const add = (name: string, mapping: { readonly hostPort: number; readonly hostIP?: string }) => {
+        const portMappings = [{ containerPort: 80, protocol: 'tcp', ...mapping }];
+        return node.run(pod(name, 'ADD'), { ...CONFIG, runtimeConfig: { portMappings } });
+      };
+      assert.equal((await add('a', { hostPort: 8081 })).exitStatus, 0);
+      assert.equal((await add('b', { hostPort: 8082, hostIP: '10.96.0.11' })).exitStatus, 0);
+      // So packets see what the relay's routes, IPVS and cluster DNS make.
+      const others = ['10.96.0.10/32', '10.96.0.11/32', '192.0.2.10/32'];
+      for (const address of others) ip('address', 'add', address, 'dev', 'lo');
+      const own = createServer((socket) => socket.end('the node')).listen(8081, '0.0.0.0');
+      const servers = [own, ...['a', 'b'].map(serve)];
+      try {
+        await once(own, 'listening');
+        assert.equal(await ask('192.0.2.10', 8081), 'a');
+        assert.equal(await ask('10.96.0.10', 8081), 'the node');
+        assert.equal(await ask('10.96.0.11', 8082), 'b');
+      } finally {
+        for (const server of servers) server.close();
+      }
+      for (const address of others) ip('address', 'delete', address, 'dev', 'lo');
+      for (const name of ['a', 'b']) {
+        await node.run(pod(name, 'DEL'), CONFIG);
+        node.kernel.deleteNetns(`/run/netns/${name}`);
+      }
+    });
+
     test('hostPort on 127.0.0.1: reached from the node itself, beside another one of the same number; the guard is kept', async () => {
       for (const name of ['a', 'b']) node.kernel.createNetns(`/run/netns/${name}`)[Symbol.dispose]();
       node.node.links.set('lo', { up: true });
@@ -170,18 +204,16 @@ for (const { name, client, skip } of CLIENTS)
       assert.equal((await add('a', '127.0.0.1')).exitStatus, 0);
       assert.equal((await add('b', '10.244.1.1')).exitStatus, 0, 'the same port on another address');
       const servers = ['a', 'b'].map(serve);
-      const ask = (host: string, localAddress?: string) =>
-        text(connect({ host, port: 8081, ...(localAddress !== undefined && { localAddress }) }));
       try {
-        assert.equal(await ask('127.0.0.1'), 'a');
-        assert.equal(await ask('127.0.0.1', '10.244.1.1'), 'a', 'from another address of the node');
-        assert.equal(await ask('10.244.1.1'), 'b');
+        assert.equal(await ask('127.0.0.1', 8081), 'a');
+        assert.equal(await ask('127.0.0.1', 8081, '10.244.1.1'), 'a', 'from another address of the node');
+        assert.equal(await ask('10.244.1.1', 8081), 'b');
         // What keeps the network out, as packages/kernel/loopback-routing.kernel.test.ts shows.
         execFileSync('nft', ['delete', 'table', 'ip', 'podway-loopback']);
         await node.attachments.verify();
         const guard = execFileSync('nft', ['list', 'table', 'ip', 'podway-loopback'], { encoding: 'utf8' });
         assert.match(guard, /iifname != "lo" ip daddr 127\.0\.0\.0\/8 drop/);
-        assert.equal(await ask('127.0.0.1'), 'a');
+        assert.equal(await ask('127.0.0.1', 8081), 'a');
       } finally {
         for (const server of servers) server.close();
       }

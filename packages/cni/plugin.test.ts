@@ -20,7 +20,7 @@ function unreadyPlugin(store: AttachmentStore, executions: object[] = []) {
   const attachments = new NodeAttachments({
     store,
     dataPath: new DataPath({} as Kernel, node),
-    hostPorts: new HostPorts(node),
+    hostPorts: new HostPorts(node, []),
     ...common,
   });
   const onExecuted = (execution: object) => executions.push(execution);

@@ -1,4 +1,4 @@
-import { familyOf, type IpAddress, type IpFamily, ipToBytes } from '#ip';
+import { familyOf, type IpAddress, type IpFamily, type IpPrefix, ipToBytes, prefixFamily } from '#ip';
 import type { NftElementChange } from '#kernel';
 import type { Attachment } from './attachment.ts';
 import { CNI_CODES, CniError } from './errors.ts';
@@ -69,15 +69,42 @@ export function elementChange(op: 'add' | 'delete', element: HostPortElement): N
   };
 }
 
-/** How many rules the table has: two a protocol, one in each of its hooks, and one for loopback in IPv4. */
-export const HOST_PORT_RULES: Readonly<Record<IpFamily, number>> = { IPv4: 10, IPv6: 9 };
+/** Two rules a protocol, one in each of the hooks, and one for loopback in IPv4; those for Services aside. */
+const RULES: Readonly<Record<IpFamily, number>> = { IPv4: 10, IPv6: 9 };
+
+/** Whether the rules of a table are those of {@link hostPortTable}. @param objects as nft's JSON lists it */
+export function hasHostPortRules(
+  objects: readonly unknown[],
+  family: IpFamily,
+  serviceCidrs: readonly IpPrefix[],
+): boolean {
+  const comments = objects.flatMap((object) => {
+    const { rule } = object as { readonly rule?: { readonly comment?: string } };
+    return rule === undefined ? [] : [rule.comment];
+  });
+  const services = ofFamily(serviceCidrs, family).map(servicesComment);
+  return (
+    comments.length === RULES[family] + services.length &&
+    services.every((comment) => comments.includes(comment))
+  );
+}
+
+function servicesComment(range: IpPrefix): string {
+  return `Services ${range}`;
+}
+
+function ofFamily(prefixes: readonly IpPrefix[], family: IpFamily): readonly IpPrefix[] {
+  return prefixes.filter((prefix) => prefixFamily(prefix) === family);
+}
 
 /**
  * The table without elements. It comes before Services (dstnat is -100), as a hostPort is the more particular claim. A Pod that
  * reaches itself by its host port is masqueraded, and the node's own connection to 127.0.0.1, as no Pod could answer that address;
  * nobody else is. `::1` is left alone: Linux lets it leave by no other link. Takes the place of a table that is there.
+ * @param serviceCidrs their addresses may be the node's own (the DNS address; all of them where a relay or IPVS answers), and are no
+ *     addresses of the node to a host port that names none
  */
-export function hostPortTable(family: IpFamily): string {
+export function hostPortTable(family: IpFamily, serviceCidrs: readonly IpPrefix[]): string {
   const isIPv4 = family === 'IPv4';
   const [ip, type] = isIPv4 ? ['ip', 'ipv4_addr'] : ['ip6', 'ipv6_addr'];
   const protocols = ['tcp', 'udp', 'sctp'];
@@ -86,11 +113,15 @@ export function hostPortTable(family: IpFamily): string {
   map ${protocol}_ports_by_address { type ${type} . inet_service : ${type} . inet_service; }
 `,
   );
-  const rules = protocols.map(
-    (protocol) => `    dnat ${ip} to ${ip} daddr . ${protocol} dport map @${protocol}_ports_by_address
-    dnat ${ip} to ${protocol} dport map @${protocol}_ports
-`,
-  );
+  const rules = [
+    ...protocols.map(
+      (protocol) => `dnat ${ip} to ${ip} daddr . ${protocol} dport map @${protocol}_ports_by_address`,
+    ),
+    ...ofFamily(serviceCidrs, family).map(
+      (range) => `${ip} daddr ${range} return comment "${servicesComment(range)}"`,
+    ),
+    ...protocols.map((protocol) => `dnat ${ip} to ${protocol} dport map @${protocol}_ports`),
+  ].map((rule) => `    ${rule}\n`);
   return `add table ${ip} ${HOST_PORT_TABLE}
 delete table ${ip} ${HOST_PORT_TABLE}
 table ${ip} ${HOST_PORT_TABLE} {
