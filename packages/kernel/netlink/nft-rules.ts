@@ -16,6 +16,7 @@ export const NFT_MSG_GETGEN = (NFNL_SUBSYS_NFTABLES << 8) | 16;
 const NFTA_GEN_ID = 1;
 export const NFT_MSG_GETTABLE = (NFNL_SUBSYS_NFTABLES << 8) | 1;
 const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_FLAGS = 2;
 const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_EXPRESSIONS = 4;
@@ -127,8 +128,10 @@ export function decodeGeneration(payload: Buffer): number | undefined {
 /** @throws NetlinkFormatError */
 export function decodeTable(
   payload: Buffer,
-): { readonly family: NftFamily; readonly name: string } | undefined {
-  const name = new Attributes(afterHeader(payload, 4, 'nft table')).string(NFTA_TABLE_NAME);
+): { readonly family: NftFamily; readonly name: string; readonly flags: number } | undefined {
+  const attributes = new Attributes(afterHeader(payload, 4, 'nft table'));
+  const name = attributes.string(NFTA_TABLE_NAME);
   const [family] = Object.entries(NFT_FAMILIES).find(([, number]) => number === payload[0]) ?? [];
-  return name === undefined || family === undefined ? undefined : { family: family as NftFamily, name };
+  if (name === undefined || family === undefined) return undefined;
+  return { family: family as NftFamily, name, flags: attributes.u32be(NFTA_TABLE_FLAGS) ?? 0 };
 }

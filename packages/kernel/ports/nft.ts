@@ -17,7 +17,10 @@ export interface NftPort {
    * `ENOENT` when there is no such set.
    */
   listElements(family: NftFamily, table: string, set: string): Promise<readonly NftElement[]>;
-  /** The JSON form (libnftables-json(5)) of a table, undefined when there is none. Blocks: seconds for a large table. */
+  /**
+   * The JSON form (libnftables-json(5)) of a table, undefined when there is none. Blocks: seconds for a large table.
+   * `EOPNOTSUPP` for a table with flags: somebody has put it to sleep (`dormant`).
+   */
   listTable(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;
   /** {@link listTable} without the elements of named sets and maps: some milliseconds, however many there are. */
   listRules(family: NftFamily, table: string): Promise<readonly unknown[] | undefined>;

@@ -51,6 +51,8 @@ class NftWalk {
       .sort((a, b) => (a.hook?.priority ?? 0) - (b.hook?.priority ?? 0));
     for (const chain of bases) {
       const verdict = this.#chain(chain, 0);
+      if (verdict === 'continue' && chain.hook?.policy === 'drop')
+        return this.#packet.drop({ chain: chain.name, rule: 'policy drop' });
       if (verdict !== 'continue' && verdict !== 'accept') return verdict;
     }
     return 'accept';
@@ -155,6 +157,8 @@ class NftWalk {
         return go(statement.do, statement.chain);
       case 'reject':
         return packet.reject(cause(), statement.with);
+      case 'unknown':
+        throw new WalkError(`chain ${chain.name}: ${statement.what}`);
     }
   }
 

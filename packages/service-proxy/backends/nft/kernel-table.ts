@@ -1,4 +1,5 @@
 import type { IpFamily } from '#ip';
+import { isKernelError } from '#kernel';
 import type { TableShape } from './layout.ts';
 import { listedElements } from './listed-elements.ts';
 import type { NftChain, NftElement, NftListing, NftSet } from './model.ts';
@@ -27,8 +28,10 @@ export class KernelTable implements NftTable {
   }
 
   async readRules(): Promise<NftListing | undefined | 'foreign'> {
-    const objects = await this.#nft.listRules(tableFamily(this.#family), this.#name);
-    return objects === undefined ? undefined : unlessForeign(() => parseListing(objects));
+    return await unlessForeign(async () => {
+      const objects = await this.#nft.listRules(tableFamily(this.#family), this.#name);
+      return objects === undefined ? undefined : parseListing(objects);
+    });
   }
 
   async read(): Promise<NftListing | undefined | 'foreign'> {
@@ -129,6 +132,7 @@ export class KernelTable implements NftTable {
         ];
       case 'replace rules':
         return [
+          chainText(operation.chain, family, name),
           `flush chain ${tableFamily(family)} ${name} ${operation.chain.name}`,
           ...(isRaw(operation.chain) ? [] : ruleTexts(operation.chain, family, name)),
         ];
@@ -148,11 +152,12 @@ function translatesDestinations({ hook }: NftChain): boolean {
   return hook?.type === 'nat' && (hook.at === 'prerouting' || hook.at === 'output');
 }
 
-async function unlessForeign<T>(read: () => T | Promise<T>): Promise<T | 'foreign'> {
+async function unlessForeign<T>(read: () => Promise<T>): Promise<T | 'foreign'> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof UnknownNftError) return 'foreign';
+    // A table that sleeps serves nobody: making it anew loses nothing.
+    if (error instanceof UnknownNftError || isKernelError(error, 'EOPNOTSUPP')) return 'foreign';
     throw error;
   }
 }

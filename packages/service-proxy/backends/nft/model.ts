@@ -47,6 +47,8 @@ export interface NftHook {
   readonly type: 'nat' | 'filter';
   readonly at: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
   readonly priority: number;
+  /** What becomes of a packet that no rule has decided about; accept when absent, as ours have it. */
+  readonly policy?: 'drop';
 }
 
 /** Statements in order; a match that fails ends the rule. */
@@ -97,6 +99,8 @@ export type NftStatement =
   | { readonly do: 'set mark'; readonly key: readonly NftField[]; readonly map: string }
   | { readonly do: 'masquerade' | 'drop' | 'return' }
   | { readonly do: 'goto' | 'jump'; readonly chain: string }
-  | { readonly do: 'reject'; readonly with: RejectWith };
+  | { readonly do: 'reject'; readonly with: RejectWith }
+  /** Stands for a whole rule of a listing that says what Podway never says. */
+  | { readonly do: 'unknown'; readonly what: string };
 
 export type RejectWith = 'tcp reset' | 'port-unreachable' | 'host-unreachable';

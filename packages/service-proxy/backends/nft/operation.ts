@@ -6,7 +6,7 @@ export type NftOperation =
   | { readonly do: 'add set'; readonly set: NftSet }
   /** With its rules, which may go only to chains that are there. */
   | { readonly do: 'add chain'; readonly chain: NftChain }
-  /** Of a chain that is there, all at once. */
+  /** Of a chain that is there, all at once, with its policy. */
   | { readonly do: 'replace rules'; readonly chain: NftChain }
   /** Nothing goes to it. */
   | { readonly do: 'delete chain'; readonly name: string }

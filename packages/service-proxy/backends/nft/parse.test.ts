@@ -56,14 +56,32 @@ describe('parseListing', () => {
     );
   });
 
-  const unknown: readonly (readonly [string, readonly unknown[]])[] = [
-    ['object', [{ flowtable: { name: 'f' } }]],
+  const unknownRules: readonly (readonly [string, readonly unknown[]])[] = [
     ['statement', rule({ counter: { packets: 0, bytes: 0 } })],
+    ['masquerade', rule({ masquerade: { flags: 'fully-random' } })],
+    ['dnat', rule({ dnat: { addr: { payload: { protocol: 'ip', field: 'daddr' } }, flags: 'random' } })],
     ['field', rule({ match: { op: '==', left: { meta: { key: 'mark' } }, right: 1 } })],
     ['field of a connection', rule({ match: { op: 'in', left: { ct: { key: 'mark' } }, right: 1 } })],
     ['comparison', rule({ match: { op: '<', left: { meta: { key: 'l4proto' } }, right: 'tcp' } })],
     ['reject', rule({ reject: { type: 'icmp', expr: 'admin-prohibited' } })],
     ['map update', rule('add @affinity { ip saddr : ip daddr }')],
+  ];
+  for (const [what, objects] of unknownRules)
+    test(`a rule with an unknown ${what} is kept as one that nothing equals`, () => {
+      const [statement, ...more] = parsed(objects) ?? [];
+      assert.ok(statement?.do === 'unknown' && more.length === 0);
+      assert.match(statement.what, /^unknown nftables /);
+    });
+
+  test('a policy', () => {
+    const { chains } = parseListing([
+      { chain: { name: 'c', type: 'filter', hook: 'input', prio: 0, policy: 'drop' } },
+    ]);
+    assert.deepEqual(chains[0]?.hook, { type: 'filter', at: 'input', priority: 0, policy: 'drop' });
+  });
+
+  const unknown: readonly (readonly [string, readonly unknown[]])[] = [
+    ['object', [{ flowtable: { name: 'f' } }]],
     ['hook', [{ chain: { name: 'c', type: 'filter', hook: 'ingress', prio: 0 } }]],
     ['chain', [{ rule: { chain: 'gone', expr: [] } }]],
   ];

@@ -19,7 +19,10 @@ export class UnknownNftError extends PodwayError {
   }
 }
 
-/** Parses the objects of `nft -j list table` (libnftables-json(5)). @throws UnknownNftError */
+/**
+ * Parses the objects of `nft -j list table` (libnftables-json(5)). A rule that says what Podway never says becomes one `unknown`
+ * statement. @throws UnknownNftError for anything else
+ */
 export function parseListing(objects: readonly unknown[]): NftListing {
   const sets: string[] = [];
   const elements: NftElement[] = [];
@@ -51,7 +54,7 @@ export function parseListing(objects: readonly unknown[]): NftListing {
         const { chain, expr } = fields(body);
         const owner = chains.get(String(chain));
         if (owner === undefined) throw new UnknownNftError('chain', chain);
-        owner.rules.push(parseRule(list(expr)));
+        owner.rules.push(parseRuleOrNot(list(expr)));
         break;
       }
       default:
@@ -87,14 +90,23 @@ function valueText(value: unknown): string {
 }
 
 function parseHook(body: unknown): NftHook | undefined {
-  const { type, hook, prio } = fields(body);
+  const { type, hook, prio, policy } = fields(body);
   if (hook === undefined) return undefined;
   if (type !== 'nat' && type !== 'filter') throw new UnknownNftError('chain type', type);
   const at = (['prerouting', 'input', 'forward', 'output', 'postrouting'] as const).find(
     (one) => one === hook,
   );
   if (at === undefined) throw new UnknownNftError('hook', hook);
-  return { type, at, priority: Number(prio) };
+  return { type, at, priority: Number(prio), ...(policy === 'drop' && { policy }) };
+}
+
+function parseRuleOrNot(expressions: readonly unknown[]): NftRule {
+  try {
+    return parseRule(expressions);
+  } catch (error) {
+    if (error instanceof UnknownNftError) return [{ do: 'unknown', what: error.message }];
+    throw error;
+  }
 }
 
 function parseRule(expressions: readonly unknown[]): NftRule {
@@ -117,7 +129,9 @@ function parseStatement(expression: unknown, implied: Set<string>): NftStatement
       return { do: 'verdict map', key: parseKey(key, implied), map: setName(data) };
     }
     case 'dnat': {
-      const address = fields(fields(body)['addr']);
+      const { addr, family: _, ...options } = fields(body);
+      if (Object.keys(options).length > 0) throw new UnknownNftError('statement', expression);
+      const address = fields(addr);
       if (address['map'] === undefined && parseKey(address, implied).join() === 'daddr')
         return { do: 'keep destination' };
       const { key, data } = fields(address['map']);
@@ -132,6 +146,7 @@ function parseStatement(expression: unknown, implied: Set<string>): NftStatement
     case 'masquerade':
     case 'drop':
     case 'return':
+      if (body !== null) throw new UnknownNftError('statement', expression);
       return { do: kind };
     case 'goto':
     case 'jump':

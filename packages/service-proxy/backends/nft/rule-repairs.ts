@@ -36,7 +36,8 @@ export function ruleRepairs(
 
 function toward(chain: NftChain, found: NftChain | undefined): readonly NftOperation[] {
   if (found === undefined) return [{ do: 'add chain', chain }];
-  return rulesText(found) === rulesText(chain) ? [] : [{ do: 'replace rules', chain }];
+  const isSame = found.hook?.policy === chain.hook?.policy && rulesText(found) === rulesText(chain);
+  return isSame ? [] : [{ do: 'replace rules', chain }];
 }
 
 function hookText({ hook }: NftChain): string {

@@ -100,6 +100,8 @@ function statementText(statement: NftStatement, family: IpFamily, transport: str
     case 'drop':
     case 'return':
       return statement.do;
+    case 'unknown':
+      return `# ${statement.what}`;
   }
 }
 

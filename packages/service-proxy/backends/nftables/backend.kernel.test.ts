@@ -126,6 +126,45 @@ describe('NftablesBackend in the kernel', () => {
     assert.equal(listing.chains.find(({ name }) => name === 'prerouting')?.rules.length, 1);
   });
 
+  for (const damage of [
+    'insert rule ip podway prerouting meta nftrace set 1',
+    'insert rule ip podway prerouting counter log',
+    'add rule ip podway source_outside_cluster masquerade fully-random',
+    'flush chain ip podway source_outside_cluster; add rule ip podway source_outside_cluster masquerade random',
+    'add chain ip podway filter_forward { policy drop; }',
+  ])
+    test(`what others did is put right with the table in place: ${damage}`, async () => {
+      const backend = new NftablesBackend(netns.nft);
+      const table = tableOf({ services: [service()], slices: [slice(['b'])] });
+      await backend.apply(table, []);
+      const list = async () => JSON.stringify(await netns.nft.listTable('ip', 'podway'));
+      const before = (await list()).replaceAll(/"handle": ?\d+/g, '');
+      const [, tableHandle] = /"table":.*?"handle": ?(\d+)/.exec(await list()) ?? [];
+      await netns.nft.run(`${damage}\n`);
+      assert.equal(await backend.intact(), false);
+      await backend.observe();
+      await backend.apply(table, []);
+      assert.equal((await list()).replaceAll(/"handle": ?\d+/g, ''), before);
+      assert.equal(/"table":.*?"handle": ?(\d+)/.exec(await list())?.[1], tableHandle);
+      assert.equal(await backend.intact(), true);
+    });
+
+  test('tables that sleep: ours is made anew, another one disturbs nobody', async () => {
+    const backend = new NftablesBackend(netns.nft);
+    const table = tableOf({ services: [service()], slices: [slice(['b'])] });
+    await netns.nft.run('add table ip another { flags dormant; }\n');
+    await backend.apply(table, []);
+    const before = await new KernelTable(netns.nft, 'IPv4', SHAPE).read();
+    assert.equal(await backend.intact(), true);
+    await netns.nft.run('add table ip podway { flags dormant; }\n');
+    assert.equal(await backend.intact(), false);
+    await backend.observe();
+    await backend.apply(table, []);
+    assert.deepEqual(await new KernelTable(netns.nft, 'IPv4', SHAPE).read(), before);
+    assert.equal(await backend.intact(), true);
+    await netns.nft.run('delete table ip another\n');
+  });
+
   for (const family of IP_FAMILIES)
     test(`${family}: chains that nothing goes to any more are removed`, async () => {
       const facts = inFamily(family, FACTS);
