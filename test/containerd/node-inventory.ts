@@ -1,11 +1,12 @@
 /**
- * Prints, as one JSON object, what a node holds of its Pods: run inside the node. Two that are equal say that nothing
- * was left between them.
+ * Prints, as one JSON object a line of its input, what a node holds of its Pods: run inside the node. Two that are equal
+ * say that nothing was left between them.
  *
  *   node node-inventory.ts STATE_DIRECTORY
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { AttachmentStore } from '#cni';
 import { linuxKernel } from '#kernel';
 
@@ -24,7 +25,8 @@ export interface NodeInventory {
 }
 
 if (process.argv[1] === import.meta.filename)
-  process.stdout.write(JSON.stringify(await takeInventory(process.argv[2] ?? '')));
+  for await (const _ of createInterface({ input: process.stdin }))
+    process.stdout.write(`${JSON.stringify(await takeInventory(process.argv[2] ?? ''))}\n`);
 
 async function takeInventory(stateDirectory: string): Promise<NodeInventory> {
   using netns = linuxKernel().currentNetns();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { Containerd, IMAGE } from '../containerd/containerd.ts';
 import { CriError, type SandboxConfig } from '../containerd/cri-client.ts';
+import { InventoryTaker } from '../containerd/inventory-taker.ts';
 import type { NodeInventory } from '../containerd/node-inventory.ts';
 import { whyNoContainerd } from '../containerd/requirements.ts';
 import { eventually } from './support/eventually.ts';
@@ -13,8 +14,6 @@ import { AGENT, killProcess, pidOf, SUPERVISOR } from './support/lab-processes.t
 
 const NODE = 'node1';
 const NODE_IP = '172.30.0.11';
-const NODE_DIRECTORY = `/run/podway/nodes/${NODE}`;
-const INVENTORY = join(import.meta.dirname, '../containerd/node-inventory.ts');
 const WEB_SERVER = ['/bin/httpd', '-f', '-p', '80', '-h', '/www'];
 /** An agent's CNI side alone. */
 const CNI_NODE = join(import.meta.dirname, '../../packages/cni/fixture-process.ts');
@@ -30,6 +29,7 @@ interface Pod {
 suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? false }, () => {
   const lab = TestLab.ofSuite({ nodes: 1 });
   let containerd: Containerd;
+  let taker: InventoryTaker;
   let untouched: NodeInventory;
   /** Those that run. */
   const pods = new Set<Pod>();
@@ -37,6 +37,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
   before(async () => {
     containerd = new Containerd(lab, NODE);
     await containerd.install();
+    taker = await InventoryTaker.start(lab, NODE);
     untouched = await inventory();
   });
   afterEach(async () => {
@@ -83,10 +84,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     };
   }
 
-  async function inventory(): Promise<NodeInventory> {
-    const words = [process.execPath, '--disable-warning=ExperimentalWarning', INVENTORY];
-    return JSON.parse(await lab.exec(NODE, ...words, `${NODE_DIRECTORY}/state`)) as NodeInventory;
-  }
+  const inventory = () => taker.take();
 
   /** The web page of a container, from a place of the lab. */
   const fetchPage = (place: string, url: string) => lab.exec(place, 'curl', '-sS', '-m', '5', url);
