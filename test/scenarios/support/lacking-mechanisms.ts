@@ -1,3 +1,6 @@
+import { PODWAY } from './lab.ts';
+import { output } from './run.ts';
+
 /** What `podway agent --probe` says: the mechanisms that cannot be had, each with why. */
 export function lackingMechanisms(probe: string): ReadonlyMap<string, string> {
   const lacking = new Map<string, string>();
@@ -10,4 +13,11 @@ export function lackingMechanisms(probe: string): ReadonlyMap<string, string> {
       lacking.set(last, `${lacking.get(last)}${lacking.get(last) === '' ? '' : '; '}${line.trim()}`);
   }
   return lacking;
+}
+
+/** The same of this machine, asked as a lab's agents would be: in a network of its own, as root of a user namespace if not of the machine. */
+export async function mechanismsLackingHere(): Promise<ReadonlyMap<string, string>> {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const inNetwork = ['unshare', ...user, '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+  return lackingMechanisms(await output([...inNetwork, PODWAY, 'agent', '--probe']));
 }
