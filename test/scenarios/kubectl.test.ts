@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, suite, test } from 'node:test';
+import { Background } from './support/background.ts';
 import { eventually } from './support/eventually.ts';
 import { findKubectls, type Kubectl } from './support/kubectls.ts';
 import { examplePath, TestLab } from './support/lab.ts';
@@ -9,7 +8,10 @@ import { type Outcome, run } from './support/run.ts';
 
 const found = await findKubectls();
 
-suite('kubectl', { skip: found.length === 0 && 'there is no kubectl on PATH' }, () => {
+const skip = found.length === 0 && 'there is no kubectl on PATH';
+
+// Two at a time: each waits half of its time, for Pods above all.
+suite('kubectl', { skip, concurrency: 2 }, () => {
   const lab = TestLab.ofSuite({ nodes: 2 });
   for (const kubectl of found) commandsOf(kubectl, lab);
 });
@@ -35,25 +37,10 @@ function commandsOf(kubectl: Kubectl, lab: TestLab): void {
     return outcome.stdout;
   }
 
-  /** Starts a command that goes on until it is ended. */
-  function start(args: readonly string[]) {
-    const child = spawn(kubectl.path, ['-n', namespace, ...args], {
-      env: env(),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const closed = once(child, 'close');
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      said += part;
-    });
-    const end = async () => {
-      child.kill('SIGINT');
-      await closed;
-    };
-    return { said: () => said, closed, [Symbol.asyncDispose]: end };
-  }
+  const start = (...args: readonly string[]) =>
+    new Background(lab.account.command([kubectl.path, '-n', namespace, ...args]), { env: env() });
 
-  suite(`kubectl ${kubectl.version}`, () => {
+  suite(`kubectl ${kubectl.version}`, { concurrency: 1 }, () => {
     before(async () => {
       await k('create', 'namespace', namespace);
       await k('apply', '-f', examplePath('my-nginx.yaml'));
@@ -104,9 +91,9 @@ function commandsOf(kubectl: Kubectl, lab: TestLab): void {
 
     test('get -w: shows changes as they come', async () => {
       await k('create', 'configmap', 'watched', '--from-literal=a=1');
-      await using watch = start(['get', 'configmaps', '-w', '-o', 'name']);
+      await using watch = start('get', 'configmaps', '-w', '-o', 'name');
       const shows = (times: number) =>
-        eventually(() => assert.equal(watch.said().match(/configmap\/watched\n/g)?.length, times));
+        eventually(() => assert.equal(watch.said.match(/configmap\/watched\n/g)?.length, times));
       // It lists what is there, and watches from that on.
       await shows(1);
       await k('label', 'configmap', 'watched', 'x=y');
@@ -255,8 +242,8 @@ spec:
       await k('wait', '--for=condition=Ready', 'pod/talker', '--timeout=60s');
       await eventually(async () => assert.equal(await k('logs', 'talker'), 'one\ntwo\n'));
       assert.equal(await k('logs', 'talker', '--tail=1'), 'two\n');
-      await using follow = start(['logs', '-f', 'talker']);
-      await eventually(() => assert.equal(follow.said(), 'one\ntwo\n'));
+      await using follow = start('logs', '-f', 'talker');
+      await eventually(() => assert.equal(follow.said, 'one\ntwo\n'));
       assert.equal(
         ok(await attempt(['exec', '-i', 'talker', '--', 'cat'], 'over stdin'), ['exec']),
         'over stdin',
@@ -267,7 +254,7 @@ spec:
       assert.match(failing.stderr, /^wrong\n/);
       await k('delete', 'pod', 'talker', '--grace-period=1');
       await follow.closed;
-      assert.equal(follow.said(), 'one\ntwo\n');
+      assert.equal(follow.said, 'one\ntwo\n');
       assert.equal((await attempt(['get', 'pod', 'talker'])).code, 1);
     });
 
@@ -307,10 +294,10 @@ spec:
     });
 
     test('port-forward: several connections one after another', async () => {
-      await using forward = start(['port-forward', 'service/my-nginx', ':80']);
+      await using forward = start('port-forward', 'service/my-nginx', ':80');
       const port = await eventually(() => {
-        const [, chosen] = /Forwarding from 127\.0\.0\.1:(\d+) -> 80/.exec(forward.said()) ?? [];
-        assert.ok(chosen !== undefined, forward.said());
+        const [, chosen] = /Forwarding from 127\.0\.0\.1:(\d+) -> 80/.exec(forward.said) ?? [];
+        assert.ok(chosen !== undefined, forward.said);
         return chosen;
       });
       for (let i = 0; i < 3; i++) {

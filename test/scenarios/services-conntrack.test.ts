@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { PodSpec, Service, ServicePort } from '#kube-api';
+import type { Background } from './support/background.ts';
 import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
@@ -45,32 +46,33 @@ suite('[sig-network] Conntrack', () => {
   const server = (ns: TestNamespace, name: string, spec: Partial<PodSpec> = {}) =>
     ns.netexec(name, 'svc-udp', { node: 'node2', udp: 80, spec });
 
-  const lines = async (ns: TestNamespace) =>
-    (await lab.kubectl('logs', '-n', ns.name, 'pod-client')).split('\n');
+  /** What the client has printed, as complete lines. */
+  const lines = (log: Background) => log.said.split('\n').slice(0, -1);
+
+  const followClient = (ns: TestNamespace) => lab.startKubectl('logs', '-f', '-n', ns.name, 'pod-client');
 
   /** Waits until the client prints this Pod's name, from now on. */
-  async function hears(ns: TestNamespace, pod: string): Promise<void> {
-    const { length } = await lines(ns);
-    await eventually(async () => {
-      const since = (await lines(ns)).slice(length - 1);
+  async function hears(log: Background, pod: string): Promise<void> {
+    const { length } = lines(log);
+    await eventually(() => {
+      const since = lines(log).slice(length);
       assert.ok(since.includes(`answer: ${pod}`), `no answer of ${pod} in: ${since.join(' | ')}`);
     });
   }
 
   async function cycle(ns: TestNamespace): Promise<void> {
+    await using log = followClient(ns);
     await server(ns, 'pod-server-1');
     await ns.endpoints('svc-udp', { 'pod-server-1': [80] });
-    await hears(ns, 'pod-server-1');
+    await hears(log, 'pod-server-1');
     await server(ns, 'pod-server-2');
     await ns.deletePod('pod-server-1');
     await ns.endpoints('svc-udp', { 'pod-server-2': [80] });
-    await hears(ns, 'pod-server-2');
+    await hears(log, 'pod-server-2');
     await ns.gone('pod-server-1');
-    const { length } = await lines(ns);
-    await eventually(async () => assert.ok((await lines(ns)).length > length + 5));
-    // The last one is being written, or is an empty one.
-    const since = (await lines(ns)).slice(length, -1);
-    assert.deepEqual([...new Set(since)], ['answer: pod-server-2']);
+    const { length } = lines(log);
+    await eventually(() => assert.ok(lines(log).length > length + 5));
+    assert.deepEqual([...new Set(lines(log).slice(length))], ['answer: pod-server-2']);
     await ns.deletePod('pod-client');
   }
 
@@ -99,11 +101,12 @@ suite('[sig-network] Conntrack', () => {
   test('should be able to preserve UDP traffic when initial unready endpoints get ready', async () => {
     const ns = await TestNamespace.create(lab, 'udp-unready');
     await startClient(ns, clusterIp(await udpService(ns, 'ClusterIP')), 80);
+    await using log = followClient(ns);
     const command = ['/bin/sh', '-c', 'echo Pausing start. && sleep 1'];
     await server(ns, 'pod-server-1', {
       initContainers: [{ name: 'init', image: 'registry.k8s.io/e2e-test-images/busybox:1.36', command }],
     });
     await ns.endpoints('svc-udp', { 'pod-server-1': [80] });
-    await hears(ns, 'pod-server-1');
+    await hears(log, 'pod-server-1');
   });
 });

@@ -4,6 +4,7 @@ import { after, before } from 'node:test';
 import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
 import { execCommand, labsDirectory } from '#lab';
 import { type Account, createAccount } from './account.ts';
+import { Background } from './background.ts';
 import { PROXY } from './proxy.ts';
 import { type Outcome, output, type RunOptions, run } from './run.ts';
 
@@ -106,6 +107,11 @@ export class TestLab implements AsyncDisposable {
     return run(this.account.command(['kubectl', ...args]), { ...this.#kubectlOptions, ...options });
   }
 
+  /** kubectl on this lab, until it is ended. */
+  startKubectl(...args: readonly string[]): Background {
+    return new Background(this.account.command(['kubectl', ...args]), this.#kubectlOptions);
+  }
+
   /** Standard output of a command in a node's network, `router`, or `outside`. */
   async exec(place: string, ...command: readonly string[]): Promise<string> {
     return output(await this.commandIn(place, command), this.#runOptions);
@@ -162,11 +168,11 @@ export class TestLab implements AsyncDisposable {
     return this.#running;
   }
 
-  get #runOptions(): RunOptions {
+  get #runOptions() {
     return { env: this.account.env };
   }
 
-  get #kubectlOptions(): RunOptions {
+  get #kubectlOptions() {
     return { env: { ...this.account.env, KUBECONFIG: this.up.kubeconfig } };
   }
 
