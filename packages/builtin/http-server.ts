@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { hostInUrl } from '#ip';
 
 /** Listens on every address, IPv6 ones too where there are any. */
 export function listenHttp(
@@ -21,6 +22,5 @@ export function listenHttp(
 /** `ADDRESS:PORT` of the other side, an IPv4 address in its own form. */
 export function clientAddress(request: IncomingMessage): string {
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  const host = address.includes(':') ? `[${address}]` : address;
-  return `${host}:${request.socket.remotePort ?? 0}`;
+  return `${hostInUrl(address)}:${request.socket.remotePort ?? 0}`;
 }

@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
+import { hostInUrl } from '#ip';
 import type { Flags } from './flags.ts';
 import { clientAddress, listenHttp } from './http-server.ts';
 
@@ -188,8 +189,7 @@ async function listenUdp(port: number): Promise<void> {
       socket.once('error', reject);
       socket.on('message', (message, { address, port: clientPort }) => {
         const host = address.replace(/^::ffff:/, '');
-        const from = host.includes(':') ? `[${host}]:${clientPort}` : `${host}:${clientPort}`;
-        const reply = udpAnswer(String(message), from);
+        const reply = udpAnswer(String(message), `${hostInUrl(host)}:${clientPort}`);
         if (reply !== '') socket.send(reply, clientPort, address);
       });
       socket.bind(port, () => resolve());

@@ -1,19 +1,18 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Cgroups } from '#cgroup';
 import type { Kernel } from '#kernel';
-import { PODS, type Pod, SERVICES } from '#kube-api';
+import { PODS, SERVICES } from '#kube-api';
 import { createInformer, EventRecorder, type KubeClient } from '#kube-client';
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '#runtime';
 import { CniInvoker } from './cni/invoker.ts';
-import { type ImageTable, whichOnHost } from './images/resolve.ts';
-import type { ImageHost } from './images/table.ts';
+import { isSingleUser } from './images/image-host.ts';
+import type { ImageTable } from './images/resolve.ts';
 import { NodeRegistration } from './node/node-registration.ts';
 import { machine } from './node/node-status.ts';
-import { PodWorker } from './pod/pod-worker.ts';
-import { probeRootLayout, type RootLayout } from './runtime/root-layout.ts';
+import type { PodWorker } from './pod/pod-worker.ts';
+import { PodWorkers } from './pod/pod-workers.ts';
+import type { RootLayout } from './runtime/root-layout.ts';
 
 export interface KubeletOptions {
   readonly nodeName: string;
@@ -55,40 +54,6 @@ export interface Kubelet extends AsyncDisposable {
   pods(): readonly PodWorker[];
 }
 
-/** Finds out, once, how containers' roots can be built on this machine. @param runDir on the lab's tmpfs */
-export function rootLayout(runDir: string, logger: Logger = silentLogger): () => Promise<RootLayout> {
-  let layout: Promise<RootLayout> | undefined;
-  return () => {
-    layout ??= probeRootLayout(join(runDir, 'root-probe'), logger);
-    return layout;
-  };
-}
-
-/** What the image table must know of the machine. */
-export async function imageHost(): Promise<ImageHost> {
-  return {
-    singleUser: isSingleUser(readFileSync('/proc/self/uid_map', 'utf8')),
-    busyboxApplets: await busyboxApplets(),
-  };
-}
-
-/** user_namespaces(7): one line that maps one user. */
-export function isSingleUser(uidMap: string): boolean {
-  const lines = uidMap.trim().split('\n');
-  return lines.length === 1 && lines[0]?.trim().split(/\s+/)[2] === '1';
-}
-
-/** What the host's busybox, if there is one, can do that the host has no command for. */
-async function busyboxApplets(): Promise<readonly string[]> {
-  const busybox = whichOnHost('busybox');
-  if (busybox === undefined) return [];
-  const { stdout } = await promisify(execFile)(busybox, ['--list']);
-  return stdout
-    .trim()
-    .split('\n')
-    .filter((name) => whichOnHost(name) === undefined);
-}
-
 /** Starts a node's kubelet; resolves when it has begun to follow the API. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { client, nodeName, runDir, cniConfDir } = options;
@@ -120,62 +85,38 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   );
   const services = stack.use(createInformer(client, SERVICES, {}, deps));
   const pods = stack.use(createInformer(client, PODS, { fieldSelector: `spec.nodeName=${nodeName}` }, deps));
-  const workers = new Map<string, PodWorker>();
-  stack.defer(() => {
-    for (const worker of workers.values()) worker[Symbol.dispose]();
-  });
-  const workerDeps = {
-    ...deps,
-    client,
-    kernel: options.kernel,
-    cni,
-    recorder,
-    images: options.images,
-    singleUser: isSingleUser(readFileSync('/proc/self/uid_map', 'utf8')),
-    layout: options.layout,
-    cgroups: options.cgroups,
-    podPidsLimit: options.podPidsLimit,
-    services: () => services.list(),
-    nodeName,
-    nodeAddresses: options.nodeAddresses,
-    nodeNetnsPath: options.netnsPath,
-    clusterDns: options.clusterDns,
-    clusterDomain: options.clusterDomain,
-    allocatable: machine(),
-    podsDir: join(runDir, 'pods'),
-    logDir: options.logDir,
-    visible: options.visiblePaths ?? [],
-  };
-  const see = (pod: Pod): void => {
-    const uid = pod.metadata?.uid ?? '';
-    const worker = workers.get(uid);
-    if (worker !== undefined) {
-      worker.update(pod);
-      return;
-    }
-    const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-    if (finished && pod.metadata?.deletionTimestamp === undefined) return;
-    const started = new PodWorker(pod, workerDeps, () => {
-      workers.delete(uid);
-      started[Symbol.dispose]();
-    });
-    workers.set(uid, started);
-  };
+  const workers = stack.use(
+    new PodWorkers({
+      ...deps,
+      client,
+      kernel: options.kernel,
+      cni,
+      recorder,
+      images: options.images,
+      singleUser: isSingleUser(),
+      layout: options.layout,
+      cgroups: options.cgroups,
+      podPidsLimit: options.podPidsLimit,
+      services: () => services.list(),
+      nodeName,
+      nodeAddresses: options.nodeAddresses,
+      nodeNetnsPath: options.netnsPath,
+      clusterDns: options.clusterDns,
+      clusterDomain: options.clusterDomain,
+      allocatable: machine(),
+      podsDir: join(runDir, 'pods'),
+      logDir: options.logDir,
+      visible: options.visiblePaths ?? [],
+    }),
+  );
   await services.synced;
-  pods.onChange((current, old) => {
-    const oldUid = old?.metadata?.uid;
-    if (oldUid !== undefined && oldUid !== current?.metadata?.uid) workers.get(oldUid)?.vanished();
-    if (current !== undefined) see(current);
-  });
-  for (const pod of pods.list()) see(pod);
+  pods.onChange((current, old) => workers.changed(current, old));
+  for (const pod of pods.list()) workers.changed(pod, undefined);
   const owned = stack.move();
   return {
     nodeName,
-    pods: () => [...workers.values()],
-    findPod: (namespace, name) =>
-      [...workers.values()].find(
-        ({ pod }) => pod.metadata?.namespace === namespace && pod.metadata.name === name,
-      ),
+    pods: () => workers.all(),
+    findPod: (namespace, name) => workers.find(namespace, name),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,4 +1,4 @@
-import { type IpAddress, isIp } from '#ip';
+import { hostInUrl, type IpAddress, isIp } from '#ip';
 import { ENDPOINT_SLICES, ENDPOINTS, type EndpointSlice, type Endpoints } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, nameColumn, text } from '../table/column.ts';
@@ -84,9 +84,7 @@ function endpointsColumn({ subsets }: Endpoints): string {
   const all = (subsets ?? []).flatMap(({ addresses = [], ports = [] }) =>
     ports.length === 0
       ? addresses.map(({ ip }) => ip)
-      : ports.flatMap(({ port }) =>
-          addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
-        ),
+      : ports.flatMap(({ port }) => addresses.map(({ ip }) => `${hostInUrl(ip)}:${port}`)),
   );
   return few(all, '<none>');
 }

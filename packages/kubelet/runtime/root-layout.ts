@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Logger } from '#runtime';
+import { type Logger, silentLogger } from '#runtime';
 
 /** How one entry of the host's `/` appears in a container's. */
 export type RootEntry =
@@ -59,11 +59,20 @@ exit 0
 
 const run = promisify(execFile);
 
+/** Finds out, once, how containers' roots can be built on this machine. @param runDir on the lab's tmpfs */
+export function rootLayout(runDir: string, logger: Logger = silentLogger): () => Promise<RootLayout> {
+  let layout: Promise<RootLayout> | undefined;
+  return () => {
+    layout ??= probeRootLayout(join(runDir, 'root-probe'), logger);
+    return layout;
+  };
+}
+
 /**
  * Finds out how containers' roots can be built here.
  * @param scratch a directory on the lab's tmpfs
  */
-export async function probeRootLayout(scratch: string, logger: Logger): Promise<RootLayout> {
+async function probeRootLayout(scratch: string, logger: Logger): Promise<RootLayout> {
   rmSync(scratch, { recursive: true, force: true });
   for (const dir of ['m', 'l', 'u', 'w']) mkdirSync(join(scratch, dir), { recursive: true });
   const top = readdirSync('/', { withFileTypes: true }).filter(

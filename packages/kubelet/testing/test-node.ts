@@ -7,8 +7,10 @@ import { sandboxedKernel } from '#kernel';
 import { EVENTS, NAMESPACES, PODS, type Pod, type PodSpec } from '#kube-api';
 import { FakeKubeClient } from '#kube-client';
 import { type Logger, silentLogger, sleep, systemClock } from '#runtime';
+import { imageHost } from '../images/image-host.ts';
 import { createImageTable, parseImageOverride } from '../images/resolve.ts';
-import { imageHost, type Kubelet, rootLayout, startKubelet } from '../kubelet.ts';
+import { type Kubelet, startKubelet } from '../kubelet.ts';
+import { rootLayout } from '../runtime/root-layout.ts';
 
 /** A node with a kubelet over a fake API server, for tests inside namespaces of their own. */
 export interface TestNode extends AsyncDisposable {

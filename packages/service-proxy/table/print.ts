@@ -1,3 +1,4 @@
+import { hostInUrl } from '#ip';
 import type { Endpoint, Frontend, ServiceEntry, Target } from './entry.ts';
 
 /** One line a frontend, the same for equal decisions: for golden files, logs and comparison. */
@@ -42,5 +43,5 @@ function printEndpoints(endpoints: readonly Endpoint[]): string {
 }
 
 export function printPlace(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return `${hostInUrl(address)}:${port}`;
 }
