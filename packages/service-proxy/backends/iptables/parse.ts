@@ -1,16 +1,8 @@
-import { hostPrefix, InvalidAddressError, type IpFamily, type IpPrefix, parseIp, parsePrefix } from '#ip';
-import { PodwayError } from '#runtime';
+import { hostPrefix, type IpFamily, type IpPrefix, parseIp, parsePrefix } from '#ip';
 import { PROTOCOLS } from '../../table/transport.ts';
 import type { IptRule, IptVerdict } from './model.ts';
+import { RuleWords, UnknownIptablesError } from './rule-words.ts';
 import { REJECT_WORDS, WHOLE_ADDRESS } from './text.ts';
-
-/** A rule that says something that the Service rules never say. */
-export class UnknownIptablesError extends PodwayError {
-  readonly code = 'UnknownIptables';
-  constructor(rule: string, at: string) {
-    super(`iptables rule ${JSON.stringify(rule)}: ${JSON.stringify(at)} is not understood`);
-  }
-}
 
 /** One table as iptables-save prints it: chains in order, each rule without its `-A CHAIN`. */
 export type SavedTable = ReadonlyMap<string, readonly string[]>;
@@ -35,135 +27,114 @@ export function parseSave(text: string): SavedTable {
 
 /** Reads a rule whatever the order of its matches: versions of iptables differ in that. @throws UnknownIptablesError */
 export function parseRule(text: string, family: IpFamily): IptRule {
-  const words = split(text);
-  let at = 0;
-  const unknown = (): never => {
-    throw new UnknownIptablesError(text, words[at - 1] ?? '');
-  };
-  const next = (): string => words[at++] ?? unknown();
-  const expect = (word: string) => void (next() === word || unknown());
-  const number = (): number => {
-    const value = Number(next());
-    return Number.isFinite(value) ? value : unknown();
-  };
-  const oneOf = <T extends string>(...known: readonly T[]): T => {
-    const word = next();
-    return known.find((each) => each === word) ?? unknown();
-  };
-  const address = <T>(parse: (word: string) => T, word = next()): T => {
-    try {
-      return parse(word);
-    } catch (error) {
-      if (error instanceof InvalidAddressError) return unknown();
-      throw error;
-    }
-  };
-  const protocol = () => oneOf(...PROTOCOLS);
-  const rule: { -readonly [key in keyof IptRule]: IptRule[key] } = { verdict: { do: 'return' } };
-  /** Matches by their module's name; it has been read. */
-  const matches: Readonly<Record<string, () => void>> = {
-    ...Object.fromEntries(PROTOCOLS.map((name) => [name, port])),
-    addrtype() {
-      rule.local = oneOf('--src-type', '--dst-type') === '--src-type' ? 'source' : 'destination';
-      expect('LOCAL');
-    },
-    conntrack() {
-      if (oneOf('--ctstate', '--ctorigdst') === '--ctstate') {
-        rule.state = oneOf('NEW', 'DNAT');
-        return;
-      }
-      const destination = address(prefix);
-      if (words[at] !== '--ctorigdstport') rule.original = { destination };
-      else {
-        at++;
-        rule.original = { destination, port: number() };
-      }
-    },
-    statistic() {
-      for (const word of ['--mode', 'random', '--probability']) expect(word);
-      rule.probability = number();
-    },
-    recent() {
-      const seconds = oneOf('--set', '--update') === '--set' ? undefined : secondsAndReap();
-      expect('--name');
-      const list = next();
-      for (const word of ['--mask', WHOLE_ADDRESS[family], '--rsource']) expect(word);
-      rule.recent = seconds === undefined ? { do: 'set', list } : { do: 'update', list, seconds };
-    },
-    comment() {
-      expect('--comment');
-      rule.comment = next();
-    },
-  };
-  function port() {
-    expect('--dport');
-    rule.port = number();
-  }
-  function secondsAndReap(): number {
-    expect('--seconds');
-    const seconds = number();
-    expect('--reap');
-    return seconds;
-  }
-
+  const words = new RuleWords(text);
+  const rule: RuleInProgress = { verdict: { do: 'return' } };
   for (;;)
-    switch (next()) {
+    switch (words.next()) {
       case '-s':
-        rule.source = address(prefix);
+        rule.source = words.address(prefix);
         break;
       case '-d':
-        rule.destination = address(prefix);
+        rule.destination = words.address(prefix);
         break;
       case '-p':
-        rule.protocol = protocol();
+        rule.protocol = words.oneOf(...PROTOCOLS);
         break;
       case '-m':
-        (matches[next()] ?? unknown)();
+        readMatch(words, rule, family);
         break;
       case '-g':
-        rule.verdict = { do: 'goto', chain: next() };
-        return at === words.length ? rule : unknown();
+        rule.verdict = { do: 'goto', chain: words.next() };
+        return words.end(rule);
       case '-j':
-        rule.verdict = verdict();
-        return at === words.length ? rule : unknown();
+        rule.verdict = readVerdict(words, family);
+        return words.end(rule);
       default:
-        unknown();
+        words.unknown();
     }
+}
 
-  function verdict(): IptVerdict {
-    const target = next();
-    switch (target) {
-      case 'RETURN':
-        return { do: 'return' };
-      case 'DROP':
-        return { do: 'drop' };
-      case 'MASQUERADE':
-        return { do: 'masquerade' };
-      case 'REJECT': {
-        expect('--reject-with');
-        const word = next();
-        const kinds = ['tcp-reset', 'port-unreachable', 'host-unreachable'] as const;
-        const kind = kinds.find((each) => REJECT_WORDS[family][each] === word);
-        return kind === undefined ? unknown() : { do: 'reject', with: kind };
-      }
-      case 'DNAT': {
-        expect('--to-destination');
-        const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(next()) ?? unknown();
-        return { do: 'dnat', address: address(parseIp, host), port: Number(port) };
-      }
-      default:
-        return /^[A-Z][A-Z0-9-]*-/.test(target) ? { do: 'jump', chain: target } : unknown();
+type RuleInProgress = { -readonly [key in keyof IptRule]: IptRule[key] };
+
+/** The module's name, and what it says. */
+function readMatch(words: RuleWords, rule: RuleInProgress, family: IpFamily): void {
+  const module = words.oneOf(...PROTOCOLS, 'addrtype', 'conntrack', 'statistic', 'recent', 'comment');
+  switch (module) {
+    case 'addrtype':
+      rule.local = words.oneOf('--src-type', '--dst-type') === '--src-type' ? 'source' : 'destination';
+      words.expect('LOCAL');
+      return;
+    case 'conntrack':
+      readConntrack(words, rule);
+      return;
+    case 'statistic':
+      words.expect('--mode', 'random', '--probability');
+      rule.probability = words.number();
+      return;
+    case 'recent': {
+      const seconds = words.oneOf('--set', '--update') === '--set' ? undefined : readSeconds(words);
+      words.expect('--name');
+      const list = words.next();
+      words.expect('--mask', WHOLE_ADDRESS[family], '--rsource');
+      rule.recent = seconds === undefined ? { do: 'set', list } : { do: 'update', list, seconds };
+      return;
     }
+    case 'comment':
+      words.expect('--comment');
+      rule.comment = words.next();
+      return;
+    default:
+      words.expect('--dport');
+      rule.port = words.number();
+  }
+}
+
+function readConntrack(words: RuleWords, rule: RuleInProgress): void {
+  if (words.oneOf('--ctstate', '--ctorigdst') === '--ctstate') {
+    rule.state = words.oneOf('NEW', 'DNAT');
+    return;
+  }
+  const destination = words.address(prefix);
+  if (words.ahead !== '--ctorigdstport') rule.original = { destination };
+  else {
+    words.next();
+    rule.original = { destination, port: words.number() };
+  }
+}
+
+function readSeconds(words: RuleWords): number {
+  words.expect('--seconds');
+  const seconds = words.number();
+  words.expect('--reap');
+  return seconds;
+}
+
+function readVerdict(words: RuleWords, family: IpFamily): IptVerdict {
+  const target = words.next();
+  switch (target) {
+    case 'RETURN':
+      return { do: 'return' };
+    case 'DROP':
+      return { do: 'drop' };
+    case 'MASQUERADE':
+      return { do: 'masquerade' };
+    case 'REJECT': {
+      words.expect('--reject-with');
+      const word = words.next();
+      const kinds = ['tcp-reset', 'port-unreachable', 'host-unreachable'] as const;
+      const kind = kinds.find((each) => REJECT_WORDS[family][each] === word);
+      return kind === undefined ? words.unknown() : { do: 'reject', with: kind };
+    }
+    case 'DNAT': {
+      words.expect('--to-destination');
+      const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(words.next()) ?? words.unknown();
+      return { do: 'dnat', address: words.address(parseIp, host), port: Number(port) };
+    }
+    default:
+      return /^[A-Z][A-Z0-9-]*-/.test(target) ? { do: 'jump', chain: target } : words.unknown();
   }
 }
 
 function prefix(text: string): IpPrefix {
   return text.includes('/') ? parsePrefix(text) : hostPrefix(parseIp(text));
-}
-
-/** Words; a quoted one is one word, with `\` before quotes and backslashes in it. */
-function split(text: string): readonly string[] {
-  return [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(
-    ([, quoted, plain]) => plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'),
-  );
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { IpFamily } from '#ip';
-import { parseRule, parseSave, UnknownIptablesError } from './parse.ts';
+import { parseRule, parseSave } from './parse.ts';
+import { UnknownIptablesError } from './rule-words.ts';
 import { probabilityText, ruleText } from './text.ts';
 
 /** As iptables 1.8.9 prints them, in both variants. */
