@@ -2,7 +2,7 @@ import { hostInUrl, type IpAddress, isIp } from '#ip';
 import { ENDPOINT_SLICES, ENDPOINTS, type EndpointSlice, type Endpoints } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, nameColumn, text } from '../table/column.ts';
-import { check, checkOneOf, checkPortNumber } from '../validation/checks.ts';
+import { check, checkIp, checkOneOf, checkPortNumber } from '../validation/checks.ts';
 import {
   duplicate,
   type FieldError,
@@ -11,8 +11,6 @@ import {
   required,
 } from '../validation/field-error.ts';
 import { dnsLabel, dnsSubdomain } from '../validation/names.ts';
-
-const IP_PROBLEM = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 export const endpoints = defineKind<Endpoints>({
   resource: ENDPOINTS,
@@ -97,7 +95,7 @@ function validateEndpoints({ subsets }: Endpoints): FieldError[] {
       errors.push(required(field, 'must specify `addresses` or `notReadyAddresses`'));
     for (const list of ['addresses', 'notReadyAddresses'] as const)
       for (const [j, { ip }] of (subset[list] ?? []).entries())
-        if (!isIp(ip)) errors.push(invalidValue(`${field}.${list}[${j}].ip`, ip, IP_PROBLEM));
+        errors.push(...checkIp(`${field}.${list}[${j}].ip`, ip));
     for (const [j, { port }] of (subset.ports ?? []).entries())
       errors.push(...checkPortNumber(`${field}.ports[${j}].port`, port));
     return errors;

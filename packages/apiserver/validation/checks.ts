@@ -1,3 +1,4 @@
+import { isIp } from '#ip';
 import { type FieldError, invalidValue, notSupported, required, tooLong } from './field-error.ts';
 import { labelValue, type NameRule, qualifiedName } from './names.ts';
 
@@ -52,4 +53,10 @@ export function checkPortNumber(field: string, value: unknown): FieldError[] {
 
 export function checkNotNegative(field: string, value: number | undefined): FieldError[] {
   return (value ?? 0) < 0 ? [invalidValue(field, value, 'must be greater than or equal to 0')] : [];
+}
+
+export const IP_PROBLEM = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+
+export function checkIp(field: string, value: string): FieldError[] {
+  return isIp(value) ? [] : [invalidValue(field, value, IP_PROBLEM)];
 }

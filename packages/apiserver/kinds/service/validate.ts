@@ -1,6 +1,5 @@
-import { isIp } from '#ip';
 import type { ServicePort, ServiceSpec } from '#kube-api';
-import { check, checkLabels, checkOneOf, checkPortNumber } from '../../validation/checks.ts';
+import { check, checkIp, checkLabels, checkOneOf, checkPortNumber } from '../../validation/checks.ts';
 import {
   duplicate,
   type FieldError,
@@ -69,14 +68,7 @@ export function validateSpec(spec: ServiceSpec): FieldError[] {
     );
   errors.push(...checkLabels('spec.selector', spec.selector));
   for (const [i, address] of (spec.externalIPs ?? []).entries())
-    if (!isIp(address))
-      errors.push(
-        invalidValue(
-          `spec.externalIPs[${i}]`,
-          address,
-          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-        ),
-      );
+    errors.push(...checkIp(`spec.externalIPs[${i}]`, address));
   errors.push(...validatePorts(spec, ports));
   return errors;
 }
