@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { PodSpec } from '#kube-api';
 import { FakeClock } from '#runtime';
 import { ContainerLife } from './container-life.ts';
-import type { ContainerView } from './status.ts';
+import type { ContainerView } from './pod-view.ts';
 
 const CONTAINER = { name: 'web', image: 'nginx' };
 const STARTED = '1970-01-01T00:00:00Z';

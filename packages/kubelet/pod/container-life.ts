@@ -7,7 +7,7 @@ import {
 } from '#kube-api';
 import type { Clock } from '#runtime';
 import { CrashBackoff } from './crash-backoff.ts';
-import type { ContainerView } from './status.ts';
+import type { ContainerView } from './pod-view.ts';
 
 /** How long until what is missing for a container (a ConfigMap, a Secret) is looked for again. */
 const CONFIG_RETRY_MS = 5_000;

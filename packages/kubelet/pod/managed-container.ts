@@ -20,7 +20,7 @@ import { ContainerRun } from './container-run.ts';
 import { ImagePull } from './image-pull.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { podReference } from './pod-reference.ts';
-import type { ContainerView } from './status.ts';
+import type { ContainerView } from './pod-view.ts';
 
 type Kind = ContainerView['kind'];
 

@@ -1,8 +1,8 @@
 import type { Container, Pod } from '#kube-api';
 import type { ContainerStartContext } from './container-context.ts';
 import type { ManagedContainer } from './managed-container.ts';
+import type { ContainerView } from './pod-view.ts';
 import { dueToStart } from './start-order.ts';
-import type { ContainerView } from './status.ts';
 
 type Manage = (container: Container, kind: ContainerView['kind']) => ManagedContainer;
 

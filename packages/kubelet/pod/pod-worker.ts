@@ -10,8 +10,9 @@ import { ManagedContainer } from './managed-container.ts';
 import { PodContainers } from './pod-containers.ts';
 import { podReference } from './pod-reference.ts';
 import { PodSetup, type PodSetupDeps } from './pod-setup.ts';
+import type { PodView } from './pod-view.ts';
 import type { Sandbox } from './sandbox.ts';
-import { type PodView, podPhase } from './status.ts';
+import { podPhase } from './status.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 export interface PodWorkerDeps extends ContainerDeps, PodSetupDeps {

@@ -1,4 +1,4 @@
-import type { ContainerView } from './status.ts';
+import type { ContainerView } from './pod-view.ts';
 
 /** What the order of starts depends on. */
 export interface Startable {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { PODS, type Pod } from '#kube-api';
 import { FakeKubeClient } from '#kube-client';
 import { FakeClock, silentLogger } from '#runtime';
-import type { PodView } from './status.ts';
+import type { PodView } from './pod-view.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 const NAME = { namespace: 'default', name: 'web' };

@@ -1,7 +1,8 @@
 import { PODS, type PodStatus } from '#kube-api';
 import { type KubeClient, unlessGone } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
-import { type PodView, podStatus } from './status.ts';
+import type { PodView } from './pod-view.ts';
+import { podStatus } from './status.ts';
 
 /** Writes a Pod's status to the API when it differs from what was last written. */
 export class StatusReporter implements AsyncDisposable {

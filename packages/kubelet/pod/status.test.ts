@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ContainerState, PodSpec } from '#kube-api';
-import { type ContainerView, type PodView, podPhase, podStatus } from './status.ts';
+import type { ContainerView, PodView } from './pod-view.ts';
+import { podPhase, podStatus } from './status.ts';
 
 const NOW = '2026-01-02T03:04:05Z';
 const running: ContainerState = { running: { startedAt: NOW } };

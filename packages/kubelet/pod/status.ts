@@ -1,42 +1,6 @@
-import {
-  type Container,
-  type ContainerState,
-  type ContainerStatus,
-  type Pod,
-  type PodCondition,
-  type PodStatus,
-  qosClass,
-  transitionTime,
-} from '#kube-api';
-
-/** What the kubelet knows of one container. */
-export interface ContainerView {
-  readonly container: Container;
-  readonly kind: 'init' | 'sidecar' | 'app' | 'ephemeral';
-  readonly state: ContainerState;
-  readonly lastState: ContainerState;
-  readonly restartCount: number;
-  readonly containerId: string;
-  readonly imageId: string;
-  /** The startup probe has passed, or there is none. */
-  readonly started: boolean;
-  readonly ready: boolean;
-}
-
-export interface PodView {
-  readonly pod: Pod;
-  readonly containers: readonly ContainerView[];
-  readonly podIps: readonly string[];
-  readonly hostIps: readonly string[];
-  readonly startTime: string;
-  readonly sandboxReady: boolean;
-  /** Why the kubelet ended the Pod, if it did. */
-  readonly failure?: { readonly reason: string; readonly message: string } | undefined;
-  /** RFC 3339 */
-  readonly now: string;
-}
-
-export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
+import { type ContainerState, type ContainerStatus, type PodStatus, qosClass } from '#kube-api';
+import { podConditions } from './pod-conditions.ts';
+import type { ContainerView, PodPhase, PodView } from './pod-view.ts';
 
 /** The status to report, from the whole of what is known. Pure. */
 export function podStatus(view: PodView): PodStatus {
@@ -105,62 +69,4 @@ function isStopped(state: ContainerState, lastState: ContainerState): boolean {
   return (
     state.terminated !== undefined || (state.waiting !== undefined && lastState.terminated !== undefined)
   );
-}
-
-function podConditions(view: PodView, phase: PodPhase): readonly PodCondition[] {
-  const previous = view.pod.status?.conditions ?? [];
-  const condition = (
-    type: string,
-    ok: boolean,
-    reason?: string | undefined,
-    message?: string | undefined,
-  ): PodCondition => {
-    const status = ok ? 'True' : 'False';
-    const old = previous.find((other) => other.type === type);
-    return {
-      type,
-      status,
-      lastTransitionTime: transitionTime(old, status, view.now),
-      ...(ok || reason === undefined ? {} : { reason }),
-      ...(ok || message === undefined ? {} : { message }),
-    };
-  };
-  const own = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
-  const others = previous.filter(({ type }) => !own.has(type));
-  const incomplete = view.containers.filter(
-    ({ kind, state, started }) =>
-      (kind === 'init' && state.terminated?.exitCode !== 0) || (kind === 'sidecar' && !started),
-  );
-  const unready = view.containers.filter(
-    ({ kind, ready }) => (kind === 'app' || kind === 'sidecar') && !ready,
-  );
-  const names = (list: readonly ContainerView[]) => list.map(({ container }) => container.name).join(' ');
-  const completed = phase === 'Succeeded';
-  const finished = completed || phase === 'Failed';
-  const containersReady = unready.length === 0 && !finished;
-  const reason = completed ? 'PodCompleted' : phase === 'Failed' ? 'PodFailed' : 'ContainersNotReady';
-  const message = finished ? undefined : `containers with unready status: [${names(unready)}]`;
-  const gates = (view.pod.spec?.readinessGates ?? []).filter(
-    ({ conditionType }) => !others.some(({ type, status }) => type === conditionType && status === 'True'),
-  );
-  const gateMessage = gates
-    .map(
-      ({ conditionType }) =>
-        `corresponding condition of pod readiness gate "${conditionType}" does not exist or is not True.`,
-    )
-    .join(', ');
-  return [
-    condition('PodReadyToStartContainers', view.sandboxReady),
-    condition(
-      'Initialized',
-      incomplete.length === 0 || completed,
-      'ContainersNotInitialized',
-      `containers with incomplete status: [${names(incomplete)}]`,
-    ),
-    containersReady && gates.length > 0
-      ? condition('Ready', false, 'ReadinessGatesNotReady', gateMessage)
-      : condition('Ready', containersReady, reason, message),
-    condition('ContainersReady', containersReady, reason, message),
-    ...others,
-  ];
 }
