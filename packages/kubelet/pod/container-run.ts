@@ -12,12 +12,11 @@ import type { OutputListener } from '../runtime/stdio.ts';
 import { buildRoot } from './build-root.ts';
 import type { ContainerStartContext } from './container-context.ts';
 import type { ContainerProbes } from './container-probes.ts';
+import { FORCED } from './grace-period.ts';
 import { runHook } from './lifecycle-hook.ts';
 import type { ProbeTarget } from './probe.ts';
 import { terminationMessage } from './termination-message.ts';
 
-/** The reason of a deadline that leaves no time at all. */
-export const FORCED = Symbol('forced');
 /** What a container has between SIGTERM and SIGKILL when its preStop hook took all the time there was. */
 const MIN_GRACE_MS = 2_000;
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '#runtime';
-import { FORCED } from './container-run.ts';
-import { GracePeriod } from './grace-period.ts';
+import { FORCED, GracePeriod, graceMs } from './grace-period.ts';
 
 /** How many milliseconds pass until the period is over. */
 function lasts(period: GracePeriod, clock: FakeClock): number {
@@ -64,4 +63,11 @@ describe('GracePeriod', () => {
     assert.equal(period.over.aborted, true);
     assert.notEqual(period.over.reason, FORCED);
   });
+});
+
+test('graceMs: as the deletion says, else as the Pod does, else 30 s', () => {
+  const spec = { containers: [], terminationGracePeriodSeconds: 5 };
+  assert.equal(graceMs({ metadata: { deletionGracePeriodSeconds: 0 }, spec }), 0);
+  assert.equal(graceMs({ spec }), 5_000);
+  assert.equal(graceMs({}), 30_000);
 });

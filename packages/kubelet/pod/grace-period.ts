@@ -1,5 +1,16 @@
+import type { Pod } from '#kube-api';
 import type { Clock } from '#runtime';
-import { FORCED } from './container-run.ts';
+
+/** The reason of a deadline that leaves no time at all. */
+export const FORCED = Symbol('forced');
+
+const DEFAULT_SECONDS = 30;
+
+/** The time that a Pod's containers have for their end: as its deletion says, else as the Pod itself does. Milliseconds. */
+export function graceMs({ metadata, spec }: Pod): number {
+  const seconds = metadata?.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds;
+  return 1000 * (seconds ?? DEFAULT_SECONDS);
+}
 
 /** The time that a Pod has for its end. Asking again may change it; once it is over, it is. */
 export class GracePeriod implements Disposable {

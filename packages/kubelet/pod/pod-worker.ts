@@ -5,7 +5,7 @@ import { unlessGone } from '#kube-client';
 import { Reconciler } from '#runtime';
 import { ActiveDeadline } from './active-deadline.ts';
 import type { ContainerDeps } from './container-context.ts';
-import { GracePeriod } from './grace-period.ts';
+import { GracePeriod, graceMs } from './grace-period.ts';
 import { ManagedContainer } from './managed-container.ts';
 import { PodContainers } from './pod-containers.ts';
 import { podReference } from './pod-reference.ts';
@@ -157,16 +157,17 @@ export class PodWorker implements Disposable {
 
   /** All containers that matter have ended: what still runs (sidecars) ends too. */
   async #finish(): Promise<void> {
-    const graceMs = (this.#pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
+    const ms = graceMs(this.#pod);
     const deadline = new AbortController();
-    using _timer = this.#deps.clock.setTimer(graceMs, () => deadline.abort());
-    await this.#containers.stop(graceMs, deadline.signal);
+    using _timer = this.#deps.clock.setTimer(ms, () => deadline.abort());
+    await this.#containers.stop(ms, deadline.signal);
     await this.#setup.removeSandbox();
   }
 
   async #terminate(): Promise<void> {
     if (!this.#terminating) this.#beginTermination();
-    await this.#containers.stop(this.#graceMs(), this.#grace.over);
+    const { over } = this.#grace;
+    await this.#containers.stop(over.aborted ? 0 : graceMs(this.#pod), over);
     await this.#status.report();
     await this.#setup.removeSandbox();
     this.#grace[Symbol.dispose]();
@@ -181,13 +182,7 @@ export class PodWorker implements Disposable {
     this.#terminating = true;
     this.#retry?.[Symbol.dispose]();
     this.#setup.stopFollowing();
-    const { metadata, spec } = this.#pod;
-    const seconds = metadata?.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? 30;
-    this.#grace.begin(seconds * 1000, metadata?.deletionTimestamp);
-  }
-
-  #graceMs(): number {
-    return this.#grace.over.aborted ? 0 : (this.#pod.metadata?.deletionGracePeriodSeconds ?? 30) * 1000;
+    this.#grace.begin(graceMs(this.#pod), this.#pod.metadata?.deletionTimestamp);
   }
 
   async #deleteObject(): Promise<void> {
