@@ -8,6 +8,8 @@ export function sysctlConformance(given: Fixture): void {
       given.netns.links.add({ kind: 'veth', name: 'a.1', peer: { name: 'b' } });
       given.netns.sysctl.set('net.ipv4.conf.a/1.proxy_arp', '1');
       assert.equal(given.netns.sysctl.get('net.ipv4.conf.a/1.proxy_arp'), '1');
+      // A new namespace has what the machine's own has.
+      given.other.sysctl.set('net.ipv4.ip_forward', '0');
       given.netns.sysctl.set('net.ipv4.ip_forward', '1');
       assert.deepEqual(
         [given.netns, given.other].map((n) => n.sysctl.get('net.ipv4.ip_forward')),

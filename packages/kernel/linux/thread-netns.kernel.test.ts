@@ -14,6 +14,9 @@ describe('the thread and its namespaces', () => {
   before(() => {
     a = kernel.createNetns('/run/netns/thread-a');
     b = kernel.createNetns('/run/netns/thread-b');
+    // A new namespace has what the machine's own has.
+    using home = kernel.currentNetns();
+    for (const other of [home, b]) other.sysctl.set('net.ipv4.ip_forward', '0');
     a.sysctl.set('net.ipv4.ip_forward', '1');
   });
   after(() => {
