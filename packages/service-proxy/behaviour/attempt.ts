@@ -82,11 +82,13 @@ function udpClient(netns: NetworkNamespace, to: Place): Socket {
   return socket;
 }
 
+/** A rule's answer; that of a route of type unreachable over IPv6; and what one of type blackhole says to this host's own. */
+const UNREACHABLE = ['EHOSTUNREACH', 'ENETUNREACH', 'EINVAL'];
+
 function failure(error: unknown): Outcome {
   if (isRefusal(error)) return 'refused';
   const errno = errnoOf(error);
-  // EINVAL: what a route of type blackhole says to this host's own.
-  if (errno === 'EHOSTUNREACH' || errno === 'EINVAL') return 'unreachable';
+  if (UNREACHABLE.includes(String(errno))) return 'unreachable';
   if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
     return 'silence';
   throw error;
