@@ -1,11 +1,11 @@
 import { writeConflist } from '#cni';
-import { type InheritedSocket, slimNamespace, slimPod } from '#dns';
+import type { InheritedSocket } from '#dns';
 import type { Kernel } from '#kernel';
-import { ENDPOINT_SLICES, NAMESPACES, NODES, PODS, SERVICES } from '#kube-api';
-import { createInformer, type KubeClient } from '#kube-client';
+import type { KubeClient } from '#kube-client';
 import { type Clock, type Logger, Reconciler } from '#runtime';
 import type { ServiceProxy } from '#service-proxy';
-import { dnsWantsPods, startClusterDns } from './cluster-dns.ts';
+import { type ClusterDns, dnsWantsPods, startClusterDns } from './cluster-dns.ts';
+import { watchCluster } from './cluster-informers.ts';
 import { CniService } from './cni-service.ts';
 import { type Page, servePages } from './http-pages.ts';
 import { Metrics } from './metrics.ts';
@@ -15,7 +15,6 @@ import { createPodNetwork } from './pod-network.ts';
 import { proxyHealth } from './proxy-health.ts';
 import { countAnswers, countFailures, countSyncs } from './proxy-metrics.ts';
 import { startServices } from './services.ts';
-import { slimEndpointSlice, slimNode, slimService } from './slim.ts';
 
 export interface AgentDeps {
   readonly kernel: Kernel;
@@ -39,19 +38,8 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   await using starting = new AsyncDisposableStack();
   const { kernel, client, clock, logger, sockets = [] } = deps;
   const part = (name: string) => logger.with({ part: name });
-  const informerDeps = { clock, logger: part('watch') };
-  const nodes = starting.use(createInformer(client, NODES, { transform: slimNode }, informerDeps));
-  const services = starting.use(createInformer(client, SERVICES, { transform: slimService }, informerDeps));
-  const endpointSlices = starting.use(
-    createInformer(client, ENDPOINT_SLICES, { transform: slimEndpointSlice }, informerDeps),
-  );
-  // Cluster DNS alone reads these.
-  const namespaces = starting.use(
-    createInformer(client, NAMESPACES, { transform: slimNamespace }, informerDeps),
-  );
-  const pods = dnsWantsPods(options)
-    ? starting.use(createInformer(client, PODS, { transform: slimPod }, informerDeps))
-    : undefined;
+  const cluster = watchCluster(client, dnsWantsPods(options), { clock, logger: part('watch') }, starting);
+  const { nodes, services, endpointSlices } = cluster;
   const netns = starting.use(kernel.currentNetns());
   const metrics = new Metrics();
   const cni = starting.use(
@@ -79,12 +67,10 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
   // What others change under us: an address that comes or goes, a route of ours that is gone, a bridge taken down.
   starting.use(
     netns.monitor((event) => {
-      const isOurs =
-        event.kind === 'overrun' ||
-        event.kind === 'address' ||
-        (event.kind === 'route' && event.change === 'del');
-      if (isOurs) podNetwork.trigger();
-      if (event.kind === 'overrun' || event.kind === 'address') proxy?.refresh();
+      const isRouteGone = event.kind === 'route' && event.change === 'del';
+      const mayBeAddress = event.kind === 'overrun' || event.kind === 'address';
+      if (mayBeAddress || isRouteGone) podNetwork.trigger();
+      if (mayBeAddress) proxy?.refresh();
     }),
   );
 
@@ -108,23 +94,35 @@ export async function startAgent(options: AgentOptions, deps: AgentDeps): Promis
     );
 
   const dns = starting.use(
-    startClusterDns(
-      { netns, services, endpointSlices, namespaces, pods, inherited: sockets, clock, logger: part('dns') },
-      options,
-    ),
+    startClusterDns({ ...cluster, netns, inherited: sockets, clock, logger: part('dns') }, options),
   );
 
+  await serveAgentPages(options, { health, metrics, dns, logger }, starting);
+  const running = starting.move();
+  return { ready, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+interface PagesDeps {
+  readonly health: ReturnType<typeof proxyHealth>;
+  readonly metrics: Metrics;
+  readonly dns: ClusterDns;
+  readonly logger: Logger;
+}
+
+/** What others may ask of the agent, as they ask a kube-proxy. */
+async function serveAgentPages(
+  options: AgentOptions,
+  { health, metrics, dns, logger }: PagesDeps,
+  stack: AsyncDisposableStack,
+): Promise<void> {
   const counted = (name: string, page: () => Page) => countAnswers(metrics, name, page);
   const healthPages = {
     '/healthz': counted('healthz', health.healthz),
     '/livez': counted('livez', health.livez),
   };
-  starting.use(await servePages(options.health, healthPages, logger));
+  stack.use(await servePages(options.health, healthPages, logger));
   const numbers = () => ({ status: 200, body: metrics.format() + dns.formatMetrics() });
   // As kube-proxy says which of its modes runs; tools that tell proxies apart ask.
   const mode = () => ({ status: 200, body: options.proxy });
-  starting.use(await servePages(options.metrics, { '/metrics': numbers, '/proxyMode': mode }, logger));
-
-  const running = starting.move();
-  return { ready, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  stack.use(await servePages(options.metrics, { '/metrics': numbers, '/proxyMode': mode }, logger));
 }
