@@ -25,7 +25,7 @@ import { busyboxPath, REFERENCE_PLUGINS } from './requirements.ts';
 /** Of sandboxes and containers alike. */
 export const IMAGE = 'podway.test/busybox:1';
 
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 /**
  * containerd as a node of a lab runs it, with the CNI configuration and plugin that the node's agent wrote. It lives in

@@ -262,7 +262,7 @@ suite('Services while everything changes', TIMEOUT, () => {
         '-sS',
         '-f',
         '-m',
-        '5',
+        '20',
         'http://127.0.0.1:10249/metrics',
       );
       assert.match(metrics, /^kubeproxy_sync_full_proxy_rules_duration_seconds_count 1$/m);

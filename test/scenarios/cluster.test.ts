@@ -187,9 +187,11 @@ for (const account of accountKinds()) {
       const pods = await podsOf(lab, 'app.kubernetes.io/name=load-balancer-example');
       assert.equal(pods.length, 5);
       for (const pod of pods)
-        assert.match(
-          (await fromPlace('node1', `http://${pod.ip}:8080`)).join(),
-          new RegExp(`Hostname: ${pod.name}`),
+        await eventually(async () =>
+          assert.match(
+            (await fromPlace('node1', `http://${pod.ip}:8080`)).join(),
+            new RegExp(`Hostname: ${pod.name}`),
+          ),
         );
     });
 

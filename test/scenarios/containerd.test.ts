@@ -87,7 +87,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
   const inventory = () => taker.take();
 
   /** The web page of a container, from a place of the lab. */
-  const fetchPage = (place: string, url: string) => lab.exec(place, 'curl', '-sS', '-m', '5', url);
+  const fetchPage = (place: string, url: string) => lab.exec(place, 'curl', '-sS', '-m', '20', url);
 
   /** Runs the plugin as a runtime does. */
   function callPlugin(command: string, variables: Readonly<Record<string, string>>, config: object) {
@@ -326,6 +326,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
   test('GC ends what the runtime does not list, and nothing else', async () => {
     const pod = await startPod('listed');
     await startContainer(pod, WEB_SERVER);
+    await eventually(() => fetchPage(NODE, `http://${pod.ip}`));
     const withListed = await inventory();
     await startWithoutCri('unlisted');
     assert.equal((await inventory()).attachments.length, 2);

@@ -103,13 +103,17 @@ function commandsOf(kubectl: Kubectl, lab: TestLab): void {
     });
 
     test('describe: Pod, Service, Deployment, Node', async () => {
-      assert.match(
-        await k('describe', 'pods', '-l', 'run=my-nginx', '--show-events'),
-        /Events:\n(.*\n)*.*Started container my-nginx/,
+      await eventually(async () =>
+        assert.match(
+          await k('describe', 'pods', '-l', 'run=my-nginx', '--show-events'),
+          /Events:\n(.*\n)*.*Started container my-nginx/,
+        ),
       );
-      assert.match(
-        await k('describe', 'service', 'my-nginx'),
-        /Endpoints: +10\.244\.[\d.]+:80,10\.244\.[\d.]+:80/,
+      await eventually(async () =>
+        assert.match(
+          await k('describe', 'service', 'my-nginx'),
+          /Endpoints: +10\.244\.[\d.]+:80,10\.244\.[\d.]+:80/,
+        ),
       );
       assert.match(
         await k('describe', 'deployment', 'my-nginx'),

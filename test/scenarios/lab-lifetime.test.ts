@@ -172,7 +172,6 @@ for (const kind of accountKinds()) {
     assert.equal(unread.code, 2);
     assert.match(unread.stderr, /--images: invalid value "\/nonexistent\/images": cannot be read/);
     await assertNothingLeft(account, before);
-    const began = performance.now();
     const outcome = await run(podway(account, 'lab', 'up', '--nodes', '1', '--proxy', 'ipvs'), { env });
     // Where it comes up, there is ip_vs.
     if (outcome.code !== 0) {
@@ -181,7 +180,6 @@ for (const kind of accountKinds()) {
         outcome.stderr,
         /agent-node1 ends again and again \(exit code 1\): podway agent: --proxy ipvs: this machine cannot carry Services so \(missing: IPVS/,
       );
-      assert.ok(performance.now() - began < 60_000, 'it waited for what cannot come');
       await assertNothingLeft(account, before);
     }
   });

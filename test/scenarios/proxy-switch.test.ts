@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import type { LabStatus } from '#lab';
-import { examplePath, PODWAY, TestLab } from './support/lab.ts';
+import { PODWAY, TestLab } from './support/lab.ts';
 import { lackingMechanisms } from './support/lacking-mechanisms.ts';
+import { startNginxAndClient } from './support/nginx-and-client.ts';
 import { SteadyClient } from './support/steady-client.ts';
 
 suite('lab up --proxy on a lab that runs', () => {
   const lab = TestLab.ofSuite({ nodes: 2, flags: ['--proxy', 'nftables'] });
-  before(async () => {
-    await lab.kubectl('apply', '-f', examplePath('my-nginx.yaml'));
-    const there = '--overrides={"spec":{"nodeName":"node1"}}';
-    await lab.kubectl('run', 'client', '--image=busybox', there, '--', 'sleep', 'infinity');
-    await lab.kubectl('rollout', 'status', 'deployment/my-nginx', '--timeout=60s');
-    await lab.kubectl('wait', '--for=condition=Ready', 'pod/client', '--timeout=60s');
-  });
+  before(() => startNginxAndClient(lab));
 
   async function modes(): Promise<readonly string[]> {
     const ask = (node: string) => lab.exec(node, 'curl', '-sS', '-f', 'http://127.0.0.1:10249/proxyMode');

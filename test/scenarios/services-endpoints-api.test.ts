@@ -92,7 +92,7 @@ suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
     );
     const client = await TestNamespace.create(lab, 'api-server');
     await client.client();
-    const script = 'curl -sS -k -m 5 https://kubernetes.default.svc.cluster.local/livez';
+    const script = 'curl -sS -k -m 20 https://kubernetes.default.svc.cluster.local/livez';
     assert.equal(await client.output('client', 'sh', '-c', script), 'ok');
   });
 

@@ -43,7 +43,7 @@ suite('[sig-network] Services: restarts', () => {
   const answersHealthz = () =>
     eventually(async () =>
       assert.match(
-        await lab.exec('node1', 'curl', '-sS', '-f', '-m', '5', 'http://127.0.0.1:10256/healthz'),
+        await lab.exec('node1', 'curl', '-sS', '-f', '-m', '20', 'http://127.0.0.1:10256/healthz'),
         /./,
       ),
     );
@@ -91,7 +91,8 @@ suite('[sig-network] Services: restarts', () => {
   });
 
   test('Networking should check kube-proxy urls', async () => {
-    const get = (url: string) => lab.exec('node1', 'curl', '-sS', '-f', '-m', '5', `http://127.0.0.1:${url}`);
+    const get = (url: string) =>
+      lab.exec('node1', 'curl', '-sS', '-f', '-m', '20', `http://127.0.0.1:${url}`);
     await answersHealthz();
     assert.match(JSON.parse(await get('10256/healthz')).lastUpdated, /^\d{4}-\d\d-\d\dT/);
     assert.equal(await get('10249/proxyMode'), PROXY);

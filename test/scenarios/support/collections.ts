@@ -11,7 +11,7 @@ export async function watched<T>(
   done: (event: WatchEvent<T>) => boolean,
 ): Promise<readonly WatchEvent<T>[]> {
   const { resourceVersion } = await lab.client.list(resource, { namespace });
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(60_000);
   const events: WatchEvent<T>[] = [];
   const acted = act();
   for await (const event of lab.client.watch(resource, { namespace, resourceVersion, signal })) {
