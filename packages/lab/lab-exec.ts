@@ -1,9 +1,9 @@
 import { nodeNames } from './addresses.ts';
 import { askControl, type PodProcess } from './control-socket.ts';
 import { LabError } from './errors.ts';
-import { labState, nameFlag, noSuchLab } from './lab-status.ts';
+import { nameFlag, noSuchLab } from './lab-status.ts';
 import { labPaths, netnsPath } from './paths.ts';
-import { firstChildOf } from './process-identity.ts';
+import { firstChildOf, isAlive } from './process-identity.ts';
 import { type LabInstance, type LabRecord, readRecord } from './records.ts';
 import { OUTSIDE_NETNS, ROUTER } from './topology.ts';
 
@@ -56,8 +56,9 @@ export async function execCommand(
   const record = readRecord<LabRecord>(paths.lab);
   if (record === undefined) throw noSuchLab(labs, name);
   const holder = readRecord<LabInstance>(paths.instance)?.holder;
-  const init = holder === undefined ? undefined : firstChildOf(holder.pid);
-  if (labState(labs, name) === 'stopped' || init === undefined)
+  // Its lock would say so too, and cost a process each time.
+  const init = holder !== undefined && isAlive(holder) ? firstChildOf(holder.pid) : undefined;
+  if (init === undefined)
     throw new LabError(`lab ${name} does not run; start it with: podway lab up${nameFlag(name)}`);
   const target = parseExecTarget(where.target, record.options.nodes, where);
   const inside = await insideCommand(paths.control, target).catch((error: unknown) => {
