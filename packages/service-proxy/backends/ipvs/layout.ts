@@ -1,4 +1,4 @@
-import { type IpAddress, type IpFamily, parsePrefix, prefixContains } from '#ip';
+import type { IpAddress, IpFamily } from '#ip';
 import { type Frontend, type FrontendKey, isExternal, keyOf, type ServiceEntry } from '../../table/entry.ts';
 import { factElements } from '../nft/facts.ts';
 import type { TableLayout } from '../nft/layout.ts';
@@ -57,9 +57,9 @@ function entryElements(
 
 /** IPVS takes no packet from a loopback address to another machine (net/netfilter/ipvs/ip_vs_xmit.c, crosses_local_route_boundary). */
 export function isLoopback(address: IpAddress): boolean {
-  return LOOPBACK.some((prefix) => prefixContains(prefix, address));
+  // By its text, which is canonical: every frontend's is looked at.
+  return address === '::1' || address.startsWith('127.');
 }
-const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
 
 /** What happens to a new connection before IPVS sees it; undefined: nothing. */
 function guardOf({ target, outside, sourceRanges }: Frontend): string | undefined {

@@ -61,7 +61,7 @@ export class VirtualAddresses {
     ensureAddressHolder(links, VIP_LINK, { up: false });
     links.set(VIP_LINK, { alias: ALIAS });
     // Taken down, a link loses its IPv6 addresses.
-    const kept = this.#take();
+    const kept = new Set(this.#take().map(({ address }) => address));
     for (const address of this.#bound) {
       if (kept.has(address)) continue;
       this.#bound.delete(address);
@@ -70,15 +70,15 @@ export class VirtualAddresses {
     return 1;
   }
 
-  /** Remembers what is bound. */
-  #take(): ReadonlySet<IpAddress> {
+  /** Remembers what is bound. @returns that */
+  #take(): readonly InterfaceAddress[] {
     const found = this.#list();
     for (const { address, deprecated } of found) {
       this.#bound.add(address);
       if (!this.#uses.has(address)) this.#unused.add(address);
       if (familyOf(address) === 'IPv6' && !deprecated) this.#choosable.add(address);
     }
-    return new Set(found.map(({ address }) => address));
+    return found;
   }
 
   /**
