@@ -6,8 +6,8 @@ import { output } from './run.ts';
 export async function onIpvs(file: string): Promise<void> {
   // Read when a lab's support is loaded: what needs it is imported after this.
   process.env['PODWAY_TEST_PROXY'] = 'ipvs';
-  const { PODWAY } = await import('./lab.ts');
-  const lacking = lackingMechanisms(await output([PODWAY, 'agent', '--probe'])).get('ipvs');
+  const { PROGRAM } = await import('./lab.ts');
+  const lacking = lackingMechanisms(await output([...PROGRAM, 'agent', '--probe'])).get('ipvs');
   if (lacking === undefined) await import(`../${file}.test.ts`);
   else test(`${file} on IPVS`, { skip: lacking }, () => {});
 }
