@@ -7,7 +7,7 @@ import { sandboxedKernel } from '../testing/sandboxed-kernel.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 
 /** More than fits into one part of a dump. */
-const LINKS = 100;
+const LINKS = 50;
 const LIST = {
   type: RTM_GETLINK,
   body: (writer: Parameters<typeof encodeLinkQuery>[0]) => encodeLinkQuery(writer, {}),
