@@ -12,10 +12,12 @@ const FIND = 'find link';
 const IFREQ = 40;
 const IFNAMSIZ = 16;
 
-/** Translates between link names and indexes in the namespace of a socket; cheaper than a netlink request (~1 us). */
+/** Translates between link names and indexes in the namespace of a socket; cheaper than a netlink request (1 to 2 us). */
 export class LinkNames {
   readonly #fd: () => number;
   readonly #request = Buffer.alloc(IFREQ);
+  readonly #index = Buffer.alloc(4);
+  readonly #length = Buffer.alloc(4);
   /** Of one batch of changes. */
   #known: Map<string, number> | undefined;
 
@@ -89,10 +91,9 @@ export class LinkNames {
     if (bytes.length === 0 || bytes.length >= IFNAMSIZ) return undefined;
     const fd = this.#fd();
     if (libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bytes, bytes.length) !== 0) return noLink(name);
-    const index = Buffer.alloc(4);
-    const length = Buffer.from(Uint32Array.of(index.length).buffer);
-    check(libc().getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, index, length), FIND, name);
-    return index.readInt32LE();
+    this.#length.writeUInt32LE(this.#index.length);
+    check(libc().getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, this.#index, this.#length), FIND, name);
+    return this.#index.readInt32LE();
   }
 
   /** The `ifreq` as the kernel filled it; undefined when there is no link of that name. */
