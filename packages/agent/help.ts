@@ -51,7 +51,8 @@ Where (directories are made)
 Instead of running
   --probe                 say which ways to carry Services this machine has, and what the others lack; with --proxy, whether
                           it has that one, with the exit status as well
-  --cleanup               remove all that Podway made on this node, and nothing else; Pods lose their network
+  --cleanup               beside the agent's own flags: remove all that Podway made on this node, and nothing else; Pods
+                          lose their network
   --help
 
 Examples

@@ -16,7 +16,8 @@ describe('proxy metrics', () => {
     const metrics = new Metrics();
     const proxy = { pending: { services: 2, endpointSlices: 3, triggerTimes: [], since: undefined } };
     const table = { services: new Map([['default/web', {}]]) };
-    const onSync = countSyncs(metrics, systemClock, () => ({ ...proxy, table }) as never);
+    const figures = [{ name: 'podway_ipvs_virtual_servers', help: 'In the kernel.', value: 5 }];
+    const onSync = countSyncs(metrics, systemClock, () => ({ ...proxy, table, figures }) as never);
     const report = {
       ...{ seconds: 0.25, full: false, changedServices: 1, serviceChanges: 1, endpointSliceChanges: 4 },
       ...{ writes: 7, deletedFlows: 2, flowSeconds: 0.5, queued: undefined, programmingSeconds: [1.5] },
@@ -44,6 +45,7 @@ describe('proxy metrics', () => {
       'kubeproxy_sync_proxy_rules_no_local_endpoints_total{traffic_policy="internal"} 1',
       'kubeproxy_sync_proxy_rules_service_changes_pending 2',
       'kubeproxy_sync_proxy_rules_service_changes_total 2',
+      'podway_ipvs_virtual_servers 5',
       'podway_service_changes_waiting_seconds 0',
       'podway_service_writes_total 14',
       'podway_services 1',
@@ -54,10 +56,15 @@ describe('proxy metrics', () => {
     const metrics = new Metrics();
     const failed = countFailures(metrics, 'nftables');
     const page = countAnswers(metrics, 'livez', () => ({ status: 503, body: '' }));
-    assert.deepEqual(samples(metrics), ['kubeproxy_sync_proxy_rules_nftables_sync_failures_total 0']);
+    const mechanism = 'podway_service_mechanism{mechanism="nftables"} 1';
+    assert.deepEqual(samples(metrics), [
+      mechanism,
+      'kubeproxy_sync_proxy_rules_nftables_sync_failures_total 0',
+    ]);
     failed();
     assert.equal(page().status, 503);
     assert.deepEqual(samples(metrics), [
+      mechanism,
       'kubeproxy_sync_proxy_rules_nftables_sync_failures_total 1',
       'kubeproxy_proxy_livez_total{code="503"} 1',
     ]);

@@ -17,7 +17,7 @@ const PROGRAMMING_BUCKETS = [
 export function countSyncs(
   metrics: Metrics,
   clock: Clock,
-  proxy: () => Pick<ServiceProxy, 'pending' | 'table'> | undefined,
+  proxy: () => Pick<ServiceProxy, 'pending' | 'table' | 'figures'> | undefined,
 ): (report: SyncReport) => void {
   metrics.onCollect(() => {
     const { services = 0, endpointSlices = 0, since = 0 } = proxy()?.pending ?? {};
@@ -36,6 +36,7 @@ export function countSyncs(
       'How long the oldest change has been waiting for the kernel.',
       since === 0 ? 0 : (clock.now() - since) / 1000,
     );
+    for (const { name, help, value } of proxy()?.figures ?? []) metrics.set(name, help, value);
     metrics.set('podway_services', 'Services that are programmed.', proxy()?.table.services.size ?? 0);
   });
   return (report) => {
@@ -107,8 +108,9 @@ const FAILURES: Readonly<Partial<Record<ProxyMechanism, string>>> = {
   iptables: 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
 };
 
-/** @returns what is to be called when the kernel did not take a change */
+/** And says which mechanism it is. @returns what is to be called when the kernel did not take a change */
 export function countFailures(metrics: Metrics, mechanism: ProxyMechanism | 'none'): () => void {
+  metrics.set('podway_service_mechanism', 'What carries Services here.', 1, { mechanism });
   const name = (mechanism === 'none' ? undefined : FAILURES[mechanism]) ?? 'podway_service_failures_total';
   const count = (amount: number) =>
     metrics.add(name, 'Runs that the kernel did not take; each is tried again.', {}, amount);

@@ -8,6 +8,8 @@ import type { ServiceTable } from './table/table.ts';
  */
 export interface ProxyBackend extends AsyncDisposable {
   readonly name: string;
+  /** Numbers that only this mechanism has, for whoever watches it: asked at each look at the metrics, so cheap. */
+  readonly figures?: () => readonly BackendFigure[];
   /** Whether a conntrack entry leads to the mechanism itself (a relay), which then answers for where it goes on. undefined: none does. */
   readonly ownsFlow?: (flow: ConntrackEntry) => boolean;
   /** What this machine lacks for the mechanism, in plain words; empty when it can work. Leaves nothing behind. */
@@ -32,6 +34,13 @@ export interface ProxyBackend extends AsyncDisposable {
    * @returns whether nothing is left; else it is called again
    */
   retire(successor: Pick<ProxyBackend, 'name' | 'ownsFlow'>): Promise<boolean>;
+}
+
+export interface BackendFigure {
+  /** As Prometheus wants it, `podway_ipvs_virtual_servers`: a gauge. */
+  readonly name: string;
+  readonly help: string;
+  readonly value: number;
 }
 
 export interface BackendObservation {

@@ -2,7 +2,7 @@ import type { ConntrackPort } from '#kernel';
 import type { EndpointSlice, Node, Service } from '#kube-api';
 import type { Informer } from '#kube-client';
 import { type Clock, type Logger, PodwayError, Reconciler, systemClock } from '#runtime';
-import type { ProxyBackend } from './backend.ts';
+import type { BackendFigure, ProxyBackend } from './backend.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { StaleFlowSweep } from './conntrack/stale-flow-sweep.ts';
 import { Decisions } from './decisions.ts';
@@ -48,6 +48,8 @@ export interface ServiceProxy extends AsyncDisposable {
   readonly lastUpdated: number | undefined;
   /** What has come and is not in the kernel yet. */
   readonly pending: Pending;
+  /** The mechanism's own. */
+  readonly figures: readonly BackendFigure[];
   /** To be called when what the settings' functions give may have changed: addresses of the node. */
   refresh(): void;
 }
@@ -116,6 +118,10 @@ class RunningServiceProxy implements ServiceProxy {
 
   get pending(): Pending {
     return this.#pending.now;
+  }
+
+  get figures(): readonly BackendFigure[] {
+    return this.#deps.backend.figures?.() ?? [];
   }
 
   refresh(): void {

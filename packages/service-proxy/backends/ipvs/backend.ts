@@ -1,6 +1,6 @@
 import type { NetworkNamespace } from '#kernel';
 import type { Clock, Logger } from '#runtime';
-import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
+import type { ApplyReport, BackendFigure, BackendObservation, ProxyBackend } from '../../backend.ts';
 import { type FrontendKey, frontendKey } from '../../table/entry.ts';
 import { familiesOf, type NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
@@ -58,6 +58,21 @@ export class IpvsBackend implements ProxyBackend {
     this.#planner = new Planner({ netns, logger, isBound: (vip) => this.#addresses.isBound(vip) }, options);
     const layout = ipvsLayout((entry) => this.#planner.placementOf(entry));
     this.#tables = new NodeTables(netns.nft, layout);
+  }
+
+  figures(): readonly BackendFigure[] {
+    return [
+      {
+        name: 'podway_ipvs_virtual_servers',
+        help: 'Virtual servers of Services in the kernel.',
+        value: this.#servers.size,
+      },
+      {
+        name: 'podway_ipvs_draining_destinations',
+        help: 'Destinations that are no endpoints any more and have connections that go on.',
+        value: this.#servers.drainingDestinations,
+      },
+    ];
   }
 
   probe(): Promise<readonly string[]> {

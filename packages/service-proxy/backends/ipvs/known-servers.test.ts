@@ -56,9 +56,9 @@ describe('KnownServers', () => {
     assert.deepEqual(text(servers.want(server(['b']), 0)), []);
     assert.deepEqual(text(servers.want(server(['c']), 0)), [`add ${C} 1`, `set ${B} 0`]);
     assert.deepEqual(text(servers.want(server(['c']), 0)), []);
-    assert.equal(servers.isDraining, true);
+    assert.deepEqual([servers.isDraining, servers.drainingDestinations], [true, 1]);
     assert.deepEqual(text(servers.want(server(['b', 'c']), 0)), [`set ${B} 1`]);
-    assert.equal(servers.isDraining, false);
+    assert.deepEqual([servers.isDraining, servers.drainingDestinations], [false, 0]);
   });
 
   test('want: a UDP endpoint goes at once unless it serves; under dh every endpoint does', () => {

@@ -42,6 +42,15 @@ export class KnownServers {
     return [...this.#servers.values()].map(({ service }) => service);
   }
 
+  /** How many destinations take no new connections and wait for those they have to end. */
+  get drainingDestinations(): number {
+    let count = 0;
+    for (const key of this.#draining)
+      for (const { drainingSince } of this.#servers.get(key)?.destinations.values() ?? [])
+        if (drainingSince !== undefined) count++;
+    return count;
+  }
+
   /** Those of which some destination drains. */
   get draining(): readonly IpvsService[] {
     return [...this.#draining].flatMap((key) => this.#servers.get(key)?.service ?? []);

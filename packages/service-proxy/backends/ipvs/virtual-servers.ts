@@ -58,6 +58,10 @@ export class VirtualServers implements Disposable {
     return this.#known.size;
   }
 
+  get drainingDestinations(): number {
+    return this.#known.drainingDestinations;
+  }
+
   get keys(): readonly IpvsServiceKey[] {
     return this.#known.services;
   }

@@ -283,10 +283,15 @@ describe('UserspaceBackend', () => {
       records.map(({ message, fields }) => `${message}: ${fields['place']}`),
       ['a Service’s address cannot be listened on: 10.96.0.100 TCP 81'],
     );
+    const figure = (name: string) => backend.figures().find((each) => each.name === name)?.value;
+    assert.equal(figure('podway_relay_broken_frontends'), 1);
     rival.close();
     await once(rival, 'close');
     assert.equal(await backend.intact(), true);
     assert.equal(await text(await connect(81)), 'c');
+    assert.equal(figure('podway_relay_broken_frontends'), 0);
+    // Two that listen, its poller, and both ends of two connections that the clients have left open.
+    await eventually('seven descriptors', () => figure('podway_relay_descriptors') === 7);
   });
 
   test('routes that someone has removed are noticed and put back; nobody else’s are touched', async () => {

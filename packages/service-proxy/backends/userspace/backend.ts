@@ -1,6 +1,6 @@
 import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace, setStreamOptions } from '#kernel';
 import { type Clock, errorMessage, InvalidInputError, type Logger, sleep } from '#runtime';
-import type { ApplyReport, BackendObservation, ProxyBackend } from '../../backend.ts';
+import type { ApplyReport, BackendFigure, BackendObservation, ProxyBackend } from '../../backend.ts';
 import { addressedPlace, isTranslated } from '../../conntrack/flow.ts';
 import { FLOW_PROTOCOLS } from '../../conntrack/stale-flows.ts';
 import { type Frontend, type FrontendKey, keyOf } from '../../table/entry.ts';
@@ -69,6 +69,21 @@ export class UserspaceBackend implements ProxyBackend {
       listening: () => this.#listening,
       table: () => this.#relayTable(),
     });
+  }
+
+  figures(): readonly BackendFigure[] {
+    return [
+      {
+        name: 'podway_relay_descriptors',
+        help: 'File descriptors that the relay holds: one a frontend and a UDP flow, two a TCP connection, one of its own.',
+        value: this.#descriptors.size,
+      },
+      {
+        name: 'podway_relay_broken_frontends',
+        help: 'Addresses and ports of Services that something else listens on, or that could not be listened on.',
+        value: this.#broken.size,
+      },
+    ];
   }
 
   async probe(): Promise<readonly string[]> {

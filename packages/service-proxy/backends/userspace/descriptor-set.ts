@@ -17,6 +17,12 @@ export class DescriptorSet {
     this.#words = new Int32Array(memory);
   }
 
+  get size(): number {
+    let count = 0;
+    for (let word of this.#words) for (; word !== 0; count++) word &= word - 1; // takes the lowest bit away
+    return count;
+  }
+
   add(fd: number): void {
     if (fd < MAX_DESCRIPTORS) Atomics.or(this.#words, fd >>> 5, 1 << (fd & 31));
   }
