@@ -16,11 +16,13 @@ const HTTP: ServicePort = { name: 'http', port: 80, targetPort: 80, protocol: 'T
 /** How long a server goes on after it was told to end; cases end it themselves. Seconds. */
 const GRACE = 120;
 
-/**
- * Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. Some at a time: they wait for what is
- * never answered.
- */
-suite('[sig-network] Services: traffic policies and terminating endpoints', { concurrency: 4 }, () => {
+/** Some at a time, as they wait for what is never answered; in the virtual machine waiting takes no time (test/vm/README.md). */
+const AT_A_TIME = process.env['PODWAY_TEST_VM'] === undefined ? 4 : 1;
+
+/** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
+suite('[sig-network] Services: traffic policies and terminating endpoints', {
+  concurrency: AT_A_TIME,
+}, () => {
   const lab = TestLab.ofSuite({ nodes: 2 });
   const clients = TestNamespace.ofSuite(lab, 'clients');
   const [pausePod0, pausePod1] = [`${clients.name}/pause-pod-0`, `${clients.name}/pause-pod-1`];
