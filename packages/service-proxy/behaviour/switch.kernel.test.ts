@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { bindIn, connectIn, linuxKernel } from '#kernel';
+import { bindIn, connectIn, sandboxedKernel } from '#kernel';
 import type { EndpointSlice, Service } from '#kube-api';
 import { MemoryInformer } from '#kube-client';
 import { silentLogger, systemClock } from '#runtime';
@@ -55,7 +55,7 @@ function cannot(from: ProxyMechanism, to: ProxyMechanism): string | undefined {
 const GRACE_MS = 2_000;
 const GONE_WITHIN_MS = 15_000;
 
-const kernel = linuxKernel();
+const kernel = sandboxedKernel();
 const lacking = new Map<ProxyMechanism, string>();
 const here = kernel.currentNetns();
 here.links.set('lo', { up: true }); // as it is on a node

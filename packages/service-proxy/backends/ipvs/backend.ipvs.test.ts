@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseIp, parsePrefix } from '#ip';
-import { bindIn, connectIn, type IpvsService, linuxKernel } from '#kernel';
+import { bindIn, connectIn, type IpvsService, sandboxedKernel } from '#kernel';
 import { FakeClock, silentLogger } from '#runtime';
 import { AT_CLUSTER_IP, AT_NODE_PORT, type BehaviourState, place } from '../../behaviour/case.ts';
 import {
@@ -43,7 +43,7 @@ const VIP: IpvsService = {
 };
 
 describe('IpvsBackend in the kernel', () => {
-  const kernel = linuxKernel();
+  const kernel = sandboxedKernel();
   const closers: (() => void)[] = [];
   let lab: NamespaceLab;
   let clock: FakeClock;
