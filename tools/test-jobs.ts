@@ -100,7 +100,7 @@ function vmJob(file: string): Job {
     ...(isScenario(file) ? [] : sandbox(true)),
     ...nodeTest([file], { report, reporter, timeoutMs: VM_TIMEOUT_MS }),
   ];
-  return { name: file, command, inMachine: true, ...(file === WAITING && { waits: true }) };
+  return { name: file, command, inMachine: true };
 }
 
 function sandbox(asRoot: boolean): readonly string[] {
