@@ -21,32 +21,35 @@ export interface AddressPlan {
 
 /** The private ranges that kind has for its IPv6 clusters, and one for documentation (RFC 3849) outside. */
 const PLANS: Readonly<Record<IpFamily, AddressPlan>> = {
-  IPv4: plan('IPv4', '172.30.0.0/16', '198.51.100.0/24', '10.244.0.0/16', '10.96.0.0/16'),
-  IPv6: plan('IPv6', 'fd00:172:30::/64', '2001:db8:51::/64', 'fd00:10:244::/56', 'fd00:10:96::/112'),
+  IPv4: planOf('IPv4', {
+    lan: parsePrefix('172.30.0.0/16'),
+    outside: parsePrefix('198.51.100.0/24'),
+    clusterCidr: parsePrefix('10.244.0.0/16'),
+    serviceCidr: parsePrefix('10.96.0.0/16'),
+    everywhere: parsePrefix('0.0.0.0/0'),
+  }),
+  IPv6: planOf('IPv6', {
+    lan: parsePrefix('fd00:172:30::/64'),
+    outside: parsePrefix('2001:db8:51::/64'),
+    clusterCidr: parsePrefix('fd00:10:244::/56'),
+    serviceCidr: parsePrefix('fd00:10:96::/112'),
+    everywhere: parsePrefix('::/0'),
+  }),
 };
 
-function plan(
+function planOf(
   family: IpFamily,
-  ...ranges: readonly [lan: string, outside: string, clusterCidr: string, serviceCidr: string]
+  ranges: Pick<AddressPlan, 'lan' | 'outside' | 'clusterCidr' | 'serviceCidr' | 'everywhere'>,
 ): AddressPlan {
-  const [lan, outside, clusterCidr, serviceCidr] = ranges.map((range) => parsePrefix(range)) as [
-    IpPrefix,
-    IpPrefix,
-    IpPrefix,
-    IpPrefix,
-  ];
+  const { lan, outside, serviceCidr } = ranges;
   return {
     family,
-    lan,
-    outside,
-    clusterCidr,
-    serviceCidr,
+    ...ranges,
     routerOnLan: addressAt(lan, 1),
     routerOnOutside: addressAt(outside, 1),
     outsideClient: addressAt(outside, 10),
     kubernetes: addressAt(serviceCidr, 1),
     clusterDns: addressAt(serviceCidr, 10),
-    everywhere: parsePrefix(family === 'IPv4' ? '0.0.0.0/0' : '::/0'),
   };
 }
 
