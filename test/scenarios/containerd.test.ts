@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
+import { hostInUrl } from '#ip';
 import { Containerd, IMAGE } from '../containerd/containerd.ts';
 import { CriError, type SandboxConfig } from '../containerd/cri-client.ts';
 import { InventoryTaker } from '../containerd/inventory-taker.ts';
@@ -215,11 +216,10 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
         assert.equal(addresses.length, podCidrs.length, addresses.join(' '));
         const exec = await startContainer(pod, WEB_SERVER);
         const shown = await exec('/bin/ip', 'address', 'show', 'eth0');
-        const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address);
         const targets = [
-          ...addresses.map(bracketed),
-          ...gateways.map((gateway) => `${bracketed(gateway)}:8085`),
-          `${bracketed(gateways.at(-1) ?? '')}:8086`,
+          ...addresses.map(hostInUrl),
+          ...gateways.map((gateway) => `${hostInUrl(gateway)}:8085`),
+          `${hostInUrl(gateways.at(-1) ?? '')}:8086`,
         ];
         for (const address of addresses) assert.ok(shown.includes(` ${address}/`), shown);
         for (const target of targets)

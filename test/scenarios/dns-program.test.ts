@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { freePort } from '#runtime';
 import { type Account, createAccount } from './support/account.ts';
 import { eventually } from './support/eventually.ts';
 import { PODWAY, startLab } from './support/lab.ts';
@@ -49,17 +48,6 @@ class DnsProgram implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.end();
   }
-}
-
-/** Below those that connections get (ip_local_port_range), so that none takes it before the program does. */
-async function freePort(): Promise<number> {
-  const port = randomInt(10_000, 30_000);
-  const server = createServer();
-  const isFree = await new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
-  });
-  server.close();
-  return isFree ? port : await freePort();
 }
 
 suite('podway dns: the server alone', () => {
