@@ -266,8 +266,8 @@ spec:
       const pod = (
         await k('get', 'pods', '-l', 'run=my-nginx', '-o', 'jsonpath={.items[0].metadata.name}')
       ).trim();
-      // The size comes when the command runs already, as with any kubelet.
-      const inner = `${kubectl.path} -n ${namespace} exec -it ${pod} -- sh -c 'test -t 0 && tty; until stty size | grep -v ^0; do sleep 0.05; done'`;
+      // The size comes when the command runs already, as with any kubelet; and script(1) types a NUL where its own input ends.
+      const inner = `${kubectl.path} -n ${namespace} exec -it ${pod} -- sh -c 'stty -echo; test -t 0 && tty; until stty size | grep -v ^0; do sleep 0.05; done'`;
       const { stdout, stderr } = await run(
         ['script', '-qec', `stty rows 33 cols 99; ${inner}`, '/dev/null'],
         { env: env() },
