@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Job, root } from './test-jobs.ts';
@@ -17,8 +17,10 @@ export interface RunOptions {
   readonly live: boolean;
 }
 
-/** A run that hangs (a handle left open, say) is ended, and fails. Milliseconds. */
-const JOB_LIMIT_MS = 20 * 60_000;
+/** A run that hangs (a handle left open, say) is ended, and fails; the longest takes two minutes. Milliseconds. */
+const JOB_LIMIT_MS = 10 * 60_000;
+/** How long what a run leaves behind may hold its output open after its end. Milliseconds. */
+const OUTPUT_LIMIT_MS = 5000;
 
 /** Runs a job and resolves with its results; a run that dies without any is itself a failure. */
 export async function runJob(job: Job, { scratch, live }: RunOptions): Promise<readonly TestResult[]> {
@@ -37,17 +39,20 @@ export async function runJob(job: Job, { scratch, live }: RunOptions): Promise<r
   });
   const printed: (Buffer | string)[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part: Buffer) => printed.push(part));
-  const end = (signal: NodeJS.Signals) => child.pid !== undefined && process.kill(-child.pid, signal);
+  const end = (signal: NodeJS.Signals) => {
+    // Whoever has ended has no process group any more.
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
+      process.kill(-child.pid, signal);
+  };
   const interrupt = () => end('SIGINT');
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const limit = setTimeout(() => {
     printed.push(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended\n`);
     end('SIGKILL');
   }, JOB_LIMIT_MS);
-  const code = await new Promise<number>((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (status) => done(status ?? 1));
-  });
+  const code = await ended(child, () =>
+    printed.push(`${job.name}: ended, but a process that it started still holds its output open\n`),
+  );
   clearTimeout(limit);
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   const results = readResults(report);
@@ -63,6 +68,27 @@ export async function runJob(job: Job, { scratch, live }: RunOptions): Promise<r
     ];
   if (results.length === 0) return [{ file: job.name, name: 'no test ran', outcome: 'failed' }];
   return results;
+}
+
+/** Resolves with a process's exit status, 1 where it has none or another process keeps its output open: nobody would end that one. */
+function ended(child: ChildProcess, held: () => void): Promise<number> {
+  return new Promise((done, fail) => {
+    let status = 1;
+    let limit: NodeJS.Timeout | undefined;
+    child.on('error', fail);
+    child.on('exit', (code) => {
+      status = code ?? 1;
+      limit = setTimeout(() => {
+        held();
+        status = 1;
+        for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+      }, OUTPUT_LIMIT_MS);
+    });
+    child.on('close', () => {
+      clearTimeout(limit);
+      done(status);
+    });
+  });
 }
 
 function readResults(report: string): readonly TestResult[] {

@@ -30,9 +30,11 @@ ip link set lo up
 hostname vm
 ulimit -n 65536
 
-# The host reads the serial line: bytes as they are, and all of them before the machine goes.
+# The host reads the serial line: bytes as they are, and all of them before the machine goes. In a PID namespace of its own the command takes
+# with it what it left running, which would hold the output open for ever.
 stty -F /dev/ttyS0 raw -echo
-xargs -0 -x -n 100000 -a "$here/command" env -i </dev/null 2>&1 | cat >/dev/ttyS0
+unshare --pid --fork --mount-proc \
+  sh -c 'xargs -0 -x -n 100000 -a "$1" env -i; exit' first "$here/command" </dev/null 2>&1 | cat >/dev/ttyS0
 stty -F /dev/ttyS0 raw -echo
 sync
 exec "$busybox" poweroff -f

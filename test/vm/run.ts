@@ -32,6 +32,16 @@ const GUEST_ENVIRONMENT = {
   PATH: `${process.env['PATH']}:/usr/local/sbin:/usr/sbin:/sbin`,
 };
 
+/**
+ * The first process of a PID namespace: with it ends every process of the machine, which has dozens, in groups of their own, and answers no signal
+ * when it hangs. It ends with the machine, or with its standard input, which is this program's end too.
+ */
+const KEEPER = `exec 5<&0
+"$@" 5<&- &
+machine=$!
+{ read -r _ <&5; kill -KILL "$machine"; } &
+wait "$machine"`;
+
 async function boot(files: VmFiles, command: readonly string[], memoryMib: number): Promise<number> {
   const own = mkdtempSync(join(tmpdir(), 'podway-vm-'));
   try {
@@ -47,22 +57,22 @@ async function boot(files: VmFiles, command: readonly string[], memoryMib: numbe
     writeFileSync(join(own, 'command'), words.map((word) => `${word}\0`).join(''));
     const log = openSync(join(own, 'log'), 'w');
     const machine = spawn(
-      'setpriv',
+      'unshare',
       [
-        // It leaves this process group, and told to end it ends its processes; killed, it would leave some.
-        ...['--pdeathsig', 'TERM', files.kernel],
+        ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']),
+        ...['--pid', '--kill-child', 'sh', '-c', KEEPER, 'keeper', files.kernel],
         ...[`mem=${memoryMib}M`, 'rootfstype=hostfs', 'root=98:0', 'rw', 'quiet', 'panic=-1'],
         ...[`init=${join(own, 'guest.sh')}`, `uml_dir=${own}`, 'umid=vm'],
         // The console goes to the log, the serial line to this program's standard output.
         ...['con=null', 'con0=null,fd:4', 'ssl=null', 'ssl0=null,fd:3'],
       ],
       {
-        stdio: ['ignore', log, log, 1, log],
+        stdio: ['pipe', log, log, 1, log],
         env: { ...process.env, LD_PRELOAD: await clockLibrary(own), TMPDIR: placeForMemory(memoryMib) },
       },
     );
     // The machine ends first, so that what it wrote can be cleaned up.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => machine.kill(signal));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => machine.stdin?.end());
     const end = await new Promise<string>((done, fail) => {
       machine.once('error', fail);
       machine.once('exit', (code, signal) => done(String(code ?? signal)));
