@@ -19,7 +19,7 @@ import { type Kubelets, startKubelets } from './kubelets.ts';
 import { openLabCgroups } from './lab-cgroups.ts';
 import { LabProcesses } from './lab-processes.ts';
 import { NodeAgent } from './node-agent.ts';
-import type { LabOptions } from './options.ts';
+import { DEFAULT_LAB_OPTIONS, type LabOptions } from './options.ts';
 import { type LabPaths, logPath } from './paths.ts';
 import { type BootResult, type LabRecord, readRecord, writeRecord } from './records.ts';
 import { requireMechanism } from './require-mechanism.ts';
@@ -73,13 +73,13 @@ export class RunningLab implements AsyncDisposable {
     const kernel = linuxKernel();
     const topology = this.#parts.use(applyTopology(kernel, planTopology(options)));
     timeline.mark('network made');
-    await credentials;
-    timeline.mark('credentials made');
+    const [first = ''] = names;
+    const asked = this.#requireProxy(options.proxy, topology.netns(first));
+    await Promise.all([credentials.then(() => timeline.mark('credentials made')), asked]);
     for (const name of names) prepareNode(name, paths);
     this.#startApiServer(plans);
     for (const [index, name] of names.entries())
       this.#startAgent(name, nodeAddress(plan, index + 1), topology.netns(name), options);
-    const [first = ''] = names;
     const cluster = this.#parts.use(await watchCluster(nodePaths(first).kubeconfig, logger));
     if (!isNew) await forgetReadiness(cluster.client);
     const cgroups = this.#parts.use(openLabCgroups(paths, logger));
@@ -113,6 +113,14 @@ export class RunningLab implements AsyncDisposable {
     const record = readRecord<LabRecord>(lab);
     if (record === undefined) throw new LabError(`${lab} is missing`);
     return record;
+  }
+
+  /**
+   * A boot does not wait for the answer that a lab of the default mechanism would get, which is nearly always yes.
+   * @throws LabError
+   */
+  async #requireProxy(proxy: ProxyMechanism, node: NetworkNamespace): Promise<void> {
+    if (proxy !== DEFAULT_LAB_OPTIONS.proxy) await requireMechanism(this.#deps.program, node, proxy);
   }
 
   #startApiServer(plans: ReturnType<typeof addressPlans>): void {
