@@ -41,12 +41,19 @@ function inNode(name: string): Kernel {
   return { ...kernel, currentNetns: () => kernel.openNetns(`/run/netns/${name}`) };
 }
 
-function optionsOf(dir: string, name: string) {
+/** Flags that say where a node's agent has what. */
+function directories(dir: string, name: string): readonly string[] {
   const own = join(dir, name);
+  return [
+    ...['--run-dir', own, '--state-dir', `${own}/state`],
+    ...['--cni-conf-dir', `${own}/net.d`, '--cni-bin-dir', `${own}/bin`],
+  ];
+}
+
+function optionsOf(dir: string, name: string) {
   const command = parseAgentOptions([
     ...['--node-name', name, '--cluster-cidr', '10.244.0.0/16', '--service-cidr', '10.96.0.0/16'],
-    ...['--cluster-dns', '10.96.0.10', '--run-dir', own, '--state-dir', `${own}/state`],
-    ...['--cni-conf-dir', `${own}/net.d`, '--cni-bin-dir', `${own}/bin`],
+    ...['--cluster-dns', '10.96.0.10', ...directories(dir, name)],
     ...['--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'],
     ...['--nodeport-addresses', '172.30.0.0/16,127.0.0.0/8'],
   ]);
@@ -263,7 +270,9 @@ describe('agents of two nodes', () => {
   test('cleanUpNode: nothing of Podway is left, and nothing else is gone', async () => {
     inside('node1', 'ip', 'route', 'add', '192.0.2.0/24', 'via', '172.30.0.12');
     await agents.shift()?.[Symbol.asyncDispose]();
-    await cleanUpNode(optionsOf(dir, 'node1'), { kernel: inNode('node1'), logger: silentLogger });
+    const command = parseAgentOptions(['--cleanup', ...directories(dir, 'node1')]);
+    assert.ok(command.kind === 'cleanup');
+    await cleanUpNode(command.options, { kernel: inNode('node1'), logger: silentLogger });
     assert.deepEqual(inside('node1', 'ip', '-br', 'link').match(/^\S+/gm), ['lo', 'eth0@if2']);
     assert.equal(inside('node1', 'ip', 'route').trim().split('\n').length, 2);
     assert.equal(inside('node1', 'nft', 'list', 'ruleset'), '');

@@ -51,13 +51,14 @@ Where (directories are made)
 Instead of running
   --probe                 say which ways to carry Services this machine has, and what the others lack; with --proxy, whether
                           it has that one, with the exit status as well
-  --cleanup               beside the agent's own flags: remove all that Podway made on this node, and nothing else; Pods
-                          lose their network
+  --cleanup               remove all that Podway made on this node, and nothing else; Pods lose their network. Needs no other
+                          flag, but those under Where that the agent ran with
   --help
 
 Examples
   podway agent --probe
   podway agent --probe --proxy ipvs --ipvs-scheduler mh
+  podway agent --cleanup
   podway agent --node-name $(hostname) --kubeconfig /etc/podway/kubeconfig --cluster-cidr 10.244.0.0/16 \\
     --service-cidr 10.96.0.0/16 --cluster-dns 10.96.0.10 --dns-upstreams /etc/resolv.conf
 `;

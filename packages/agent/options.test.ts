@@ -74,15 +74,27 @@ describe('parseAgentOptions', () => {
     assert.deepEqual([dnsPolicy, dnsHosts, dnsTtl], ['sequential', '/etc/hosts', 30]);
   });
 
-  test('--no-masquerade, --cleanup, an IPv6 listen address', () => {
-    const command = parseAgentOptions([
-      ...REQUIRED,
-      '--no-masquerade',
-      '--cleanup',
-      '--metrics-address',
-      '[::1]:0',
-    ]);
+  test('--cleanup needs no other flag; it takes those that say where the agent has what, and any other of its flags', () => {
+    assert.deepEqual(parseAgentOptions(['--cleanup']), {
+      kind: 'cleanup',
+      options: {
+        runDir: '/run/podway',
+        stateDir: '/var/lib/podway',
+        cniConfDir: '/etc/cni/net.d',
+        cniBinDir: '/opt/cni/bin',
+        logLevel: 'info',
+      },
+    });
+    const command = parseAgentOptions([...REQUIRED, '--cleanup', '--state-dir', '/srv/podway']);
     assert.ok(command.kind === 'cleanup');
+    assert.equal(command.options.stateDir, '/srv/podway');
+    assert.throws(() => parseAgentOptions(['--cleanup', '--run-dir', 'x']), /--run-dir: .*absolute path/);
+    assert.match(AGENT_HELP, /\n {2}--cleanup +remove all /);
+  });
+
+  test('--no-masquerade, an IPv6 listen address', () => {
+    const command = parseAgentOptions([...REQUIRED, '--no-masquerade', '--metrics-address', '[::1]:0']);
+    assert.ok(command.kind === 'run');
     assert.equal(command.options.masquerade, false);
     assert.deepEqual(command.options.metrics, { address: '::1', port: 0 });
   });

@@ -74,8 +74,15 @@ export interface AgentOptions {
   readonly logLevel: LogLevel;
 }
 
+/** Where the agent has its files, and what it says of removing them. */
+export type CleanUpOptions = Pick<
+  AgentOptions,
+  'runDir' | 'stateDir' | 'cniConfDir' | 'cniBinDir' | 'logLevel'
+>;
+
 export type AgentCommand =
-  | { readonly kind: 'run' | 'cleanup'; readonly options: AgentOptions }
+  | { readonly kind: 'run'; readonly options: AgentOptions }
+  | { readonly kind: 'cleanup'; readonly options: CleanUpOptions }
   | {
       readonly kind: 'probe';
       /** undefined: all of them. */
@@ -139,6 +146,14 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     const mechanism = proxy === undefined ? undefined : flagChoice('--proxy', proxy, PROXY_MECHANISMS);
     return { kind: 'probe', mechanism, options: mechanisms };
   }
+  const common: CleanUpOptions = {
+    runDir: directory('--run-dir', values['run-dir']),
+    stateDir: directory('--state-dir', values['state-dir']),
+    cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
+    cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
+    logLevel: flagChoice('--log-level', values['log-level'], LOG_LEVELS),
+  };
+  if (values.cleanup) return { kind: 'cleanup', options: common };
   const missing = REQUIRED.filter((flag) => !values[flag]).map((flag) => `--${flag}`);
   if (missing.length > 0)
     throw new InvalidInputError(
@@ -165,10 +180,7 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
       'a DNS name in lower case',
     ),
     ...dnsOptions(values),
-    runDir: directory('--run-dir', values['run-dir']),
-    stateDir: directory('--state-dir', values['state-dir']),
-    cniConfDir: directory('--cni-conf-dir', values['cni-conf-dir']),
-    cniBinDir: directory('--cni-bin-dir', values['cni-bin-dir']),
+    ...common,
     podNetwork: flagChoice('--pod-network', values['pod-network'], ['host-gw']),
     proxy: flagChoice('--proxy', values.proxy ?? 'nftables', [...PROXY_MECHANISMS, 'none']),
     ...mechanisms,
@@ -176,10 +188,9 @@ export function parseAgentOptions(args: readonly string[]): AgentCommand {
     masquerade: values.masquerade,
     health: parseListenAddress(values['health-address'], '--health-address'),
     metrics: parseListenAddress(values['metrics-address'], '--metrics-address'),
-    logLevel: flagChoice('--log-level', values['log-level'], LOG_LEVELS),
   };
   checkRanges(options.clusterCidrs, options.serviceCidrs);
-  return { kind: values.cleanup ? 'cleanup' : 'run', options };
+  return { kind: 'run', options };
 }
 
 function parse(args: readonly string[]) {

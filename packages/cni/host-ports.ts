@@ -109,12 +109,6 @@ export class HostPorts {
     return this.#held;
   }
 
-  async remove(): Promise<void> {
-    for (const ip of ['ip', 'ip6'] as const)
-      if ((await this.#nft.listTable(ip, HOST_PORT_TABLE)) !== undefined)
-        await this.#nft.run(`delete table ${ip} ${HOST_PORT_TABLE}\n`);
-  }
-
   async #reconcile(attachments: readonly Attachment[]): Promise<void> {
     const wanted = new Map(attachments.flatMap(elementsByName));
     const held = this.#held ?? (await this.#lookAnew());
@@ -163,6 +157,13 @@ export class HostPorts {
     }
     return new Map(elements.map((element) => [elementName(element), element]));
   }
+}
+
+/** Removes all that any {@link HostPorts} ever wrote here. */
+export async function removeHostPorts({ nft }: Pick<NetworkNamespace, 'nft'>): Promise<void> {
+  for (const ip of ['ip', 'ip6'] as const)
+    if ((await nft.listTable(ip, HOST_PORT_TABLE)) !== undefined)
+      await nft.run(`delete table ${ip} ${HOST_PORT_TABLE}\n`);
 }
 
 type Part = HostPortElement['key'][number];

@@ -4,7 +4,7 @@ export { compileClient, compiledClient } from './client/compile.ts';
 export { removeConflist, writeConflist } from './conflist.ts';
 export { BRIDGE, DataPath } from './data-path.ts';
 export { installExecutable, removeExecutable } from './executable.ts';
-export { HostPorts } from './host-ports.ts';
+export { HostPorts, removeHostPorts } from './host-ports.ts';
 export { NodeAttachments, type NodeNetwork } from './node-attachments.ts';
 export { CniPlugin } from './plugin.ts';
 export { CniServer } from './socket-server.ts';

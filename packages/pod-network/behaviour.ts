@@ -6,7 +6,7 @@ import type { Node } from '#kube-api';
 import { createLogger } from '#runtime';
 import { formatOperation } from './diff.ts';
 import { hostGw } from './host-gw.ts';
-import { PodNetwork } from './pod-network.ts';
+import { PodNetwork, removePodNetwork } from './pod-network.ts';
 
 const PATH = '/run/netns/pod-network';
 
@@ -64,7 +64,7 @@ export function podNetworkBehaviour(kernel: Kernel, masquerade: boolean): void {
           podLinks: ['cni0'],
         },
       );
-      await network.remove();
+      await removePodNetwork(netns);
     });
 
     const routes = () =>
@@ -160,11 +160,11 @@ export function podNetworkBehaviour(kernel: Kernel, masquerade: boolean): void {
       assert.equal(network.podMtu(NODES.slice(1)), undefined);
     });
 
-    test('remove: takes all of Podway’s and nothing else', async () => {
+    test('removePodNetwork: takes all of Podway’s and nothing else', async () => {
       await network.reconcile(NODES);
       const foreign = { destination: parsePrefix('198.51.100.0/24'), link: 'eth0', protocol: STATIC };
       netns.routes.add(foreign);
-      await network.remove();
+      await removePodNetwork(netns);
       assert.deepEqual([routes(), await tables()], [[], []]);
       assert.ok(netns.routes.list().some(({ destination }) => destination === foreign.destination));
       netns.routes.delete(foreign);

@@ -91,14 +91,6 @@ export class PodNetwork {
     return mtus.length === 0 ? undefined : Math.min(...mtus) - this.#deps.backend.overhead;
   }
 
-  /** Removes all that Podway's pod network ever wrote here, whoever wrote it. */
-  async remove(): Promise<void> {
-    const { netns } = this.#deps;
-    const mine = { table: ROUTE_TABLE_MAIN, protocol: ROUTE_PROTOCOL_PODWAY };
-    for (const route of netns.routes.list(mine)) netns.routes.delete(route);
-    await this.#masquerade.apply(undefined);
-  }
-
   #view(nodes: readonly ClusterNode[]): {
     readonly view: NetworkView;
     readonly problems: readonly NodeProblem[];
@@ -145,6 +137,16 @@ export class PodNetwork {
     for (const problem of this.#reported) if (!now.has(problem)) logger.info(`solved: node ${problem}`);
     this.#reported = now;
   }
+}
+
+/** Removes all that Podway's pod network ever wrote here, whoever wrote it. */
+export async function removePodNetwork({
+  routes,
+  nft,
+}: Pick<NetworkNamespace, 'routes' | 'nft'>): Promise<void> {
+  const mine = { table: ROUTE_TABLE_MAIN, protocol: ROUTE_PROTOCOL_PODWAY };
+  for (const route of routes.list(mine)) routes.delete(route);
+  await new MasqueradeTable(nft).apply(undefined);
 }
 
 /** The other nodes by name. A node whose Pod CIDR collides with this node's or an earlier one's is left out. */
