@@ -31,11 +31,11 @@ export class ClusterWatch implements Disposable {
     const { services, endpointSlices, nodes, pending } = deps;
     this.#follow(services, (key, service) => {
       this.builder.setService(key, service);
-      if (this.synced) pending.add('services');
+      if (this.synced) pending.addService();
     });
     this.#follow(endpointSlices, (key, slice) => {
       this.builder.setSlice(key, slice);
-      if (this.synced) pending.add('endpointSlices', triggerTimes(slice));
+      if (this.synced) pending.addEndpointSlice(triggerTimes(slice));
     });
     for (const node of nodes.list()) this.#nodeChanged(node, undefined);
     this.#subscriptions.push(nodes.onChange((current, old) => this.#nodeChanged(current, old)));

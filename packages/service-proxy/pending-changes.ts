@@ -10,40 +10,53 @@ export interface Pending {
   readonly since: number | undefined;
 }
 
-const NONE: Pending = { services: 0, endpointSlices: 0, triggerTimes: [], since: undefined };
-
 /** Collects changes; a run takes them and, when it fails, gives them back. */
 export class PendingChanges {
   readonly #clock: Clock;
-  #pending = NONE;
+  #services = 0;
+  #endpointSlices = 0;
+  #triggerTimes: number[] = [];
+  #since: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get now(): Pending {
-    return this.#pending;
+    return {
+      services: this.#services,
+      endpointSlices: this.#endpointSlices,
+      triggerTimes: this.#triggerTimes,
+      since: this.#since,
+    };
   }
 
-  /** @param triggerTimes of slices */
-  add(kind: 'services' | 'endpointSlices', triggerTimes: readonly number[] = []): void {
-    this.giveBack({ ...NONE, [kind]: 1, triggerTimes, since: this.#clock.now() });
+  /** Thousands come at once: each costs next to nothing. */
+  addService(): void {
+    this.#services++;
+    this.#since ??= this.#clock.now();
+  }
+
+  addEndpointSlice(triggerTimes: readonly number[]): void {
+    this.#endpointSlices++;
+    this.#triggerTimes.push(...triggerTimes);
+    this.#since ??= this.#clock.now();
   }
 
   take(): Pending {
-    const taken = this.#pending;
-    this.#pending = NONE;
+    const taken = this.now;
+    this.#services = 0;
+    this.#endpointSlices = 0;
+    this.#triggerTimes = [];
+    this.#since = undefined;
     return taken;
   }
 
+  /** What was taken first came first. */
   giveBack(earlier: Pending): void {
-    const later = this.#pending;
-    const times = [earlier.since, later.since].filter((time) => time !== undefined);
-    this.#pending = {
-      services: earlier.services + later.services,
-      endpointSlices: earlier.endpointSlices + later.endpointSlices,
-      triggerTimes: [...earlier.triggerTimes, ...later.triggerTimes],
-      since: times.length === 0 ? undefined : Math.min(...times),
-    };
+    this.#services += earlier.services;
+    this.#endpointSlices += earlier.endpointSlices;
+    this.#triggerTimes = [...earlier.triggerTimes, ...this.#triggerTimes];
+    this.#since = earlier.since ?? this.#since;
   }
 }
