@@ -98,7 +98,7 @@ export class FamilyTable<Placed> {
     const written =
       (await this.#applyFacts(table.facts)) +
       (observed === undefined
-        ? await this.#commit(this.#services.change(table, changed))
+        ? await this.#applyChanged(table, changed)
         : await this.#applyAll(table, observed)) +
       (await this.#removeUnusedChains());
     this.#known = true;
@@ -213,6 +213,16 @@ export class FamilyTable<Placed> {
     this.#isThere = true;
     this.#facts = wanted;
     return operations.length;
+  }
+
+  /** A Service is written as one, with its rivals for an address and port. */
+  async #applyChanged(table: ServiceTable, changed: Iterable<string>): Promise<number> {
+    let written = 0;
+    for (const part of this.#services.parts(table, changed, SLICE)) {
+      written += await this.#commit(this.#services.change(table, part));
+      if (part.length >= SLICE) await otherWork();
+    }
+    return written;
   }
 
   /** After {@link observe}: every Service against what was there. */

@@ -1,7 +1,8 @@
 import type { IpFamily } from '#ip';
 import type { ServiceEntry } from '../../table/entry.ts';
-import type { ServiceTable } from '../../table/table.ts';
+import type { EntryChange, ServiceTable } from '../../table/table.ts';
 import { ChainUses } from './chain-uses.ts';
+import { changeParts } from './change-parts.ts';
 import { Difference } from './difference.ts';
 import type { TableLayout } from './layout.ts';
 import { elementId, type NftElement } from './model.ts';
@@ -64,7 +65,18 @@ export class ServiceElements<Placed> {
     this.#programmed.set(service, { entry, placed });
   }
 
-  /** What the change of these Services comes to; those that are as they were come to nothing. */
+  /** Those of the Services that are not as they were, in parts of about `size` for {@link change}, one after the other. */
+  parts(table: ServiceTable, changed: Iterable<string>, size: number): Iterable<readonly string[]> {
+    const changes: EntryChange[] = [];
+    for (const service of changed) {
+      const previous = this.#programmed.get(service)?.entry;
+      const next = table.services.get(service);
+      if (previous !== next) changes.push({ service, previous, next });
+    }
+    return changeParts(changes, size);
+  }
+
+  /** What the change of these Services comes to, written as one; those that are as they were come to nothing. */
   change(table: ServiceTable, changed: Iterable<string>): Difference {
     const difference = new Difference();
     const shared = new Map<string, { readonly element: NftElement; change: number }>();
@@ -88,8 +100,12 @@ export class ServiceElements<Placed> {
       else {
         const placed = this.#layout.place(entry, this.#family, previous);
         for (const element of this.#layout.elements(entry, placed, this.#family)) {
-          if (this.#layout.sharedSets.has(element.set)) share(element, 1);
-          else if (before.get(elementId(element))?.value === element.value) before.delete(elementId(element));
+          if (this.#layout.sharedSets.has(element.set)) {
+            share(element, 1);
+            continue;
+          }
+          const id = elementId(element);
+          if (before.get(id)?.value === element.value) before.delete(id);
           else difference.adds.push(element);
         }
         this.#programmed.set(service, { entry, placed });

@@ -102,6 +102,36 @@ describe('FamilyTable', () => {
     );
   });
 
+  test('a change of more Services than are written at once leaves out nothing, be it that they swap addresses', async () => {
+    const of = (last: (i: number) => number) => {
+      const services = Array.from({ length: 250 }, (_, i) => {
+        const clusterIP = `10.96.2.${last(i)}`;
+        return service({ clusterIP, clusterIPs: [clusterIP] }, { metadata: { name: `s${i}` } });
+      });
+      const slices = services.map(({ metadata }, i) =>
+        slice([i % 2 === 0 ? 'b' : 'c'], { name: `${metadata?.name}-1`, service: metadata?.name ?? '' }),
+      );
+      return buildTable(services, slices, FACTS);
+    };
+    const memory = new Counting();
+    const family = new FamilyTable(memory, 'IPv4', LAYOUT);
+    const states = [
+      of((i) => i),
+      of((i) => (i < 100 ? i + 150 : i < 150 ? i : i - 150)),
+      of((i) => 249 - i),
+      EMPTY,
+    ];
+    let previous = EMPTY;
+    for (const state of states) {
+      await family.apply(
+        state,
+        diffTables(previous, state).map((change) => change.service),
+      );
+      previous = state;
+      assert.deepEqual(withoutSlots(memory.contents()), await fresh(state));
+    }
+  });
+
   test('one endpoint more is one element, one verdict and nothing of other Services', async () => {
     const memory = new Counting();
     const family = new FamilyTable(memory, 'IPv4', LAYOUT);

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FACTS, service } from '../../behaviour/cluster.ts';
+import { buildTable, diffTables } from '../../table/table.ts';
+import { changeParts } from './change-parts.ts';
+
+/** Services s0, s1, … with the last number of each one's address; undefined: no such Service. */
+function tableOf(...addresses: readonly (number | undefined)[]) {
+  const services = addresses.flatMap((last, i) => {
+    if (last === undefined) return [];
+    const clusterIP = `10.96.2.${last}`;
+    return service({ clusterIP, clusterIPs: [clusterIP] }, { metadata: { name: `s${i}` } });
+  });
+  return buildTable(services, [], FACTS);
+}
+
+function partsOf(before: ReturnType<typeof tableOf>, after: ReturnType<typeof tableOf>, size: number) {
+  const parts = [...changeParts(diffTables(before, after), size)];
+  return parts.map((part) => part.map((name) => name.replace('default/', '')).sort());
+}
+
+describe('changeParts', () => {
+  test('everything changes once, in parts of the size', () => {
+    assert.deepEqual(partsOf(tableOf(), tableOf(0, 1, 2, 3, 4), 2), [['s0', 's1'], ['s2', 's3'], ['s4']]);
+    assert.deepEqual(partsOf(tableOf(), tableOf(), 2), []);
+  });
+
+  test('who takes over an address and port is in one part with who gives it up', () => {
+    const before = tableOf(0, 1, 2, 3, 4);
+    assert.deepEqual(partsOf(before, tableOf(4, 11, 12, 13, 0), 2), [['s0', 's4'], ['s1', 's2'], ['s3']]);
+    assert.deepEqual(partsOf(before, tableOf(undefined, 11, 12, 13, 0), 2)[0], ['s0', 's4']);
+  });
+
+  test('a chain of takeovers is one part, whatever the size', () => {
+    assert.deepEqual(partsOf(tableOf(0, 1, 2, 3), tableOf(1, 2, 3, 4), 2), [['s0', 's1', 's2', 's3']]);
+  });
+});
