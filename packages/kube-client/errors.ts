@@ -47,6 +47,15 @@ export const isNotFound = (error: unknown): boolean => error instanceof ApiError
 /** Somebody else changed the object first: read again and decide anew. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof ApiError && error.status === 409 && error.reason === 'Conflict';
+/**
+ * The object that was meant by its uid is gone, and another one has its name. kube-apiserver says so of a patch as of any field that
+ * may not change (rest.BeforeUpdate), of an update or a delete as of a precondition (storage.Preconditions, rest.BeforeDelete).
+ */
+export const isReplaced = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  (error.status === 422
+    ? error.details?.causes?.some(({ field }) => field === 'metadata.uid') === true
+    : error.status === 409 && /\bUID in (the )?precondition\b/.test(error.message));
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof ApiError && error.status === 409 && error.reason === 'AlreadyExists';
 /** The resourceVersion is no longer known: list again. */

@@ -1,10 +1,10 @@
-import { isNotFound } from './errors.ts';
+import { isNotFound, isReplaced } from './errors.ts';
 
-/** Does the work; that its object is gone already is as good as done. */
+/** Does the work; that its object is gone already, even if another one has its name, is as good as done. */
 export async function unlessGone(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    if (!isNotFound(error) && !isReplaced(error)) throw error;
   }
 }

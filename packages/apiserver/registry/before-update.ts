@@ -45,7 +45,7 @@ function checkSame(kind: Kind, old: ObjectMeta, given: ObjectMeta): void {
   const name = old.name ?? '';
   if ((given.resourceVersion ?? '') !== '' && given.resourceVersion !== old.resourceVersion)
     throw conflict(kind.resource, name);
-  if (given.uid !== undefined && given.uid !== old.uid)
+  if ((given.uid ?? '') !== '' && given.uid !== old.uid)
     throw conflict(
       kind.resource,
       name,

@@ -23,7 +23,7 @@ import type {
 import { selection } from './selection.ts';
 import type { ServiceAllocator } from './service-allocator.ts';
 import { trackChange } from './track-change.ts';
-import { checkNamespace } from './validate.ts';
+import { checkNamespace, checkUid } from './validate.ts';
 import { keyInScope, parseVersion, type WatchQuery, type WatchSink, watchStore } from './watch.ts';
 import { isFinished, namespaceFinalizers, withoutTimes, withPropagation } from './write-rules.ts';
 
@@ -125,6 +125,7 @@ export class Registry {
     const meta = metaOf(decoded.object);
     if (meta.name !== target.name) throw badRequest('the name of the object is immutable');
     checkNamespace(meta, target.namespace);
+    checkUid(target, metaOf(entry.object), meta);
     return this.#update(target, entry, decoded, options);
   }
 
@@ -153,6 +154,7 @@ export class Registry {
       return { object: this.#insert(kind, namespace, created, options), warnings, created: true };
     }
     const old = this.#view(kind, entry.object);
+    checkUid(target, metaOf(old), meta);
     const merged = applyConfiguration(old, named, kind, writer, force);
     const next = beforeUpdate(kind, old, merged, options, this.#context);
     return { object: this.#replace(target, old, next, options), warnings, created: false };

@@ -4,6 +4,7 @@ import { CONFIG_MAPS, type ConfigMap, NAMESPACES, PODS, type Pod, type Resource 
 import { ApiError } from '../errors.ts';
 import { compareResourceVersions, metadataOf } from '../metadata.ts';
 import type { KubeClient, WatchEvent } from '../ports.ts';
+import { unlessGone } from '../unless-gone.ts';
 
 /**
  * What every KubeClient must do, over whatever API server. `connect` gives a client of a server on which the suite may
@@ -65,6 +66,30 @@ export function kubeClientConformance(
     assert.deepEqual(updated.data, { new: 'y' });
     assert.ok(compareResourceVersions(version(updated), version(made)) > 0);
     await rejects(client.update(CONFIG_MAPS, { ...made, data: {} }), 409, 'Conflict');
+  });
+
+  check('a write that means another object of the name is refused', async (client, namespace) => {
+    const made = await client.create(PODS, pod(namespace, 'a'));
+    const name = { namespace, name: 'a' };
+    const uid = 'bbbbbbbb-0000-4000-8000-000000000000';
+    const other = { ...made, metadata: { ...made.metadata, uid } };
+    const status = { phase: 'Running' };
+    const writes: readonly (readonly [() => Promise<unknown>, number, string])[] = [
+      [() => client.update(PODS, other), 409, 'Conflict'],
+      [() => client.update(PODS, { ...other, status }, 'status'), 409, 'Conflict'],
+      [() => client.delete(PODS, name, { preconditions: { uid } }), 409, 'Conflict'],
+      // To kube-apiserver the uid of a patch is a field that is changed, not a precondition.
+      [() => client.patch(PODS, name, 'merge', { metadata: { uid } }), 422, 'Invalid'],
+      [() => client.patch(PODS, name, 'merge', { metadata: { uid }, status }, 'status'), 422, 'Invalid'],
+    ];
+    for (const [write, code, reason] of writes) {
+      await rejects(write(), code, reason);
+      await unlessGone(write);
+    }
+    const { resourceVersion } = made.metadata ?? {};
+    await client.patch(PODS, name, 'merge', { metadata: { uid: made.metadata?.uid }, status }, 'status');
+    const writeToOld = () => client.patch(PODS, name, 'merge', { metadata: { resourceVersion } });
+    await rejects(unlessGone(writeToOld), 409, 'Conflict');
   });
 
   check('an update that changes nothing makes no new version', async (client, namespace) => {

@@ -116,6 +116,8 @@ export class FakeKubeClient implements KubeClient {
     this.#reach();
     const held = this.#find(resource, name);
     const patched = clone(withPatchFailures(() => applyPatch(type, held, clone(body))));
+    const { uid } = patched.metadata;
+    if (uid && uid !== held.metadata.uid) throw invalid(resource, 'metadata.uid', 'field is immutable');
     return this.#write(resource, name, patched, subresource === 'status' ? 'status' : undefined);
   }
 
@@ -124,7 +126,7 @@ export class FakeKubeClient implements KubeClient {
     const held = this.#find(resource, name);
     const { uid, resourceVersion } = options.preconditions ?? {};
     if (uid !== undefined && uid !== held.metadata.uid)
-      throw conflict(resource, name, `the UID in the precondition (${uid}) does not match`);
+      throw conflict(resource, name, `the UID in the precondition (${uid}) does not match the UID in record`);
     if (resourceVersion !== undefined && resourceVersion !== held.metadata.resourceVersion)
       throw conflict(resource, name, 'the ResourceVersion in the precondition does not match');
     this.#settle(resource, deletion(resource, held, options, this.#clock.now()));
@@ -175,10 +177,9 @@ export class FakeKubeClient implements KubeClient {
   ): T {
     const held = this.#find(resource, name);
     const { resourceVersion, uid } = given.metadata;
-    if (
-      (resourceVersion && resourceVersion !== held.metadata.resourceVersion) ||
-      (uid && uid !== held.metadata.uid)
-    )
+    if (uid && uid !== held.metadata.uid)
+      throw conflict(resource, name, `Precondition failed: UID in precondition: ${uid}`);
+    if (resourceVersion && resourceVersion !== held.metadata.resourceVersion)
       throw conflict(
         resource,
         name,

@@ -60,3 +60,11 @@ test('StatusReporter: nothing is written once the Pod is gone, and its absence i
   set({});
   await reporter.report();
 });
+
+test('StatusReporter: a Pod that was made anew under the name does not get the status of the one before', async () => {
+  const { client, reporter, stored } = await setup();
+  await client.delete(PODS, NAME);
+  await client.create(PODS, { metadata: NAME, spec: { containers: [] } });
+  await reporter.report();
+  assert.equal((await stored()).status?.hostIP, undefined);
+});

@@ -4,14 +4,14 @@ import { type Clock, type Logger, Reconciler } from '#runtime';
 import type { PodView } from './pod-view.ts';
 import { podStatus } from './status.ts';
 
-/** Writes a Pod's status to the API when it differs from what was last written. */
+/** Writes a Pod's status to the API when it differs from what was last written, never to another Pod that has its name since. */
 export class StatusReporter implements AsyncDisposable {
   readonly #client: KubeClient;
   readonly #view: () => PodView | undefined;
   readonly #reconciler: Reconciler;
   #reported = '';
 
-  /** @param view what is known now; undefined once the Pod is gone: one that came since may have its name */
+  /** @param view what is known now; undefined once the Pod is gone */
   constructor(
     deps: { readonly client: KubeClient; readonly clock: Clock; readonly logger: Logger },
     view: () => PodView | undefined,
@@ -34,9 +34,10 @@ export class StatusReporter implements AsyncDisposable {
     const status = podStatus(view);
     const text = comparable(status);
     if (text === this.#reported) return;
-    const { namespace = 'default', name = '' } = view.pod.metadata ?? {};
+    const { namespace = 'default', name = '', uid } = view.pod.metadata ?? {};
     await unlessGone(async () => {
-      await this.#client.patch(PODS, { namespace, name }, 'merge', { status }, 'status');
+      const body = { metadata: { uid }, status };
+      await this.#client.patch(PODS, { namespace, name }, 'merge', body, 'status');
       this.#reported = text;
     });
   }

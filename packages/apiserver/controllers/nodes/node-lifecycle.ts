@@ -28,8 +28,8 @@ export function startNodeLifecycleController(
     if (heard.get(name)?.beat !== beat) heard.set(name, { beat, at: now });
     const plan = planNodeHealth(node, here, heard.get(name)?.at ?? now, now, config);
     if (plan.conditions !== undefined) {
-      const status = { conditions: plan.conditions };
-      const written = await client.patch(storedResource(NODES), { name }, 'merge', { status }, 'status');
+      const body = { metadata: { uid: node.metadata.uid }, status: { conditions: plan.conditions } };
+      const written = await client.patch(storedResource(NODES), { name }, 'merge', body, 'status');
       heard.set(name, {
         beat: heartbeatOf(written, leases.get(`${LEASE_NAMESPACE}/${name}`)),
         at: heard.get(name)?.at ?? now,
@@ -84,9 +84,8 @@ export function startNodeLifecycleController(
         : condition,
     );
     await unlessGone(async () => {
-      pods.learn(
-        await client.patch(storedResource(PODS), nameOf(pod), 'merge', { status: { conditions } }, 'status'),
-      );
+      const body = { metadata: { uid: pod.metadata.uid }, status: { conditions } };
+      pods.learn(await client.patch(storedResource(PODS), nameOf(pod), 'merge', body, 'status'));
       events.record(objectReference(pod), 'Warning', 'NodeNotReady', 'Node is not ready');
     });
   }

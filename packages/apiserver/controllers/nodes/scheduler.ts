@@ -1,5 +1,5 @@
 import { formatTime, objectReference, PODS, transitionTime } from '#kube-api';
-import { isConflict, isNotFound } from '#kube-client';
+import { isConflict, isNotFound, unlessGone } from '#kube-client';
 import { Reconciler } from '#runtime';
 import type { ControllerContext } from '../base/context.ts';
 import { each } from '../base/keyed-controller.ts';
@@ -62,12 +62,11 @@ export function startScheduler(context: ControllerContext): AsyncDisposable {
       lastTransitionTime: transitionTime(held, 'False', formatTime(clock.now())),
     };
     const status = { conditions: [...conditions.filter((one) => one !== held), condition] };
-    try {
-      pods.learn(await client.patch(resource, nameOf(pod), 'merge', { status }, 'status'));
+    const body = { metadata: { uid: pod.metadata.uid }, status };
+    await unlessGone(async () => {
+      pods.learn(await client.patch(resource, nameOf(pod), 'merge', body, 'status'));
       events.record(objectReference(pod), 'Warning', 'FailedScheduling', message);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    });
   }
 
   const subscriptions = [
