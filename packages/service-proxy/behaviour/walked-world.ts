@@ -95,7 +95,7 @@ export class WalkedIptables extends WalkedRules {
   #first = true;
 
   protected override async apply(table: ServiceTable, changed: readonly string[]): Promise<void> {
-    for (const [id, rules] of this.#desired.update(table, this.#first ? 'all' : changed))
+    for (const [id, rules] of await this.#desired.update(table, this.#first ? 'all' : changed))
       if (rules === undefined) this.#chains.delete(id);
       else this.#chains.set(id, rules);
     this.#first = false;

@@ -4,7 +4,7 @@ import { type ChainId, IPT_TABLES, type IptTable, splitChainId } from './model.t
 import type { ObservedChains } from './observed.ts';
 import { ruleText } from './text.ts';
 
-/** A change of one family's rules, as a value that prints: {@link changeText}. */
+/** A change of one family's rules, as a value that prints: {@link changeLines}. */
 export interface IptChange {
   readonly chains: readonly ChainChange[];
   readonly jumps: readonly JumpChange[];
@@ -62,28 +62,26 @@ export function removal({ chains, jumps }: ObservedChains): readonly IptChange[]
 }
 
 /**
- * The change as input for iptables-restore --noflush. A table is one transaction, so their order matters: what is refused or dropped from
- * now on is known to table filter before nat stops translating it, and what is translated from now on is translated before filter
+ * The change as lines of input for iptables-restore --noflush. A table is one transaction, so their order matters: what is refused or dropped
+ * from now on is known to table filter before nat stops translating it, and what is translated from now on is translated before filter
  * stops refusing it.
  */
-export function changeText({ chains, jumps }: IptChange): string {
+export function* changeLines({ chains, jumps }: IptChange): Iterable<string> {
   const of = (table: IptTable) => chains.filter(({ id }) => splitChainId(id).table === table);
-  const shrinking = of('filter').filter(onlyLoses);
-  const filter = of('filter').filter((change) => !shrinking.includes(change));
+  const filter = of('filter');
   const jumpsOf = (table: IptTable, what?: JumpChange['do']) =>
     jumps.filter((jump) => jump.table === table && (what === undefined || jump.do === what));
-  return [
-    ...transaction('filter', filter, jumpsOf('filter', 'insert')),
-    ...transaction('nat', of('nat'), jumpsOf('nat')),
-    ...transaction('filter', shrinking, jumpsOf('filter', 'delete')),
-    '',
-  ].join('\n');
+  yield* transaction(
+    'filter',
+    filter.filter((change) => !onlyLoses(change)),
+    jumpsOf('filter', 'insert'),
+  );
+  yield* transaction('nat', of('nat'), jumpsOf('nat'));
+  yield* transaction('filter', filter.filter(onlyLoses), jumpsOf('filter', 'delete'));
 }
 
-/** How many transactions {@link changeText} is. */
-export function transactions(text: string): number {
-  return text.split('\n').filter((line) => line === 'COMMIT').length;
-}
+/** The last line of each transaction. */
+export const COMMIT = 'COMMIT';
 
 /** Whether every rule was there before: then the change can only let more through. */
 function onlyLoses({ before, after }: ChainChange): boolean {
@@ -92,21 +90,19 @@ function onlyLoses({ before, after }: ChainChange): boolean {
 }
 
 /** Declaring a chain makes or empties it; one that goes is deleted when nothing leads to it any more. */
-function transaction(
+function* transaction(
   table: IptTable,
   chains: readonly ChainChange[],
   jumps: readonly JumpChange[],
-): readonly string[] {
-  if (chains.length === 0 && jumps.length === 0) return [];
+): Iterable<string> {
+  if (chains.length === 0 && jumps.length === 0) return;
+  yield `*${table}`;
   const named = chains.map(({ id, after }) => ({ name: splitChainId(id).name, after }));
-  return [
-    `*${table}`,
-    ...named.map(({ name }) => `:${name} - [0:0]`),
-    ...named.flatMap(({ name, after }) => (after ?? []).map((rule) => `-A ${name} ${rule}`)),
-    ...jumps.map(({ do: what, from, rule }) => `${what === 'insert' ? '-I' : '-D'} ${from} ${rule}`),
-    ...named.filter(({ after }) => after === undefined).map(({ name }) => `-X ${name}`),
-    'COMMIT',
-  ];
+  for (const { name } of named) yield `:${name} - [0:0]`;
+  for (const { name, after } of named) for (const rule of after ?? []) yield `-A ${name} ${rule}`;
+  for (const { do: what, from, rule } of jumps) yield `${what === 'insert' ? '-I' : '-D'} ${from} ${rule}`;
+  for (const { name, after } of named) if (after === undefined) yield `-X ${name}`;
+  yield COMMIT;
 }
 
 /** Asks whether the rules that lead to our chains are there. */
@@ -117,7 +113,7 @@ export function jumpsQuestion(family: IpFamily): string {
       ...JUMPS.filter((jump) => jump.table === table).map(
         ({ from, rule }) => `-C ${from} ${ruleText(rule, family)}`,
       ),
-      'COMMIT',
+      COMMIT,
     ]),
     '',
   ].join('\n');

@@ -1,4 +1,5 @@
 import { hostPrefix, type IpFamily, type IpPrefix } from '#ip';
+import { otherWork } from '#runtime';
 import {
   type Frontend,
   type FrontendKey,
@@ -31,6 +32,9 @@ interface Network {
 
 const NO_RULES: NetworkRules = { entrances: [], masquerades: [], leftovers: [] };
 
+/** Services between other work: some milliseconds. */
+const SLICE = 200;
+
 /** What one family's chains should hold, kept current at the cost of what changes. */
 export class DesiredChains {
   readonly family: IpFamily;
@@ -50,10 +54,10 @@ export class DesiredChains {
   }
 
   /**
-   * Takes over what the table says of the `changed` Services, or of all.
+   * Takes over what the table says of the `changed` Services, or of all. Other work has its turn while there are many.
    * @returns every chain that may differ from before
    */
-  update(table: ServiceTable, changed: Iterable<string> | 'all'): ChainChanges {
+  async update(table: ServiceTable, changed: Iterable<string> | 'all'): Promise<ChainChanges> {
     const chains = new Map<ChainId, readonly IptRule[] | undefined>();
     const all = changed === 'all' || JSON.stringify(table.facts) !== JSON.stringify(this.#facts);
     this.#facts = table.facts;
@@ -61,13 +65,16 @@ export class DesiredChains {
     const touched = new Set<IpPrefix>();
     const services = [...(all ? new Set([...this.#entries.keys(), ...table.services.keys()]) : changed)];
     // All that goes before anything that comes: one Service may take over the place of another.
-    for (const service of services)
+    for (const [i, service] of services.entries()) {
+      if (i % SLICE === SLICE - 1) await otherWork();
       for (const frontend of this.#frontends(this.#entries.get(service))) {
         touched.add(this.#remove(frontend));
         for (const name of Object.values(frontendChains(keyOf(frontend))))
           chains.set(chainId('nat', name), undefined);
       }
-    for (const service of services) {
+    }
+    for (const [i, service] of services.entries()) {
+      if (i % SLICE === SLICE - 1) await otherWork();
       const entry = table.services.get(service);
       if (entry === undefined) this.#entries.delete(service);
       else this.#entries.set(service, entry);
@@ -76,7 +83,10 @@ export class DesiredChains {
         for (const [id, rules] of frontendChainRules(frontend, podCIDRs)) chains.set(id, rules);
       }
     }
-    for (const network of touched) this.#render(network, chains);
+    for (const network of touched) {
+      this.#render(network, chains);
+      if (touched.size > 1) await otherWork();
+    }
     if (all) for (const [id, rules] of factChains(table.facts, this.family)) chains.set(id, rules);
     for (const [id, rules] of this.#topChains(table.facts)) chains.set(id, rules);
     return chains;

@@ -1,21 +1,26 @@
 import type { IpFamily } from '#ip';
 import { type IptablesPort, type IptablesVariant, isKernelError } from '#kernel';
+import { otherWork } from '#runtime';
 import type { FrontendKey } from '../../table/entry.ts';
 import type { ServiceTable } from '../../table/table.ts';
 import {
   type ChainChange,
-  changeText,
+  COMMIT,
+  changeLines,
   type IptChange,
   jumpChanges,
   jumpsQuestion,
   removal,
-  transactions,
 } from './change.ts';
 import { type ChainChanges, DesiredChains } from './desired.ts';
 import { IPT_TABLES, type IptRule, type IptTable } from './model.ts';
 import { canonical, type ObservedChains, observedChains, observedFrontends } from './observed.ts';
 import { parseSave, type SavedTable } from './parse.ts';
 import { ruleText } from './text.ts';
+
+/** Chains that are compared, and lines that are printed, between other work: some milliseconds. */
+const SLICE = 100;
+const LINES = 4_000;
 
 /** One family's rules in one variant of iptables: what is there, what should be, and the shortest way between. */
 export class FamilyRules {
@@ -59,21 +64,21 @@ export class FamilyRules {
     this.#certain = true;
     const present = this.#present ?? (await this.#read());
     const whole = this.#stale;
+    this.#stale = true; // should this fail
+    this.#present = undefined;
     // A new one each time: after a failure, what was computed for it is no measure of what is there.
     if (whole) this.#desired = new DesiredChains(this.family);
-    const change = this.#difference(present, this.#desired.update(table, whole ? 'all' : changed), whole);
+    const wanted = await this.#desired.update(table, whole ? 'all' : changed);
+    const change = await this.#difference(present, wanted, whole);
     const writes = change.chains.length + change.jumps.length;
-    this.#stale = true;
-    this.#present = undefined;
-    const text = changeText(change);
-    if (writes > 0) await this.#iptables.restore(this.#variant, this.family, text);
+    const transactions = writes > 0 ? await this.#write(change) : 0;
     for (const { id, after } of change.chains)
       if (after === undefined) present.chains.delete(id);
       else present.chains.set(id, after);
     // Jumps are looked at when everything is.
     this.#present = { chains: present.chains, jumps: [] };
     this.#stale = false;
-    return { writes, transactions: transactions(text) };
+    return { writes, transactions };
   }
 
   /** Whether packets still come to our chains: cheap at any size. */
@@ -92,16 +97,31 @@ export class FamilyRules {
     if (this.#present === undefined) return false;
     const found = await this.#read();
     if (found.chains.size !== this.#present.chains.size || this.#jumpChanges(found).length > 0) return false;
-    for (const [id, rules] of this.#present.chains)
+    let compared = 0;
+    for (const [id, rules] of this.#present.chains) {
+      if (++compared % SLICE === 0) await otherWork();
       if (!this.#same(found.chains.get(id), rules)) return false;
+    }
     return true;
   }
 
   async remove(): Promise<void> {
     this.#stale = true;
     this.#present = undefined;
-    for (const step of removal(await this.#read()))
-      await this.#iptables.restore(this.#variant, this.family, changeText(step));
+    for (const step of removal(await this.#read())) await this.#write(step);
+  }
+
+  /** @returns in how many transactions */
+  async #write(change: IptChange): Promise<number> {
+    const lines: string[] = [];
+    let transactions = 0;
+    for (const line of changeLines(change)) {
+      if (line === COMMIT) transactions++;
+      if (lines.push(line) % LINES === 0) await otherWork();
+    }
+    lines.push('');
+    await this.#iptables.restore(this.#variant, this.family, lines.join('\n'));
+    return transactions;
   }
 
   async #read(): Promise<ObservedChains> {
@@ -109,15 +129,17 @@ export class FamilyRules {
     const tables = new Map<IptTable, SavedTable>();
     for (const table of IPT_TABLES)
       if (known?.includes(table) ?? this.#certain)
-        tables.set(table, parseSave(await this.#iptables.save(this.#variant, this.family, table)));
+        tables.set(table, await parseSave(await this.#iptables.save(this.#variant, this.family, table)));
     return observedChains(tables);
   }
 
   /** @param whole also chains that nobody wants, and jumps */
-  #difference(present: ObservedChains, wanted: ChainChanges, whole: boolean): IptChange {
+  async #difference(present: ObservedChains, wanted: ChainChanges, whole: boolean): Promise<IptChange> {
     const chains: ChainChange[] = [];
     const text = (rules: readonly IptRule[] | undefined) => rules?.map((rule) => ruleText(rule, this.family));
+    let compared = 0;
     for (const [id, rules] of wanted) {
+      if (++compared % SLICE === 0) await otherWork();
       const before = present.chains.get(id);
       const after = text(rules);
       if (!this.#same(before, after)) chains.push({ id, before, after });

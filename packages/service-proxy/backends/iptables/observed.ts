@@ -1,5 +1,5 @@
 import { type IpFamily, prefixAddress } from '#ip';
-import { PodwayError } from '#runtime';
+import { otherWork, PodwayError } from '#runtime';
 import { type FrontendKey, frontendKey, type Protocol } from '../../table/entry.ts';
 import { type ChainId, chainId, type IptTable } from './model.ts';
 import { PREFIX } from './names.ts';
@@ -34,10 +34,14 @@ export function canonical(rule: string, family: IpFamily): string {
 }
 
 /** What is answered there: by rules of the chains of networks, translated, refused or dropped. */
-export function observedFrontends({ chains }: ObservedChains, family: IpFamily): ReadonlySet<FrontendKey> {
+export async function observedFrontends(
+  { chains }: ObservedChains,
+  family: IpFamily,
+): Promise<ReadonlySet<FrontendKey>> {
   const found = new Set<FrontendKey>();
   for (const [id, rules] of chains) {
     if (!id.includes(' PODWAY-NET-')) continue;
+    await otherWork(); // a network has hundreds of rules
     for (const text of rules) {
       const { destination, protocol, port } = readable(text, family) ?? {};
       if (destination === undefined || protocol === undefined || port === undefined) continue;

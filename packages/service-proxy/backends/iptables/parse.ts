@@ -1,4 +1,5 @@
 import { hostPrefix, type IpFamily, type IpPrefix, parseIp, parsePrefix } from '#ip';
+import { otherWork } from '#runtime';
 import { PROTOCOLS } from '../../table/transport.ts';
 import type { IptRule, IptVerdict } from './model.ts';
 import { RuleWords, UnknownIptablesError } from './rule-words.ts';
@@ -7,10 +8,14 @@ import { REJECT_WORDS, WHOLE_ADDRESS } from './text.ts';
 /** One table as iptables-save prints it: chains in order, each rule without its `-A CHAIN`. */
 export type SavedTable = ReadonlyMap<string, readonly string[]>;
 
+/** Lines between other work: some milliseconds. */
+const LINES = 4_000;
+
 /** @param text of one table or of none; counters are left out. @throws UnknownIptablesError for a line of another kind */
-export function parseSave(text: string): SavedTable {
+export async function parseSave(text: string): Promise<SavedTable> {
   const chains = new Map<string, string[]>();
-  for (const line of text.split('\n')) {
+  for (const [i, line] of text.split('\n').entries()) {
+    if (i % LINES === LINES - 1) await otherWork();
     if (line === '' || line.startsWith('#') || line.startsWith('*') || line === 'COMMIT') continue;
     const declared = /^:(\S+) \S+ \[\d+:\d+\]$/.exec(line)?.[1];
     if (declared !== undefined) {

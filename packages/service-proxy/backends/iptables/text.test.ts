@@ -71,8 +71,8 @@ describe('rules as text', () => {
     );
   });
 
-  test('parseSave: chains and their rules, counters left out', () => {
-    const saved = parseSave(
+  test('parseSave: chains and their rules, counters left out', async () => {
+    const saved = await parseSave(
       '# Generated\n*nat\n:PREROUTING ACCEPT [7:420]\n:X - [0:0]\n-A PREROUTING -j X\n-A X\nCOMMIT\n# Completed\n',
     );
     assert.deepEqual(
@@ -82,7 +82,7 @@ describe('rules as text', () => {
         ['X', ['']],
       ],
     );
-    assert.deepEqual([...parseSave('')], []);
-    assert.throws(() => parseSave('*nat\n-A NONE -j X\n'), UnknownIptablesError);
+    assert.deepEqual([...(await parseSave(''))], []);
+    await assert.rejects(parseSave('*nat\n-A NONE -j X\n'), UnknownIptablesError);
   });
 });

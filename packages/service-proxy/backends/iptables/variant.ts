@@ -31,6 +31,6 @@ async function natChains(iptables: IptablesPort, variant: IptablesVariant): Prom
   const names: string[] = [];
   for (const family of IP_FAMILIES)
     if ((await iptables.tables(variant, family))?.includes('nat'))
-      names.push(...parseSave(await iptables.save(variant, family, 'nat')).keys());
+      names.push(...(await parseSave(await iptables.save(variant, family, 'nat'))).keys());
   return names;
 }
