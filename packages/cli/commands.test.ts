@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Command, CommanderError } from 'commander';
-import { createProgram } from './commands.ts';
+import { createProgram, takeStartedAt } from './commands.ts';
 import type { CommandContext } from './context.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -24,6 +24,12 @@ function program(environment: NodeJS.ProcessEnv = {}) {
 function all(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(all)];
 }
+
+test('takeStartedAt: the time that the launcher told is this command’s, not one’s that it runs', () => {
+  const environment = { PODWAY_STARTED_MS: '1764340000000' };
+  assert.equal(takeStartedAt(environment), 1_764_340_000_000);
+  assert.ok(takeStartedAt(environment) > Date.now() - 600_000);
+});
 
 test('createProgram: every command says what it does', () => {
   for (const command of all(program().podway)) assert.ok(command.description().length > 10, command.name());

@@ -19,7 +19,7 @@ export async function runCommands(args: readonly string[], program: readonly str
       terminal,
       environment: process.env,
       program,
-      startedAt: startedAt(process.env),
+      startedAt: takeStartedAt(process.env),
       interruption,
     };
     await createProgram(context).parseAsync(args, { from: 'user' });
@@ -29,8 +29,13 @@ export async function runCommands(args: readonly string[], program: readonly str
   }
 }
 
-/** When the command began: after the launcher's set-up if there was any, else when the launcher became this process. */
-function startedAt({ PODWAY_STARTED_MS: told }: NodeJS.ProcessEnv): number {
+/**
+ * When the command began: after the launcher's set-up if there was any, else when the launcher became this process. Takes what the launcher
+ * told out of the environment: a command that this one runs begins later.
+ */
+export function takeStartedAt(environment: NodeJS.ProcessEnv): number {
+  const told = environment['PODWAY_STARTED_MS'];
+  delete environment['PODWAY_STARTED_MS'];
   return told !== undefined && /^\d{13}$/.test(told) ? Number(told) : processStartedAt(Date.now());
 }
 

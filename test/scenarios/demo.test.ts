@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { accountKinds, createAccount, whyNotForOthers } from './support/account.ts';
-import { PODWAY } from './support/lab.ts';
+import { PODWAY } from './support/program.ts';
 import { run } from './support/run.ts';
 
 for (const kind of accountKinds()) {

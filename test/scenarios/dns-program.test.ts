@@ -7,7 +7,8 @@ import { suite, test } from 'node:test';
 import { freePort } from '#runtime';
 import { type Account, createAccount } from './support/account.ts';
 import { eventually } from './support/eventually.ts';
-import { PODWAY, startLab } from './support/lab.ts';
+import { startLab } from './support/lab.ts';
+import { PODWAY } from './support/program.ts';
 import { output } from './support/run.ts';
 
 /** `podway dns` in a process of its own, on free ports of the loopback. */

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type Account, accountKinds, createAccount, whyNotForOthers } from './support/account.ts';
 import { eventually } from './support/eventually.ts';
-import { PODWAY, TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { AGENT, killProcess } from './support/lab-processes.ts';
+import { PODWAY } from './support/program.ts';
 import { output, run } from './support/run.ts';
 
 /** What a lab could leave behind outside its directory. */

@@ -1,6 +1,6 @@
 import { suite } from 'node:test';
-import { PROGRAM } from './support/lab.ts';
 import { lackingMechanisms } from './support/lacking-mechanisms.ts';
+import { PROGRAM } from './support/program.ts';
 import { proxyModeCases } from './support/proxy-mode-cases.ts';
 import { output } from './support/run.ts';
 

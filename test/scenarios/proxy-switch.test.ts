@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import type { LabStatus } from '#lab';
-import { PODWAY, TestLab } from './support/lab.ts';
+import { TestLab } from './support/lab.ts';
 import { lackingMechanisms } from './support/lacking-mechanisms.ts';
 import { startNginxAndClient } from './support/nginx-and-client.ts';
+import { PODWAY } from './support/program.ts';
 import { SteadyClient } from './support/steady-client.ts';
 
 suite('lab up --proxy on a lab that runs', () => {

@@ -1,24 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import { createKubeClient, type KubeClient, loadKubeconfig } from '#kube-client';
 import { execCommand, labsDirectory } from '#lab';
 import { type Account, createAccount } from './account.ts';
 import { Background } from './background.ts';
+import { PROGRAM } from './program.ts';
 import { PROXY } from './proxy.ts';
 import { type Outcome, output, type RunOptions, run } from './run.ts';
-
-/** The launcher of this checkout. */
-export const PODWAY = resolve(import.meta.dirname, '../../../podway');
-
-/**
- * What the launcher runs in the end, once it has looked for newer sources: that takes a second a time inside the virtual machine, and
- * whoever boots it has had it built.
- */
-export const PROGRAM =
-  process.env['PODWAY_TEST_VM'] === undefined
-    ? [PODWAY]
-    : [process.execPath, join(dirname(PODWAY), 'dist/podway.js')];
 
 /** What `podway lab up -o json` prints. */
 export interface UpReport {

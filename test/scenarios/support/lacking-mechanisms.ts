@@ -1,4 +1,4 @@
-import { PODWAY } from './lab.ts';
+import { PODWAY } from './program.ts';
 import { output } from './run.ts';
 
 /** What `podway agent --probe` says: the mechanisms that cannot be had, each with why. */
