@@ -18,6 +18,8 @@ extern long syscall(long number, ...);
 enum { WAIT4 = 61, SIGSUSPEND = 130, TIMER_CREATE = 222, TIMER_SETTIME, TIMER_GETTIME, CLOCK_GETTIME = 228 };
 enum { CLOCK_MONOTONIC = 1, CLOCK_PROCESS_CPU = 2 };
 enum { SIGNAL_SET_BYTES = 8 };
+/* Nanoseconds. */
+enum { HEARTBEAT = 100000000 };
 /* wait(2): the lower byte of the status of a process that goes on later. */
 enum { STOPPED = 0x7f };
 
@@ -29,8 +31,8 @@ static volatile int running;
 static ns children, skipped;
 /* What was read last. */
 static ns latest;
-/* The machine has one. */
-static int timer = -1;
+/* The machine has one; and another one of ours. */
+static int timer = -1, heartbeat = -1;
 
 static ns to_ns(struct timespec time) {
   return time.seconds * 1000000000LL + time.nanoseconds;
@@ -76,11 +78,21 @@ int waitpid(int pid, int *status, int options) {
 
 int timer_create(int clock, void *event, void **created) {
   int failed = syscall(TIMER_CREATE, clock, event, &timer);
+  if (!failed) syscall(TIMER_CREATE, clock, event, &heartbeat);
   *created = (void *)(long)timer;
   return failed;
 }
 
 int timer_settime(void *id, int flags, struct itimerspec *next, struct itimerspec *before) {
+  /*
+   * The kernel sets its timer for one time, and would wait for ever if that signal were lost: unblock_signals in arch/um/os-Linux/signal.c
+   * drops one that comes while another is handled. The heartbeat makes it look again, and set a time anew that is not over yet.
+   */
+  if (heartbeat >= 0 && to_ns(next->value) > 0) {
+    struct itimerspec every = {{0, HEARTBEAT}, {0, HEARTBEAT}};
+    syscall(TIMER_SETTIME, heartbeat, 0, &every, 0);
+    heartbeat = -1;
+  }
   return syscall(TIMER_SETTIME, (int)(long)id, flags, next, before);
 }
 

@@ -34,12 +34,13 @@ const GUEST_ENVIRONMENT = {
 
 /**
  * The first process of a PID namespace: with it ends every process of the machine, which has dozens, in groups of their own, and answers no signal
- * when it hangs. It ends with the machine, or with its standard input, which is this program's end too.
+ * when it hangs. It ends with the machine, or with its standard input, which is this program's end too; a signal to the process group is
+ * for this program alone.
  */
 const KEEPER = `exec 5<&0
 "$@" 5<&- &
 machine=$!
-{ read -r _ <&5; kill -KILL "$machine"; } &
+{ trap '' INT TERM; read -r _ <&5; kill -KILL "$machine"; } &
 wait "$machine"`;
 
 async function boot(files: VmFiles, command: readonly string[], memoryMib: number): Promise<number> {
