@@ -42,6 +42,7 @@ export function prefixOf(address: IpAddress, length: number, text = `${address}/
   const bits = addressBits(familyOf(address));
   if (!Number.isInteger(length) || length < 0 || length > bits)
     throw new InvalidAddressError('IP prefix', text, `the length must be from 0 to ${bits}`);
+  if (length === bits) return hostPrefix(address);
   const bytes = ipToBytes(address);
   for (let i = 0; i < bytes.length; i++) {
     const keep = Math.min(8, Math.max(0, length - 8 * i));

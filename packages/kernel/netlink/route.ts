@@ -81,11 +81,13 @@ export function decodeRoute(payload: Buffer): RawRoute | undefined {
   const flags = payload.readUInt32LE(8);
   if (type === undefined) return undefined;
   const destination = attributes.bytes(RTA_DST);
-  const any = parseIp(family === 2 ? '0.0.0.0' : '::');
   const multipath = attributes.bytes(RTA_MULTIPATH);
   const scope = payload.readUInt8(6);
   return {
-    destination: prefixOf(destination === undefined ? any : ipFromBytes(destination), payload.readUInt8(1)),
+    destination: prefixOf(
+      destination === undefined ? parseIp(family === 2 ? '0.0.0.0' : '::') : ipFromBytes(destination),
+      payload.readUInt8(1),
+    ),
     type,
     gateway: decodeGateway(attributes),
     linkIndex: attributes.u32(RTA_OIF),

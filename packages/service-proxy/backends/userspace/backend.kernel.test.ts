@@ -95,6 +95,33 @@ describe('UserspaceBackend', () => {
   const ours = () => node.routes.list({ table: TABLE_LOCAL, protocol: 93 });
   const text = async (socket: Socket) => Buffer.concat(await socket.toArray()).toString();
 
+  test('more Services than are changed at once: each answers at its address, moved to another one too, and none is left', async () => {
+    const of = (count: number, addressOf: (i: number) => string) => {
+      const services = Array.from({ length: count }, (_, i) => {
+        const clusterIP = addressOf(i);
+        return service({ clusterIP, clusterIPs: [clusterIP] }, { metadata: { name: `s${i}` } });
+      });
+      const slices = services.map((_, i) =>
+        slice([i % 2 === 0 ? 'c' : 'd'], { name: `s${i}-1`, service: `s${i}` }),
+      );
+      return [services, slices] as const;
+    };
+    const address = (i: number) => `10.96.${4 + (i >> 8)}.${i & 255}`;
+    const ask = async (i: number) => {
+      const options = { signal: AbortSignal.timeout(30_000) };
+      return text(await connectIn(pod, parseIp(address(i)), SERVICE_PORT, options));
+    };
+    await serve(PODS.c, (socket) => socket.end('c'));
+    await serve(PODS.d, (socket) => socket.end('d'));
+    await program(...of(500, address));
+    assert.equal(ours().length, 501); // and the rest of the range, which is unreachable
+    for (const i of [0, 199, 200, 499]) assert.equal(await ask(i), i % 2 === 0 ? 'c' : 'd');
+    await program(...of(500, (i) => address(499 - i)));
+    for (const i of [0, 199, 200, 499]) assert.equal(await ask(i), i % 2 === 0 ? 'd' : 'c');
+    await program([], []);
+    assert.equal(ours().length, 1);
+  });
+
   test('another node’s address stays that node’s', async () => {
     const services = [service({ externalIPs: [OTHER_NODE_ADDRESS] })];
     const at = () => ours().filter(({ destination }) => destination === `${OTHER_NODE_ADDRESS}/32`).length;

@@ -1,5 +1,5 @@
 import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace, setStreamOptions } from '#kernel';
-import { type Clock, errorMessage, InvalidInputError, type Logger, sleep } from '#runtime';
+import { type Clock, errorMessage, InvalidInputError, type Logger, otherWork, sleep } from '#runtime';
 import type { ApplyReport, BackendFigure, BackendObservation, ProxyBackend } from '../../backend.ts';
 import { addressedPlace, isTranslated } from '../../conntrack/flow.ts';
 import { FLOW_PROTOCOLS } from '../../conntrack/stale-flows.ts';
@@ -23,6 +23,9 @@ export interface UserspaceDeps {
   readonly createRelay?: (deps: RelayThreadDeps) => RelayChannel;
 }
 
+/** Frontends that are looked at, and those whose sockets are changed, between other work: some milliseconds. */
+const SLICE = 1_000;
+const PART = 200;
 const NO_FILTER = '[]';
 /** A filter that no packet passes. */
 const NOBODY = [{ prefixes: [], fromHost: false }];
@@ -107,6 +110,7 @@ export class UserspaceBackend implements ProxyBackend {
     const released = new Map(full ? this.#carried : []);
     if (full) this.#services.clear();
     const wanted: Frontend[] = [];
+    let looked = 0;
     for (const service of full ? table.services.keys() : new Set(changed)) {
       for (const key of this.#services.get(service) ?? []) {
         const carried = this.#carried.get(key);
@@ -116,9 +120,10 @@ export class UserspaceBackend implements ProxyBackend {
       wanted.push(...frontends);
       if (frontends.length === 0) this.#services.delete(service);
       else this.#services.set(service, frontends.map(keyOf));
+      if (++looked % SLICE === 0) await otherWork();
     }
     let writes = 0;
-    for (const frontend of wanted) {
+    for (const [i, frontend] of wanted.entries()) {
       const key = keyOf(frontend);
       const before = released.get(key);
       released.delete(key);
@@ -126,19 +131,25 @@ export class UserspaceBackend implements ProxyBackend {
       if (isHeld(frontend) && !held) this.#routes.hold(frontend.address);
       if (held && !isHeld(frontend)) this.#routes.release(frontend.address);
       writes += this.#carry(frontend, before);
+      if (i % PART === PART - 1) await this.#endPart();
     }
-    for (const [key, carried] of released) writes += this.#release(key, carried);
+    let gone = 0;
+    for (const [key, carried] of released) {
+      writes += this.#release(key, carried);
+      if (++gone % PART === 0) await this.#endPart();
+    }
     // Before the routes go: resets need the address as much as answers do.
     await this.#tellRelay();
-    writes += this.#routes.sync();
+    writes += await this.#routes.sync();
     this.#full = false;
     return { writes };
   }
 
   async intact(): Promise<boolean> {
-    for (const key of this.#broken.keys()) {
+    for (const [i, key] of [...this.#broken.keys()].entries()) {
       const carried = this.#carried.get(key);
       if (carried !== undefined) this.#carry(carried.frontend, carried);
+      if (i % PART === PART - 1) await this.#endPart();
     }
     await this.#tellRelay();
     return this.#routes.matches();
@@ -244,6 +255,12 @@ export class UserspaceBackend implements ProxyBackend {
     if (!udp) setStreamOptions(fd, KEEP_ALIVE_SECONDS);
     this.#messages.push({ kind: 'listen', fd, frontend: relayed(frontend) });
     return fd;
+  }
+
+  /** The relay hears of it before other work has its turn: one that begins then is told all that is carried. */
+  async #endPart(): Promise<void> {
+    await this.#tellRelay();
+    await otherWork();
   }
 
   async #tellRelay(): Promise<void> {

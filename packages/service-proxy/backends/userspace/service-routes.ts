@@ -1,10 +1,13 @@
 import { hostPrefix, type IpAddress, type IpPrefix, prefixAddress } from '#ip';
 import { type NetworkNamespace, ROUTE_PROTOCOL_PODWAY, type RouteSpec, type RouteType } from '#kernel';
+import { otherWork } from '#runtime';
 
 /** RT_TABLE_LOCAL: looked up before every other table. */
 const TABLE_LOCAL = 255;
 /** Not 0, as the kernel's own routes for addresses of links: ours stands beside one of the same address and hides none. */
 const METRIC = 93;
+/** Routes that are written between other work: some milliseconds. */
+const PART = 200;
 
 /**
  * Makes Service addresses this node's own, by a route of type `local` each, and the rest of the Service range unreachable. Who holds an
@@ -67,10 +70,23 @@ export class ServiceRoutes implements Disposable {
   }
 
   /** @returns how many routes were written */
-  sync(): number {
+  async sync(): Promise<number> {
     const there = this.#there ?? this.#read();
+    const touched = [...(this.#touched ?? new Set([...there.keys(), ...this.#wanted()]))];
+    this.#there = undefined; // should this fail
+    this.#touched = undefined;
+    let writes = 0;
+    for (let at = 0; at < touched.length; at += PART) {
+      if (at > 0) await otherWork();
+      writes += this.#netns.batch(() => this.#write(touched.slice(at, at + PART), there));
+    }
     this.#there = there;
-    const touched = this.#touched ?? new Set([...there.keys(), ...this.#wanted()]);
+    this.#touched = new Set();
+    this.#watch ??= this.#watchLoopback();
+    return writes;
+  }
+
+  #write(touched: readonly IpPrefix[], there: Map<IpPrefix, RouteType>): number {
     let writes = 0;
     for (const destination of touched) {
       const wanted = this.#typeOf(destination);
@@ -85,8 +101,6 @@ export class ServiceRoutes implements Disposable {
       }
       writes++;
     }
-    this.#touched = new Set();
-    this.#watch ??= this.#watchLoopback();
     return writes;
   }
 
