@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Job, root } from './test-jobs.ts';
 
@@ -18,13 +18,45 @@ export interface RunOptions {
 }
 
 /** A run that hangs (a handle left open, say) is ended, and fails; the longest takes two minutes. Milliseconds. */
-const JOB_LIMIT_MS = 10 * 60_000;
+const JOB_LIMIT_MS = 6 * 60_000;
 /** How long what a run leaves behind may hold its output open after its end. Milliseconds. */
 const OUTPUT_LIMIT_MS = 5000;
+/** The exit status of test/vm/run.ts when the machine ended before its command did. */
+const MACHINE_ENDED = 125;
 
-/** Runs a job and resolves with its results; a run that dies without any is itself a failure. */
-export async function runJob(job: Job, { scratch, live }: RunOptions): Promise<readonly TestResult[]> {
+interface Run {
+  readonly results: readonly TestResult[];
+  readonly code: number;
+  /** Not finished in time. */
+  readonly hung: boolean;
+  readonly printed: Buffer;
+}
+
+/**
+ * Runs a job and resolves with its results; a run that dies without any is itself a failure. A virtual machine that crashes or stands still says
+ * nothing about what is tested: it is said, and there is a second one.
+ */
+export async function runJob(job: Job, options: RunOptions): Promise<readonly TestResult[]> {
+  let run = await runOnce(job, options);
+  if (job.inMachine && (run.code === MACHINE_ENDED || run.hung)) {
+    process.stdout.write(run.printed);
+    process.stdout.write(`${job.name}: the virtual machine was lost, so once more in another\n`);
+    run = await runOnce(job, options);
+  }
+  process.stdout.write(run.printed);
+  const { results, code } = run;
+  if (code !== 0 && !results.some(({ outcome }) => outcome === 'failed'))
+    return [
+      ...results,
+      { file: job.name, name: `the test run ended with status ${code}`, outcome: 'failed' },
+    ];
+  if (results.length === 0) return [{ file: job.name, name: 'no test ran', outcome: 'failed' }];
+  return results;
+}
+
+async function runOnce(job: Job, { scratch, live }: RunOptions): Promise<Run> {
   const report = join(scratch, `${job.name.replaceAll('/', '_')}.jsonl`);
+  rmSync(report, { force: true });
   const reporter = live && process.stdout.isTTY ? 'spec' : join(root, 'tools/quiet-reporter.ts');
   const [command = '', ...rest] = job.command(report, reporter);
   const started = performance.now();
@@ -37,7 +69,8 @@ export async function runJob(job: Job, { scratch, live }: RunOptions): Promise<r
     // The files load much the same sources, each in a process of its own.
     env: { NODE_COMPILE_CACHE: join(scratch, 'compile-cache'), ...process.env },
   });
-  const printed: (Buffer | string)[] = [];
+  const printed: Buffer[] = [];
+  const print = (line: string) => printed.push(Buffer.from(`${line}\n`));
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part: Buffer) => printed.push(part));
   const end = (signal: NodeJS.Signals) => {
     // Whoever has ended has no process group any more.
@@ -46,28 +79,22 @@ export async function runJob(job: Job, { scratch, live }: RunOptions): Promise<r
   };
   const interrupt = () => end('SIGINT');
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  let hung = false;
   const limit = setTimeout(() => {
-    printed.push(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended\n`);
+    hung = true;
+    print(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended`);
     end('SIGKILL');
   }, JOB_LIMIT_MS);
   const code = await ended(child, () =>
-    printed.push(`${job.name}: ended, but a process that it started still holds its output open\n`),
+    print(`${job.name}: ended, but a process that it started still holds its output open`),
   );
   clearTimeout(limit);
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   const results = readResults(report);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const failed = results.filter((result) => result.outcome === 'failed').length;
-  const verdict = failed > 0 || code !== 0 ? 'FAIL' : 'ok  ';
-  printed.push(`${verdict} ${job.name} (${results.length} tests, ${seconds} s)\n`);
-  process.stdout.write(Buffer.concat(printed.map((part) => Buffer.from(part))));
-  if (code !== 0 && failed === 0)
-    return [
-      ...results,
-      { file: job.name, name: `the test run ended with status ${code}`, outcome: 'failed' },
-    ];
-  if (results.length === 0) return [{ file: job.name, name: 'no test ran', outcome: 'failed' }];
-  return results;
+  const failed = results.some(({ outcome }) => outcome === 'failed');
+  print(`${failed || code !== 0 ? 'FAIL' : 'ok  '} ${job.name} (${results.length} tests, ${seconds} s)`);
+  return { results, code, hung, printed: Buffer.concat(printed) };
 }
 
 /** Resolves with a process's exit status, 1 where it has none or another process keeps its output open: nobody would end that one. */
