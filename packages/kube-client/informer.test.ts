@@ -137,6 +137,34 @@ test('createInformer: synced waits for a server that comes late', async () => {
   await followed.informer.synced;
 });
 
+test('createInformer: a long list is told of between other work, and has synced when all of it is known', async () => {
+  const client = new FakeKubeClient();
+  for (let i = 0; i < 1_000; i++) await client.create(CONFIG_MAPS, configMap(`map${i}`));
+  await using followed = follow(client);
+  let between = 0;
+  const count = () => {
+    const known = followed.changes.length;
+    if (known > 0 && known < 1_000) between++;
+    if (!followed.informer.hasSynced) setImmediate(count);
+  };
+  count();
+  await followed.informer.synced;
+  assert.equal(followed.changes.length, 1_000);
+  assert.ok(between > 0);
+});
+
+test('createInformer: disposed of in the middle of a long list it tells of nothing more', async () => {
+  const client = new FakeKubeClient();
+  for (let i = 0; i < 1_000; i++) await client.create(CONFIG_MAPS, configMap(`map${i}`));
+  const { informer, changes } = follow(client);
+  while (changes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const known = changes.length;
+  assert.ok(known < 1_000);
+  await informer[Symbol.asyncDispose]();
+  assert.equal(informer.list().length, known);
+  assert.equal(informer.hasSynced, false);
+});
+
 test('createInformer: lists again when its version is forgotten, and tells only the differences', async () => {
   const client = new CountingClient();
   for (const name of ['a', 'b', 'c']) await client.create(CONFIG_MAPS, configMap(name));

@@ -3,6 +3,7 @@ import {
   type Clock,
   errorMessage,
   type Logger,
+  otherWork,
   type Random,
   type RetryDelays,
   silentLogger,
@@ -43,6 +44,8 @@ export interface IndexedInformer<T, I extends string = never> extends Informer<T
 
 /** A watch that lived so long was a good one: the next failure begins with short delays again. */
 const HEALTHY_MS = 5_000;
+/** Objects of a list that listeners are told of between other work: some milliseconds. */
+const PART = 200;
 
 /** Starts to list and watch at once; dispose to stop. Failures are logged and tried again, never thrown. */
 export function createInformer<T, I extends string = never>(
@@ -165,11 +168,14 @@ class ListWatchInformer<T, I extends string> implements IndexedInformer<T, I> {
 
   async #relist(): Promise<string> {
     const { items, resourceVersion } = await this.#client.list(this.#resource, selection(this.#options));
-    if (this.#abort.signal.aborted) throw this.#abort.signal.reason;
+    this.#abort.signal.throwIfAborted();
     const gone = new Set(this.#store.keys());
-    for (const item of items) {
+    for (const [i, item] of items.entries()) {
       gone.delete(keyOf(item));
       this.#put(item);
+      if (i % PART !== PART - 1) continue;
+      await otherWork();
+      this.#abort.signal.throwIfAborted();
     }
     for (const key of gone) this.#remove(key);
     this.#version = resourceVersion;

@@ -32,7 +32,7 @@ export const NETLINK_GENERIC = 16;
 /** A dump that changed under way is asked again this often before the last answer is taken. */
 const DUMP_ATTEMPTS = 10;
 /** Parts of a dump (up to 32 KiB each) read before other work gets its turn. */
-const PARTS_A_TURN = 8;
+const PARTS_A_TURN = 4;
 const RECEIVE_TIMEOUT_SECONDS = 10;
 /** Requests sent at once, so that the answers fit the socket (net.core.rmem_default) even if every one fails. */
 const REQUESTS_A_BATCH = 128;
