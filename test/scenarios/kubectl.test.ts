@@ -339,6 +339,16 @@ spec:
       if (minor >= 27) assert.match(await k('events'), /Started +Pod\/my-nginx-/);
     });
 
+    test('auth whoami: the administrator', {
+      skip: minor < 26 && 'kubectl 1.26 is the first that asks who one is',
+    }, async () => {
+      const whoami = [...(minor === 26 ? ['alpha'] : []), 'auth', 'whoami'];
+      assert.match(
+        await k(...whoami),
+        /^ATTRIBUTE +VALUE\nUsername +podway-admin\nGroups +\[system:masters system:authenticated\]\n/,
+      );
+    });
+
     test('invalid objects: 422 with field and value', async () => {
       const manifest = `apiVersion: v1\nkind: Service\nmetadata: { name: Bad_Name }\nspec: { ports: [{ port: 70000 }] }\n`;
       const { code, stderr } = await attempt(['create', '-f', '-'], manifest);

@@ -17,6 +17,13 @@ export const VERSION = {
   platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 } as const;
 
+/** What discovery tells of a kind. */
+export interface Discovered
+  extends Pick<Kind, 'resource' | 'singular' | 'shortNames' | 'categories' | 'subresources'> {
+  /** Nothing of it is stored. */
+  readonly createOnly?: boolean;
+}
+
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 interface SubresourceInfo {
@@ -26,7 +33,9 @@ interface SubresourceInfo {
   readonly kind: string;
 }
 
-function subresourceInfo(kind: Kind, subresource: Subresource): SubresourceInfo {
+const verbsOf = ({ createOnly }: Discovered) => (createOnly === true ? ['create'] : VERBS);
+
+function subresourceInfo(kind: Discovered, subresource: Subresource): SubresourceInfo {
   const own = { group: kind.resource.group, version: kind.resource.version, kind: kind.resource.kind };
   switch (subresource) {
     case 'status':
@@ -57,11 +66,11 @@ function subresourceInfo(kind: Kind, subresource: Subresource): SubresourceInfo 
 
 /** The discovery documents, from the list of kinds. */
 export class Discovery {
-  readonly #kinds: readonly Kind[];
+  readonly #kinds: readonly Discovered[];
   /** Named groups in the order of the kinds, then ''. */
   readonly #groups: readonly { readonly group: string; readonly versions: readonly string[] }[];
 
-  constructor(kinds: readonly Kind[]) {
+  constructor(kinds: readonly Discovered[]) {
     this.#kinds = kinds;
     const groups = [...new Set(kinds.map(({ resource }) => resource.group))];
     this.#groups = groups.map((group) => ({
@@ -126,7 +135,7 @@ export class Discovery {
     };
   }
 
-  #kindsOf(group: string, version: string): readonly Kind[] {
+  #kindsOf(group: string, version: string): readonly Discovered[] {
     return this.#kinds.filter(({ resource }) => resource.group === group && resource.version === version);
   }
 
@@ -143,7 +152,7 @@ export class Discovery {
           singularName: kind.singular,
           namespaced: kind.resource.namespaced,
           kind: kind.resource.kind,
-          verbs: VERBS,
+          verbs: verbsOf(kind),
           ...(kind.shortNames !== undefined && { shortNames: kind.shortNames }),
           ...(kind.categories !== undefined && { categories: kind.categories }),
         },
@@ -193,14 +202,14 @@ function groupInfo({
   return { name: group, versions: infos, preferredVersion: infos[0] ?? {} };
 }
 
-function aggregatedResource(kind: Kind): JsonObject {
+function aggregatedResource(kind: Discovered): JsonObject {
   const { group, version, kind: name, plural, namespaced } = kind.resource;
   return {
     resource: plural,
     responseKind: { group, version, kind: name },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: kind.singular,
-    verbs: VERBS,
+    verbs: verbsOf(kind),
     ...(kind.shortNames !== undefined && { shortNames: kind.shortNames }),
     ...(kind.categories !== undefined && { categories: kind.categories }),
     ...(kind.subresources !== undefined && {

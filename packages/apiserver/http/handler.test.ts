@@ -110,7 +110,10 @@ test('HttpHandler: discovery, plain and aggregated, and OpenAPI', async () => {
   const plain = (await api.call('GET', '/apis')).json;
   assert.deepEqual(
     plain.groups.map(({ name }: { name: string }) => name),
-    ['apps', 'coordination.k8s.io', 'discovery.k8s.io', 'events.k8s.io'],
+    [
+      ...['apps', 'coordination.k8s.io', 'discovery.k8s.io', 'events.k8s.io'],
+      ...['authentication.k8s.io', 'authorization.k8s.io'],
+    ],
   );
   const aggregated = await api.call('GET', '/api', {
     headers: {
@@ -159,6 +162,50 @@ test('HttpHandler: a resumed TLS session proves nothing of a client without a ce
   const again = await ask(admin, known.session);
   assert.equal(again.resumed, true);
   assert.match(again.answer, /^HTTP\/1\.1 200 /);
+});
+
+test('self subject reviews: who holds the certificate, whose the token is', async () => {
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  const whoami = (options: object) => api.call('POST', path, { body: {}, ...options });
+  const { code, json } = await whoami({});
+  assert.equal(code, 201);
+  assert.deepEqual(json, {
+    kind: 'SelfSubjectReview',
+    apiVersion: 'authentication.k8s.io/v1',
+    metadata: {},
+    status: { userInfo: { username: 'podway-admin', groups: ['system:masters', 'system:authenticated'] } },
+  });
+  const account = '/api/v1/namespaces/default/serviceaccounts/default';
+  const { token } = (await api.call('POST', `${account}/token`, { body: {} })).json.status;
+  const answer = await api.callAnonymously('POST', path, { authorization: `Bearer ${token}` }, '{}');
+  assert.deepEqual(answer.json.status.userInfo, {
+    username: 'system:serviceaccount:default:default',
+    uid: (await api.call('GET', account)).json.metadata.uid,
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
+  });
+  for (const version of ['v1beta1', 'v1alpha1']) {
+    const former = await api.call('POST', path.replace('v1', version), { body: {} });
+    assert.equal(former.json.apiVersion, `authentication.k8s.io/${version}`);
+    assert.deepEqual(former.json.status, json.status);
+  }
+  assert.equal((await api.callAnonymously('POST', path)).code, 401);
+});
+
+test('reviews: discovery and OpenAPI tell that they can be created, and no more', async () => {
+  const group = '/apis/authentication.k8s.io/v1';
+  const [plain] = (await api.call('GET', group)).json.resources;
+  assert.deepEqual([plain.name, plain.namespaced, plain.verbs], ['selfsubjectreviews', false, ['create']]);
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const { items } = (await api.call('GET', '/apis', { headers: { accept } })).json;
+  const found = items.find(({ metadata }: { metadata: { name: string } }) => group.includes(metadata.name));
+  const [{ resources }] = found.versions;
+  assert.deepEqual([resources[0].resource, resources[0].verbs], ['selfsubjectreviews', ['create']]);
+  const { components, paths } = (await api.call('GET', `/openapi/v3${group}`)).json;
+  assert.ok(components.schemas['io.k8s.api.authentication.v1.SelfSubjectReview'].properties.status);
+  assert.deepEqual(
+    Object.entries(paths).map(([path, operations]) => [path, Object.keys(operations as object)]),
+    [[`${group}/selfsubjectreviews`, ['post']]],
+  );
 });
 
 test('access reviews: everyone who is known may do everything', async () => {

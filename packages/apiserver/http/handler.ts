@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock, Logger, Random } from '#runtime';
+import type { Identity } from '../auth/identify.ts';
 import type { TokenSigner } from '../auth/tokens.ts';
 import type { Registry } from '../registry/registry.ts';
 import {
@@ -11,12 +12,12 @@ import {
   unauthorized,
   unavailable,
 } from '../status.ts';
-import { answerAccessReview, isAccessReview } from './access-review.ts';
 import { type Answer, failure, json, plain } from './answer.ts';
 import { type Discovery, VERSION } from './discovery.ts';
 import { kubeletPath, rawFailure, relayRequest, relayUpgrade } from './relay.ts';
 import { type ApiRequest, readBody } from './request.ts';
 import { ResourceHandler } from './resources.ts';
+import { answerReview, findReview } from './reviews.ts';
 import type { ResourceRoute, Router } from './route.ts';
 import { streamWatch } from './watch.ts';
 
@@ -30,7 +31,7 @@ export interface HandlerDeps {
   readonly openApi: OpenApiHandler;
   readonly kubeletSocket: string | undefined;
   readonly tokens: TokenSigner;
-  readonly isAuthenticated: (request: IncomingMessage) => boolean;
+  readonly identify: (request: IncomingMessage) => Identity | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -66,7 +67,7 @@ export class HttpHandler {
     socket.on('error', () => socket.destroy());
     try {
       const { path, query } = splitUrl(request);
-      if (!this.#deps.isAuthenticated(request)) throw unauthorized();
+      if (this.#deps.identify(request) === undefined) throw unauthorized();
       const route = this.#deps.router.route(path);
       if (route?.subresource === undefined || !STREAMS.has(route.subresource)) throw pathNotFound();
       const target = this.#kubeletTarget(route, query);
@@ -84,7 +85,8 @@ export class HttpHandler {
     const { path, query } = splitUrl(request);
     const accept = request.headers.accept ?? '';
     const method = request.method ?? 'GET';
-    if (!this.#deps.isAuthenticated(request) && !PUBLIC_PATHS.has(path)) throw unauthorized();
+    const identity = this.#deps.identify(request);
+    if (identity === undefined && !PUBLIC_PATHS.has(path)) throw unauthorized();
     const fixed = await this.#fixed(path, accept);
     if (fixed !== undefined) {
       if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
@@ -95,18 +97,14 @@ export class HttpHandler {
       const target = this.#kubeletTarget(route, query);
       return relayRequest(target.socket, target.path, request, response);
     }
-    // Before its body is looked at: of a kind that is not served, nothing can be read.
-    if (route === undefined && !isAccessReview(path)) throw pathNotFound();
-    const apiRequest: ApiRequest = {
-      method,
-      path,
-      query,
-      accept,
-      contentType: request.headers['content-type'] ?? '',
-      userAgent: request.headers['user-agent'] ?? '',
-      body: method === 'GET' || method === 'HEAD' ? '' : await readBody(request),
-    };
-    if (route === undefined) return send(response, answerAccessReview(apiRequest), method);
+    const known = { method, path, query, accept };
+    if (route === undefined) {
+      // Before its body is looked at: of a kind that is not served, nothing can be read.
+      const review = findReview(path);
+      if (review === undefined || identity === undefined) throw pathNotFound();
+      return send(response, answerReview(review, await readRequest(request, known), identity()), method);
+    }
+    const apiRequest = await readRequest(request, known);
     const isWatch = route.watch || ['true', '1'].includes(query.get('watch') ?? '');
     if (method === 'GET' && isWatch && route.subresource === undefined) {
       streamWatch(this.#deps, route, apiRequest, response);
@@ -137,6 +135,19 @@ export class HttpHandler {
     if (socket === undefined) throw unavailable('this API server has no kubelet to ask');
     return { socket, path };
   }
+}
+
+async function readRequest(
+  request: IncomingMessage,
+  known: Pick<ApiRequest, 'method' | 'path' | 'query' | 'accept'>,
+): Promise<ApiRequest> {
+  const { headers } = request;
+  return {
+    ...known,
+    contentType: headers['content-type'] ?? '',
+    userAgent: headers['user-agent'] ?? '',
+    body: known.method === 'GET' || known.method === 'HEAD' ? '' : await readBody(request),
+  };
 }
 
 function splitUrl(request: IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {

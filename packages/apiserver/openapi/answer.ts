@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { apiVersionOf } from '#kube-api';
 import { type Answer, json } from '../http/answer.ts';
-import type { Kind } from '../registry/kind.ts';
 import { StatusError } from '../status.ts';
-import { apiDocument } from './document.ts';
+import { apiDocument, type Documented } from './document.ts';
 import { openApiV2Json, openApiV2Protobuf } from './v2.ts';
 import { openApiV3Json } from './v3.ts';
 
@@ -23,7 +22,11 @@ function cached(key: string, make: () => string | Uint8Array): string | Uint8Arr
 }
 
 /** Answers `/openapi/v2`, `/openapi/v3` and `/openapi/v3/apis/GROUP/VERSION`; undefined for other paths. */
-export function answerOpenApi(kinds: readonly Kind[], path: string, accept: string): Answer | undefined {
+export function answerOpenApi(
+  kinds: readonly Documented[],
+  path: string,
+  accept: string,
+): Answer | undefined {
   if (path === '/openapi/v2') {
     if (accept.includes('proto-openapi.spec.v2'))
       return {
@@ -55,7 +58,7 @@ export function answerOpenApi(kinds: readonly Kind[], path: string, accept: stri
   return jsonText(v3(name, found));
 }
 
-function v3(name: string, kinds: readonly Kind[]): string | Uint8Array {
+function v3(name: string, kinds: readonly Documented[]): string | Uint8Array {
   return cached(name, () => JSON.stringify(openApiV3Json(apiDocument(kinds))));
 }
 

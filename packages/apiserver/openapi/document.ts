@@ -1,6 +1,12 @@
 import { ATOMIC_OBJECTS, mergeRule, resourcePath, type Schema, schemaDefinitions } from '#kube-api';
 import type { Kind } from '../registry/kind.ts';
 
+/** What the document needs of a kind. */
+export interface Documented extends Pick<Kind, 'resource' | 'definition'> {
+  /** Nothing of it is stored. */
+  readonly createOnly?: boolean;
+}
+
 /** A schema with the extensions that clients read. `$ref` is a bare definition name still. */
 export interface ApiSchema extends Omit<Schema, 'items' | 'additionalProperties' | 'properties'> {
   readonly items?: ApiSchema;
@@ -34,7 +40,7 @@ export interface ApiDocument {
 }
 
 /** The document for some kinds: their definitions, with what those reach, and their paths. */
-export function apiDocument(kinds: readonly Kind[]): ApiDocument {
+export function apiDocument(kinds: readonly Documented[]): ApiDocument {
   const all = schemaDefinitions();
   const kindsOf = new Map<string, GroupVersionKind>();
   for (const { definition, resource } of kinds) {
@@ -102,7 +108,7 @@ const WRITE = [
 ];
 const FORCE = { name: 'force', description: 'take fields over that others manage', type: 'boolean' };
 
-function pathsOf(kind: Kind): readonly [string, Readonly<Partial<Record<HttpMethod, Operation>>>][] {
+function pathsOf(kind: Documented): readonly [string, Readonly<Partial<Record<HttpMethod, Operation>>>][] {
   const { group, version, kind: name, namespaced } = kind.resource;
   const gvk = { group, version, kind: name };
   const where = namespaced ? { namespace: '{namespace}' } : {};
@@ -112,9 +118,11 @@ function pathsOf(kind: Kind): readonly [string, Readonly<Partial<Record<HttpMeth
     parameters,
   });
   const decoded = (path: string) => decodeURIComponent(path);
+  const collection = decoded(resourcePath(kind.resource, where));
+  if (kind.createOnly === true) return [[collection, { post: operation('create', WRITE) }]];
   return [
     [
-      decoded(resourcePath(kind.resource, where)),
+      collection,
       {
         get: operation('list'),
         post: operation('create', WRITE),

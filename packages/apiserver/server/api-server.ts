@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
 import { EVENTS, type Resource } from '#kube-api';
 import { type Clock, type Random, systemClock, systemRandom } from '#runtime';
+import { identify } from '../auth/identify.ts';
 import { TokenSigner } from '../auth/tokens.ts';
 import { Discovery } from '../http/discovery.ts';
 import { HttpHandler } from '../http/handler.ts';
+import { REVIEWS } from '../http/reviews.ts';
 import { Router } from '../http/route.ts';
 import { inProcessClient, type ServedObjects } from '../in-process-client.ts';
 import { KINDS } from '../kinds/index.ts';
@@ -21,6 +21,8 @@ import { Store } from '../storage/store.ts';
 import { bootstrap } from './bootstrap.ts';
 import { expireEvents } from './event-expiry.ts';
 import type { ApiServerOptions, Listen, TlsOptions } from './options.ts';
+
+const SERVED = [...KINDS, ...REVIEWS];
 
 /** A running API server. Disposing it closes the listeners, every connection, and the database. */
 export interface ApiServer extends AsyncDisposable, ServedObjects {
@@ -49,13 +51,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const handler = new HttpHandler({
     registry,
     router,
-    discovery: new Discovery(KINDS),
+    discovery: new Discovery(SERVED),
     openApi: async (path, accept) => {
       const { answerOpenApi } = await import('../openapi/answer.ts');
-      return answerOpenApi(KINDS, path, accept);
+      return answerOpenApi(SERVED, path, accept);
     },
     kubeletSocket: options.kubeletSocket,
-    isAuthenticated: (request) => isAuthenticated(request, tokens, registry),
+    identify: (request) => identify(request, tokens, registry),
     tokens,
     clock,
     random,
@@ -115,19 +117,4 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
-}
-
-/** A certificate of the cluster's authority, or a token of a service account that is still there. */
-function isAuthenticated(
-  { socket, headers }: IncomingMessage,
-  tokens: TokenSigner,
-  registry: Registry,
-): boolean {
-  if ((socket as TLSSocket).authorized) return true;
-  const token = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
-  const account = token === undefined ? undefined : tokens.verify(token);
-  return (
-    account !== undefined &&
-    registry.store.get('serviceaccounts', `${account.namespace}/${account.name}`) !== undefined
-  );
 }

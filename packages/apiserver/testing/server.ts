@@ -15,6 +15,7 @@ export interface TestServer extends AsyncDisposable {
     method: string,
     path: string,
     headers?: Readonly<Record<string, string>>,
+    body?: string,
   ): Promise<CallResult>;
 }
 
@@ -56,7 +57,7 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
       const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
       return call(port, method, path, credentials, text, headers);
     },
-    callAnonymously: (method, path, headers) => call(port, method, path, {}, undefined, headers),
+    callAnonymously: (method, path, headers, body) => call(port, method, path, {}, body, headers),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       directory[Symbol.dispose]();

@@ -2272,6 +2272,21 @@ export interface SelfSubjectAccessReviewSpec {
   readonly resourceAttributes?: ResourceAttributes;
 }
 
+/** SelfSubjectReview contains the user information that the kube-apiserver has about the user making this request. */
+export interface SelfSubjectReview {
+  /** APIVersion defines the versioned schema of this representation of an object. */
+  readonly apiVersion?: string;
+  /** Kind is a string value representing the REST resource this object represents. */
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+  readonly status?: SelfSubjectReviewStatus;
+}
+
+/** SelfSubjectReviewStatus is filled by the kube-apiserver and sent back to a user. */
+export interface SelfSubjectReviewStatus {
+  readonly userInfo?: UserInfo;
+}
+
 /** SelfSubjectRulesReview enumerates the set of actions the current user can perform within a namespace. */
 export interface SelfSubjectRulesReview {
   /** APIVersion defines the versioned schema of this representation of an object. */
@@ -2465,6 +2480,31 @@ export interface StorageOSVolumeSource {
   readonly volumeNamespace?: string;
 }
 
+/** SubjectAccessReview checks whether or not a user or group can perform an action. */
+export interface SubjectAccessReview {
+  /** APIVersion defines the versioned schema of this representation of an object. */
+  readonly apiVersion?: string;
+  /** Kind is a string value representing the REST resource this object represents. */
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+  readonly spec: SubjectAccessReviewSpec;
+  readonly status?: SubjectAccessReviewStatus;
+}
+
+/** SubjectAccessReviewSpec is a description of the access request. */
+export interface SubjectAccessReviewSpec {
+  /** extra corresponds to the user.Info.GetExtra() method from the authenticator. */
+  readonly extra?: { readonly [key: string]: readonly string[] };
+  /** groups is the groups you're testing for. */
+  readonly groups?: readonly string[];
+  readonly nonResourceAttributes?: NonResourceAttributes;
+  readonly resourceAttributes?: ResourceAttributes;
+  /** uid information about the requesting user. */
+  readonly uid?: string;
+  /** user is the user you're testing for. */
+  readonly user?: string;
+}
+
 /** SubjectAccessReviewStatus */
 export interface SubjectAccessReviewStatus {
   /** allowed is required. */
@@ -2598,6 +2638,18 @@ export interface TypedObjectReference {
   readonly name: string;
   /** Namespace is the namespace of resource being referenced Note that when a namespace is specified, a gateway.networking.k8s.io/ReferenceGrant object is required in the referent namespace to allow that namespace's owner to accept the reference. */
   readonly namespace?: string;
+}
+
+/** UserInfo holds the information about the user needed to implement the user.Info interface. */
+export interface UserInfo {
+  /** extra is any additional information provided by the authenticator. */
+  readonly extra?: { readonly [key: string]: readonly string[] };
+  /** groups is the names of groups this user is a part of. */
+  readonly groups?: readonly string[];
+  /** uid is a unique value that identifies this user across time. */
+  readonly uid?: string;
+  /** username is the name that uniquely identifies this user among all active users. */
+  readonly username?: string;
 }
 
 /** Volume represents a named volume in a pod that may be accessed by any container in the pod. */
