@@ -20,7 +20,7 @@ const SWEEP_MS = 5_000;
 /** Between other work: servers whose destinations are read, those that are only compared, and changes that are made. Some milliseconds each. */
 const SLICE = 50;
 const SERVERS = 200;
-const PART = 200;
+const PART = 50;
 /** Servers that each check looks at. */
 const CHECKED = 32;
 
