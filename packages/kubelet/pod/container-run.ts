@@ -22,6 +22,8 @@ const MIN_GRACE_MS = 2_000;
 
 export interface ContainerRunOptions {
   readonly container: Container;
+  /** `podway://` and 64 hexadecimal digits: of this run alone. */
+  readonly containerId: string;
   readonly context: ContainerStartContext;
   readonly plan: ContainerPlan;
   readonly image: ResolvedImage;
@@ -133,8 +135,8 @@ export class ContainerRun {
   }
 
   /** Closes what the run had open, and tells how it ended. */
-  ended(result: ExitResult, containerId: string): ContainerStateTerminated {
-    const { container, dir, log, cgroup, clock } = this.#options;
+  ended(result: ExitResult): ContainerStateTerminated {
+    const { container, containerId, dir, log, cgroup, clock } = this.#options;
     this.probes?.[Symbol.dispose]();
     log.end();
     const message = terminationMessage(dir, container, result.exitCode, log.path);

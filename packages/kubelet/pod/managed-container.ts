@@ -1,43 +1,37 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Cgroup } from '#cgroup';
 import type { Container, Pod } from '#kube-api';
-import type { EventType } from '#kube-client';
-import { errorMessage } from '#runtime';
+import { type Clock, errorMessage, type Logger } from '#runtime';
 import type { ResolvedImage } from '../images/resolve.ts';
-import { type ContainerPlan, containerPlan } from '../plan/container-plan.ts';
 import { PodConfigError } from '../plan/errors.ts';
-import { containerLimits, wantsLimits } from '../plan/limits.ts';
 import type { ContainerLog } from '../runtime/container-log.ts';
 import { ContainerStartError } from '../runtime/container-process.ts';
 import type { ExitResult } from '../runtime/process-end.ts';
-import type { OutputStream } from '../runtime/stdio.ts';
+import { afterStart } from './after-start.ts';
 import type { ContainerDeps, ContainerStartContext, RunningContainer } from './container-context.ts';
+import { ContainerEvents } from './container-events.ts';
 import { ContainerLife } from './container-life.ts';
 import { ContainerLogs } from './container-logs.ts';
-import { ContainerProbes } from './container-probes.ts';
-import { ContainerRun } from './container-run.ts';
+import type { ContainerRun } from './container-run.ts';
+import { ContainerStarter } from './container-starter.ts';
 import { ImagePull } from './image-pull.ts';
-import { runHook } from './lifecycle-hook.ts';
-import { podReference } from './pod-reference.ts';
+import { OutputListeners } from './output-listeners.ts';
 import type { ContainerView } from './pod-view.ts';
 
 type Kind = ContainerView['kind'];
 
-/** One container of a Pod over all its restarts: starts its runs, and ends them. */
+/** One container of a Pod over all its restarts: has its runs started when they are due, and ends them. */
 export class ManagedContainer {
   readonly container: Container;
   readonly kind: Kind;
   readonly #pod: () => Pod;
-  readonly #dir: string;
-  readonly #deps: ContainerDeps;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #onChange: () => void;
   readonly #life: ContainerLife;
+  readonly #events: ContainerEvents;
   readonly #image: ImagePull;
   readonly #logs: ContainerLogs;
-  readonly #listeners = new Set<(stream: OutputStream, chunk: Buffer) => void>();
-  /** The attempt whose back-off an event has told of. */
-  #notedBackOff: number | undefined;
+  readonly #listeners = new OutputListeners();
+  readonly #starter: ContainerStarter;
   #run: ContainerRun | undefined;
 
   constructor(options: {
@@ -49,25 +43,33 @@ export class ManagedContainer {
     readonly deps: ContainerDeps;
     readonly onChange: () => void;
   }) {
-    this.container = options.container;
-    this.kind = options.kind;
-    this.#pod = options.pod;
-    this.#dir = options.dir;
-    this.#deps = options.deps;
+    const { container, kind, pod, deps } = options;
+    const { clock, images } = deps;
+    this.container = container;
+    this.kind = kind;
+    this.#pod = pod;
+    this.#clock = clock;
+    this.#logger = deps.logger;
     this.#onChange = options.onChange;
-    const { clock, images } = options.deps;
-    this.#life = new ContainerLife(options.container, options.kind, options.pod(), clock);
-    this.#logs = new ContainerLogs(options.logDir, () => clock.now());
+    const life = new ContainerLife(container, kind, pod(), clock);
+    const events = new ContainerEvents(deps.recorder, pod, container.name, kind);
+    const logs = new ContainerLogs(options.logDir, () => clock.now());
+    this.#life = life;
+    this.#events = events;
+    this.#logs = logs;
     this.#image = new ImagePull({
       images,
       clock,
-      event: (type, reason, message) => this.#event(type, reason, message),
+      event: (type, reason, message) => events.record(type, reason, message),
       onWaiting: (waiting) => {
-        this.#life.wait(waiting);
+        life.wait(waiting);
         this.#onChange();
       },
-      stillWaiting: (reason) => this.#life.isWaitingFor(reason),
+      stillWaiting: (reason) => life.isWaitingFor(reason),
     });
+    const { dir } = options;
+    const listeners = this.#listeners;
+    this.#starter = new ContainerStarter({ container, pod, dir, deps, life, events, logs, listeners });
   }
 
   get name(): string {
@@ -83,10 +85,7 @@ export class ManagedContainer {
       netns: run.context.netns,
       env: run.plan.env,
       exec: (options) => run.exec(options),
-      onOutput: (listener) => {
-        this.#listeners.add(listener);
-        return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
-      },
+      onOutput: (listener) => this.#listeners.add(listener),
     };
   }
 
@@ -110,7 +109,7 @@ export class ManagedContainer {
   /** Starts it if it is not running and a start is due. Resolves to the milliseconds after which to ask again, if so. */
   async ensureStarted(makeContext: () => Promise<ContainerStartContext>): Promise<number | undefined> {
     if (this.#run !== undefined || this.#life.isOver) return undefined;
-    if (this.#life.isBackingOff) this.#noteBackOff();
+    if (this.#life.isBackingOff && this.#events.backOff(this.#life)) this.#onChange();
     const startInMs = this.#life.startInMs() || this.#image.remainingMs();
     if (startInMs > 0) return startInMs;
     const image = this.#image.pull(this.container.image ?? '');
@@ -137,141 +136,59 @@ export class ManagedContainer {
     this.#logs.remove();
   }
 
-  async #end(why: string, graceMs: number, deadline: AbortSignal): Promise<void> {
-    const run = this.#run;
-    if (run === undefined) return;
-    this.#event('Normal', 'Killing', why);
-    await run.end(graceMs, deadline, (failure) =>
-      this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${failure}`),
-    );
-  }
-
-  /** Reports a delay once, however often it is looked at. */
-  #noteBackOff(): void {
-    const { attempt, podText } = this.#life;
-    if (this.#notedBackOff === attempt) return;
-    this.#notedBackOff = attempt;
-    this.#event('Warning', 'BackOff', `Back-off restarting failed container ${this.name} in pod ${podText}`);
-    this.#onChange();
-  }
-
   async #start(image: ResolvedImage, makeContext: () => Promise<ContainerStartContext>): Promise<void> {
-    const { clock, random } = this.#deps;
-    const context = await makeContext();
-    const plan = this.#possible(containerPlan(context.pod, this.container, image, context.environment));
-    const layout = await this.#deps.layout();
-    const containerId = `podway://${Buffer.from(random.bytes(32)).toString('hex')}`;
-    this.#life.beginRun(containerId);
-    const { attempt } = this.#life;
-    rmSync(join(this.#dir, String(attempt - 1)), { recursive: true, force: true });
-    const log = this.#logs.begin(attempt);
-    this.#event('Normal', 'Created', `Created container: ${this.name}`);
-    const run = await ContainerRun.start({
-      container: this.container,
-      context,
-      plan,
-      image,
-      layout,
-      dir: join(this.#dir, String(attempt)),
-      log,
-      cgroup: this.#cgroup(attempt),
-      clock,
-      onOutput: (stream, chunk) => {
-        log.append(stream, chunk);
-        for (const listener of this.#listeners) listener(stream, chunk);
-        return undefined;
-      },
-    });
+    const run = await this.#starter.start(image, makeContext);
     this.#run = run;
     this.#life.running(run.startedAt);
-    this.#event('Normal', 'Started', `Started container ${this.name}`);
+    this.#events.record('Normal', 'Started', `Started container ${this.name}`);
     run.process.exited.then(
-      (result) => this.#exited(run, result, containerId),
+      (result) => this.#exited(run, result),
       (error: unknown) => {
-        this.#deps.logger.error('container process', { error: errorMessage(error) });
-        this.#exited(run, { exitCode: 128, signal: 0 }, containerId);
+        this.#logger.error('container process', { error: errorMessage(error) });
+        this.#exited(run, { exitCode: 128, signal: 0 });
       },
     );
-    void this.#afterStart(run);
-  }
-
-  /** The plan without what cannot be had here, which is said. */
-  #possible(plan: ContainerPlan): ContainerPlan {
-    if (!this.#deps.singleUser || plan.user === undefined) return plan;
-    if (plan.user.uid !== 0)
-      this.#event(
-        'Warning',
-        'UserIgnored',
-        `runAsUser ${plan.user.uid}: a lab of an ordinary user has one user only`,
-      );
-    return { ...plan, user: undefined };
-  }
-
-  /** The group of the container's next run; undefined where limits are not enforced, which is said. */
-  #cgroup(attempt: number): Cgroup | undefined {
-    const { cgroups } = this.#deps;
-    if (cgroups.obstacle !== undefined && attempt === 0 && wantsLimits(this.container))
-      this.#event('Warning', 'LimitsNotEnforced', `resource limits: ${cgroups.obstacle}`);
-    if (cgroups.enforced.size === 0) return undefined;
-    const { uid = '' } = this.#pod().metadata ?? {};
-    return cgroups.create([uid, `${this.name}.${attempt}`], containerLimits(this.container));
+    void afterStart(run, {
+      container: this.container,
+      kind: this.kind,
+      clock: this.#clock,
+      life: this.#life,
+      events: this.#events,
+      isPresent: () => this.#run === run,
+      onChange: this.#onChange,
+      restart: (why, graceSeconds) => this.#restart(why, graceSeconds),
+    });
   }
 
   /** What was wrong before the program began. */
   #startFailed(error: unknown): void {
     const message = errorMessage(error);
-    this.#event('Warning', 'Failed', `Error: ${message}`);
+    this.#events.record('Warning', 'Failed', `Error: ${message}`);
     if (error instanceof ContainerStartError) this.#life.startError(message);
     else if (error instanceof PodConfigError) this.#life.waitForConfig('CreateContainerConfigError', message);
     else this.#life.waitForConfig('CreateContainerError', message);
-  }
-
-  async #afterStart(run: ContainerRun): Promise<void> {
-    const { postStart } = this.container.lifecycle ?? {};
-    if (postStart !== undefined) {
-      const failed = await runHook(postStart, run.target, new AbortController().signal);
-      if (this.#run !== run) return;
-      if (failed !== undefined) {
-        this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${failed}`);
-        await this.#restart('FailedPostStartHook');
-        return;
-      }
-    }
-    if (this.kind === 'init') return;
-    run.probes = new ContainerProbes({
-      container: this.container,
-      target: run.target,
-      clock: this.#deps.clock,
-      onUnhealthy: (message) => this.#event('Warning', 'Unhealthy', message),
-      onStarted: () => {
-        this.#life.startupPassed();
-        this.#onChange();
-      },
-      onReady: (ready) => {
-        this.#life.setReady(ready);
-        this.#onChange();
-      },
-      onDead: (why, graceSeconds) => void this.#restart(why, graceSeconds),
-    });
-    this.#onChange();
   }
 
   /** Ends the present run, so that the restart policy decides what comes next. */
   async #restart(why: string, graceSeconds?: number): Promise<void> {
     const seconds = graceSeconds ?? this.#pod().spec?.terminationGracePeriodSeconds ?? 30;
     const deadline = new AbortController();
-    using _timer = this.#deps.clock.setTimer(seconds * 1000, () => deadline.abort());
+    using _timer = this.#clock.setTimer(seconds * 1000, () => deadline.abort());
     await this.#end(why, seconds * 1000, deadline.signal);
   }
 
-  #exited(run: ContainerRun, result: ExitResult, containerId: string): void {
-    this.#life.ended(run.ended(result, containerId));
-    this.#run = undefined;
-    this.#onChange();
+  async #end(why: string, graceMs: number, deadline: AbortSignal): Promise<void> {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#events.record('Normal', 'Killing', why);
+    await run.end(graceMs, deadline, (failure) =>
+      this.#events.record('Warning', 'FailedPreStopHook', `PreStopHook failed: ${failure}`),
+    );
   }
 
-  #event(type: EventType, reason: string, message: string): void {
-    const subject = podReference(this.#pod(), { name: this.name, init: this.kind !== 'app' });
-    this.#deps.recorder.record(subject, type, reason, message);
+  #exited(run: ContainerRun, result: ExitResult): void {
+    this.#life.ended(run.ended(result));
+    this.#run = undefined;
+    this.#onChange();
   }
 }
