@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '../scenarios/support/eventually.ts';
 import type { TestLab } from '../scenarios/support/lab.ts';
+import { retry } from '../scenarios/support/retry.ts';
 import { output } from '../scenarios/support/run.ts';
 import { busyboxImage } from './busybox-image.ts';
 import { removeControlGroups } from './control-groups.ts';
@@ -83,7 +83,7 @@ export class Containerd implements AsyncDisposable {
     writeFileSync(archive, imageArchive(busyboxImage(IMAGE, busyboxPath())));
     await this.ctr('images', 'import', '--snapshotter', 'native', archive);
     // The CRI side learns of it by an event.
-    await eventually(async () => {
+    await retry(async () => {
       if (!(await this.client.hasImage(IMAGE))) throw new Error(`containerd does not know ${IMAGE}`);
     }, START_MS);
   }
@@ -100,7 +100,7 @@ export class Containerd implements AsyncDisposable {
     try {
       await this.#client.listens(START_MS);
       // It listens before it is initialized.
-      await eventually(() => this.client.conditions(), START_MS);
+      await retry(() => this.client.conditions(), START_MS);
     } catch (error) {
       throw new Error(`containerd does not answer:\n${this.log}`, { cause: error });
     }
@@ -130,7 +130,7 @@ export class Containerd implements AsyncDisposable {
   /** To be called when the lab has gone: only its end surely ends what containerd started. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client?.[Symbol.dispose]();
-    await eventually(() => removeControlGroups(this.cgroupParent));
+    await retry(() => removeControlGroups(this.cgroupParent));
     rmSync(this.#directory, { recursive: true, force: true });
   }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { AGENT, killProcess } from './support/lab-processes.ts';
 import { startNginxAndClient } from './support/nginx-and-client.ts';
+import { retry } from './support/retry.ts';
 import { SteadyClient } from './support/steady-client.ts';
 
 suite('an agent killed with -9', () => {
@@ -15,7 +15,7 @@ suite('an agent killed with -9', () => {
     const client = await SteadyClient.start(lab, 'client', 'http://my-nginx.default.svc.cluster.local');
     await client.requests(25);
     await killProcess(lab, AGENT);
-    await eventually(() => lab.exec('node1', 'curl', '-sS', '-f', 'http://127.0.0.1:10256/healthz'));
+    await retry(() => lab.exec('node1', 'curl', '-sS', '-f', 'http://127.0.0.1:10256/healthz'));
     await client.requests(25);
     assert.deepEqual((await client.end()).failures, []);
   });
@@ -24,7 +24,7 @@ suite('an agent killed with -9', () => {
     await lab.kubectl('run', 'late', '--image=nginx', '--overrides={"spec":{"nodeName":"node1"}}');
     await lab.kubectl('wait', '--for=condition=Ready', 'pod/late', '--timeout=60s');
     const ip = await lab.kubectl('get', 'pod', 'late', '-o', 'jsonpath={.status.podIP}');
-    await eventually(async () =>
+    await retry(async () =>
       assert.match(await lab.execInPod('client', 'curl', '-sS', `http://${ip}`), /Welcome to nginx/),
     );
   });

@@ -5,10 +5,10 @@ import { isAlreadyExists, isNotFound } from '#kube-client';
 import { seededRandom } from '#runtime';
 import { CHAOS_CLIENT, type ChaosRequest, parseRequests } from './support/chaos-client.ts';
 import { EndpointHistory } from './support/endpoint-history.ts';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { AGENT, API_SERVER, killProcess } from './support/lab-processes.ts';
 import { Pulses } from './support/pulses.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, SHORT_PATIENCE, TestNamespace } from './support/test-namespace.ts';
 import { TIMED_LINES } from './support/timed-lines.ts';
 
@@ -64,7 +64,7 @@ suite('Services while everything changes', TIMEOUT, () => {
     markerAddress = clusterIp(await lab.client.create(SERVICES, service('marker')));
     await lab.client.create(ENDPOINT_SLICES, slice('marker', ['a']));
     for (const address of [...addresses.values(), markerAddress])
-      await eventually(async () =>
+      await retry(async () =>
         assert.doesNotMatch((await ns.ask('client', `${address}:80`))[0] ?? '', /curl/),
       );
   });
@@ -108,7 +108,7 @@ suite('Services while everything changes', TIMEOUT, () => {
   /** Makes a change of what may answer. */
   async function change(name: string, pods: readonly string[], make: () => Promise<unknown>) {
     const acknowledge = histories.get(addresses.get(name) ?? '')?.change(pods, Date.now());
-    await eventually(make);
+    await retry(make);
     acknowledge?.(Date.now());
   }
 
@@ -135,9 +135,9 @@ suite('Services while everything changes', TIMEOUT, () => {
     const pod = POD_NAMES[pulses.count % POD_NAMES.length] ?? '';
     const port = 1000 + pulses.count;
     const sent = Date.now();
-    await eventually(() => lab.client.update(ENDPOINT_SLICES, slice('marker', [pod])));
-    await eventually(() => lab.client.update(SERVICES, service('marker', markerAddress, port)));
-    await eventually(
+    await retry(() => lab.client.update(ENDPOINT_SLICES, slice('marker', [pod])));
+    await retry(() => lab.client.update(SERVICES, service('marker', markerAddress, port)));
+    await retry(
       async () =>
         assert.deepEqual(await ns.ask('node1', `${markerAddress}:${port}`, { patience: SHORT_PATIENCE }), [
           pod,
@@ -169,7 +169,7 @@ suite('Services while everything changes', TIMEOUT, () => {
     disturbances.push(disturbance);
     await make();
     const done = Date.now();
-    await eventually(() => assert.ok(pulses.due(done) < Number.POSITIVE_INFINITY, `after: ${what}`));
+    await retry(() => assert.ok(pulses.due(done) < Number.POSITIVE_INFINITY, `after: ${what}`));
     disturbance.over = Date.now();
   };
 
@@ -255,7 +255,7 @@ suite('Services while everything changes', TIMEOUT, () => {
     await pulse();
     await pulse();
     await killProcess(lab, AGENT);
-    await eventually(async () => {
+    await retry(async () => {
       const metrics = await lab.exec(
         'node1',
         'curl',

@@ -3,8 +3,8 @@ import { before, suite, test } from 'node:test';
 import { isIp, parseIp, parsePrefix, prefixContains } from '#ip';
 import { PODS } from '#kube-api';
 import { accountKinds, whyNotForOthers } from './support/account.ts';
-import { eventually } from './support/eventually.ts';
 import { examplePath, TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { CURL_REFUSED } from './support/test-namespace.ts';
 
 const EXAMPLES = ['my-nginx.yaml', 'redis-leader.yaml', 'redis-follower.yaml', 'hello-world-5.yaml'];
@@ -83,7 +83,7 @@ for (const account of accountKinds()) {
 
     /** Waits until the Service is answered by exactly these Pods. */
     const servedBy = (pods: readonly RunningPod[]) =>
-      eventually(async () =>
+      retry(async () =>
         assert.deepEqual(
           [...new Set(await fromPod(client(), 'http://agnhost/hostname?[1-40]'))].sort(),
           pods.map(({ name }) => name).sort(),
@@ -126,7 +126,7 @@ for (const account of accountKinds()) {
       const urls = names.map((name) => `http://${name}/clientip`);
       // Not a Pod of the Service itself: one that reaches itself through its Service sees the node's address instead.
       for (const client of await podsOf(lab, 'run=my-nginx'))
-        await eventually(async () =>
+        await retry(async () =>
           assert.deepEqual(
             (await fromPod(client, ...urls)).map(withoutPort),
             names.map(() => client.ip),
@@ -138,7 +138,7 @@ for (const account of accountKinds()) {
 
     test('NodePort: from outside at every node’s address', async () => {
       for (const node of lab.up.nodes)
-        await eventually(async () =>
+        await retry(async () =>
           assert.match(
             (await fromPlace('outside', `http://${node.ip}:30080/hostname`))[0] ?? '',
             /^agnhost-/,
@@ -149,7 +149,7 @@ for (const account of accountKinds()) {
     test('NodePort: from a node itself, and from a Pod', async () => {
       const urls = lab.up.nodes.slice(0, 2).map(({ ip }) => `http://${ip}:30080/hostname`);
       for (const ask of [() => fromPlace('node1', ...urls), () => fromPod(client(), ...urls)])
-        await eventually(async () => {
+        await retry(async () => {
           const answers = await ask();
           assert.equal(answers.length, 2);
           for (const answer of answers) assert.match(answer, /^agnhost-/);
@@ -158,16 +158,14 @@ for (const account of accountKinds()) {
 
     test('UDP through the Service', async () => {
       const ask = 'echo -n hostname | nc -u -w 5 -W 1 agnhost 81';
-      await eventually(async () =>
-        assert.match(await lab.execInPod(client().name, 'sh', '-c', ask), /^agnhost-/),
-      );
+      await retry(async () => assert.match(await lab.execInPod(client().name, 'sh', '-c', ask), /^agnhost-/));
     });
 
     test('nginx: by DNS name from a Pod on another node', async () => {
       const [server] = await podsOf(lab, 'run=my-nginx');
       const other = agnhost.find((pod) => pod.node !== server?.node);
       assert.ok(other !== undefined);
-      await eventually(async () =>
+      await retry(async () =>
         assert.match((await fromPod(other, 'http://my-nginx')).join(), /Welcome to nginx/),
       );
     });
@@ -176,7 +174,7 @@ for (const account of accountKinds()) {
       const followers = await podsOf(lab, 'app=redis,role=follower');
       assert.equal(followers.length, 2);
       for (const pod of followers)
-        await eventually(async () => {
+        await retry(async () => {
           const info = await lab.kubectl('exec', pod.name, '--', 'redis-cli', 'info', 'replication');
           assert.match(info, /master_host:redis-leader/);
           assert.match(info, /master_link_status:up/);
@@ -187,7 +185,7 @@ for (const account of accountKinds()) {
       const pods = await podsOf(lab, 'app.kubernetes.io/name=load-balancer-example');
       assert.equal(pods.length, 5);
       for (const pod of pods)
-        await eventually(async () =>
+        await retry(async () =>
           assert.match(
             (await fromPlace('node1', `http://${pod.ip}:8080`)).join(),
             new RegExp(`Hostname: ${pod.name}`),
@@ -205,7 +203,7 @@ for (const account of accountKinds()) {
     test('a closed port and a Service without endpoints are refused at once', async () => {
       await lab.kubectl('create', 'service', 'clusterip', 'nobody', '--tcp=80:80');
       for (const url of ['http://agnhost:82', 'http://nobody'])
-        await eventually(async () => {
+        await retry(async () => {
           const refused = await lab.runInPod(client().name, ['curl', '-sS', '-m', '5', url]);
           assert.equal(refused.code, CURL_REFUSED, `${url}: ${refused.stderr}`);
         });

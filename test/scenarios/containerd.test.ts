@@ -9,9 +9,9 @@ import { CriError, type SandboxConfig } from '../containerd/cri-client.ts';
 import { InventoryTaker } from '../containerd/inventory-taker.ts';
 import type { NodeInventory } from '../containerd/node-inventory.ts';
 import { whyNoContainerd } from '../containerd/requirements.ts';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { AGENT, killProcess, pidOf, SUPERVISOR } from './support/lab-processes.ts';
+import { retry } from './support/retry.ts';
 
 const NODE = 'node1';
 const NODE_IP = '172.30.0.11';
@@ -44,7 +44,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
   afterEach(async () => {
     await Promise.all([...pods].map(endPod));
     // A shim ends after its sandbox is gone.
-    await eventually(async () => assert.deepEqual(await inventory(), untouched));
+    await retry(async () => assert.deepEqual(await inventory(), untouched));
   });
   after(async () => {
     await containerd?.[Symbol.asyncDispose]();
@@ -132,7 +132,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
 
   async function killAgent(): Promise<void> {
     await killProcess(lab, AGENT);
-    await eventually(agentMetrics);
+    await retry(agentMetrics);
   }
 
   /** Does the work while there is no agent, nor anybody to start it again. */
@@ -145,7 +145,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     } finally {
       await lab.exec(NODE, 'kill', '-CONT', supervisor);
     }
-    await eventually(agentMetrics);
+    await retry(agentMetrics);
   }
 
   /** Does the work with another agent than the node's own, which has Pod CIDRs that no lab has. */
@@ -157,7 +157,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
       const background = ['sh', '-c', 'said=$1; shift; "$@" >"$said" 2>&1 & echo $!', 'sh', said];
       const pid = await lab.exec(NODE, ...background, ...node, directory, podCidrs.join(','));
       try {
-        await eventually(async () => assert.equal(readFileSync(said, 'utf8'), 'ready\n'));
+        await retry(async () => assert.equal(readFileSync(said, 'utf8'), 'ready\n'));
         containerd.usePlugin(join(directory, 'podway'));
         await work();
       } finally {
@@ -193,7 +193,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     );
     // busybox's nc runs a program on the connection it got.
     await exec('/bin/nc', '-w', '5', '10.96.0.1', '443', '-e', '/bin/hostname');
-    await eventually(async () =>
+    await retry(async () =>
       assert.equal(await fetchPage(NODE, `http://${pod.ip}`), 'hello from a container\n'),
     );
   });
@@ -223,7 +223,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
         ];
         for (const address of addresses) assert.ok(shown.includes(` ${address}/`), shown);
         for (const target of targets)
-          await eventually(async () =>
+          await retry(async () =>
             assert.equal(await fetchPage(NODE, `http://${target}`), 'hello from a container\n'),
           );
         await endPod(pod);
@@ -242,7 +242,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     const portMappings = [{ protocol: 'TCP', containerPort: 80, hostPort: 8081 }] as const;
     const pod = await startPod('first', { portMappings });
     await startContainer(pod, WEB_SERVER);
-    await eventually(async () =>
+    await retry(async () =>
       assert.equal(await fetchPage('outside', `http://${NODE_IP}:8081`), 'hello from a container\n'),
     );
     const withOne = await inventory();
@@ -290,7 +290,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     await startContainer(pod, WEB_SERVER);
     const answers = async () =>
       assert.equal(await fetchPage('outside', `http://${NODE_IP}:8082`), 'hello from a container\n');
-    await eventually(answers);
+    await retry(answers);
     const running = await inventory();
 
     await containerd.stop('KILL');
@@ -305,7 +305,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     assert.notEqual(younger.ip, pod.ip);
     await endPod(younger);
     // A shim ends after its sandbox is gone.
-    await eventually(async () => assert.deepEqual(await inventory(), running));
+    await retry(async () => assert.deepEqual(await inventory(), running));
   });
 
   test('without its agent the node takes no Pods and says why; Pods can go, and their addresses are free later', async () => {
@@ -319,14 +319,14 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
         endPod(pod),
       ]);
     });
-    await eventually(async () => assert.deepEqual((await inventory()).attachments, []));
+    await retry(async () => assert.deepEqual((await inventory()).attachments, []));
     await endPod(await startPod('early'));
   });
 
   test('GC ends what the runtime does not list, and nothing else', async () => {
     const pod = await startPod('listed');
     await startContainer(pod, WEB_SERVER);
-    await eventually(() => fetchPage(NODE, `http://${pod.ip}`));
+    await retry(() => fetchPage(NODE, `http://${pod.ip}`));
     const withListed = await inventory();
     await startWithoutCri('unlisted');
     assert.equal((await inventory()).attachments.length, 2);
@@ -334,7 +334,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     const gc = await callPlugin('GC', {}, { 'cni.dev/valid-attachments': valid });
     assert.deepEqual(gc, { code: 0, signal: null, stdout: '', stderr: '' });
     await endWithoutDel('unlisted');
-    await eventually(async () => assert.deepEqual(await inventory(), withListed));
+    await retry(async () => assert.deepEqual(await inventory(), withListed));
     assert.equal(await fetchPage(NODE, `http://${pod.ip}`), 'hello from a container\n');
   });
 
@@ -342,7 +342,7 @@ suite('containerd with Podway as its CNI plugin', { skip: whyNoContainerd() ?? f
     await startWithoutCri('forgotten');
     assert.equal((await inventory()).attachments.length, 1);
     await endWithoutDel('forgotten');
-    await eventually(async () => assert.deepEqual(await inventory(), untouched));
+    await retry(async () => assert.deepEqual(await inventory(), untouched));
   });
 
   test(`${PARALLEL} Pods at once: every address once, each reached, nothing left`, async (t) => {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { freePort } from '#runtime';
 import { type Account, createAccount } from './support/account.ts';
-import { eventually } from './support/eventually.ts';
 import { startLab } from './support/lab.ts';
 import { PODWAY } from './support/program.ts';
+import { retry } from './support/retry.ts';
 import { output } from './support/run.ts';
 
 /** `podway dns` in a process of its own, on free ports of the loopback. */
@@ -55,7 +55,7 @@ suite('podway dns: the server alone', () => {
   test('answers what the API server has, tells its state and numbers, ends on SIGTERM', async () => {
     await using lab = await startLab({ nodes: 1 });
     await using dns = await DnsProgram.start(lab.account, lab.up.kubeconfig);
-    await eventually(async () => assert.deepEqual(await dns.page('/ready'), { status: 200, text: 'OK\n' }));
+    await retry(async () => assert.deepEqual(await dns.page('/ready'), { status: 200, text: 'OK\n' }));
     assert.equal((await dns.page('/health')).status, 200);
     const name = 'kubernetes.default.svc.cluster.local';
     assert.match(await dns.dig(name), /status: NOERROR[\s\S]*\s7\s+IN\s+A\s+10\.96\.0\.1/);
@@ -79,7 +79,7 @@ suite('podway dns: the server alone', () => {
       }),
     );
     await using dns = await DnsProgram.start(account, kubeconfig);
-    await eventually(async () => assert.equal((await dns.page('/health')).status, 200));
+    await retry(async () => assert.equal((await dns.page('/health')).status, 200));
     assert.equal((await dns.page('/ready')).status, 503);
     assert.match(await dns.dig('kubernetes.default.svc.cluster.local'), /status: SERVFAIL/);
     assert.match(await dns.dig('example.com'), /status: NXDOMAIN/);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { PodSpec, ServiceSpec } from '#kube-api';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 const CLUSTER_DNS = '10.96.0.10';
@@ -55,7 +55,7 @@ suite('[sig-network] DNS', () => {
     expected: readonly string[],
   ): Promise<void> {
     for (const name of names)
-      await eventually(async () =>
+      await retry(async () =>
         assert.deepEqual(await dig(ns, pod, type, name), [...expected].sort(), `${name} ${type}`),
       );
   }
@@ -217,7 +217,7 @@ suite('[sig-network] DNS', () => {
     assert.match(await resolvConf(ns, 'e2e-dns-utils'), /^options ndots:2$/m);
     // The name has fewer than two dots: the search list comes first, at the Pod's own nameserver.
     const command = ['dig', '+short', '+search', '+tries=1', '+time=3', 'notexistname', 'A'];
-    await eventually(async () => assert.equal(await ns.output('e2e-dns-utils', ...command), '2.2.2.2\n'));
+    await retry(async () => assert.equal(await ns.output('e2e-dns-utils', ...command), '2.2.2.2\n'));
     assert.equal(await hosts(ns, 'e2e-dns-utils', 'notexistname'), '2.2.2.2');
   });
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import { hostInUrl, isIp, parseIp, parsePrefix, prefixContains } from '#ip';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { PROXY } from './support/proxy.ts';
+import { retry } from './support/retry.ts';
 import { nodePort, TestNamespace } from './support/test-namespace.ts';
 
 const RANGES = {
@@ -58,7 +58,7 @@ for (const [family, { pods, services, nodes }] of Object.entries(RANGES))
       const ips = service.spec?.clusterIPs ?? [];
       assertWithin(ips, services);
       for (const ip of ips) await ns.servedBy('near', `${hostInUrl(ip)}:80`, ['far']);
-      await eventually(async () => {
+      await retry(async () => {
         const records = [
           await ns.output('near', 'dig', '+short', '+search', 'far', 'A'),
           await ns.output('near', 'dig', '+short', '+search', 'far', 'AAAA'),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Background } from './support/background.ts';
-import { eventually } from './support/eventually.ts';
 import { findKubectls, type Kubectl } from './support/kubectls.ts';
 import { examplePath, TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { type Outcome, run } from './support/run.ts';
 
 const found = await findKubectls();
@@ -93,7 +93,7 @@ function commandsOf(kubectl: Kubectl, lab: TestLab): void {
       await k('create', 'configmap', 'watched', '--from-literal=a=1');
       await using watch = start('get', 'configmaps', '-w', '-o', 'name');
       const shows = (times: number) =>
-        eventually(() => assert.equal(watch.said.match(/configmap\/watched\n/g)?.length, times));
+        retry(() => assert.equal(watch.said.match(/configmap\/watched\n/g)?.length, times));
       // It lists what is there, and watches from that on.
       await shows(1);
       await k('label', 'configmap', 'watched', 'x=y');
@@ -103,13 +103,13 @@ function commandsOf(kubectl: Kubectl, lab: TestLab): void {
     });
 
     test('describe: Pod, Service, Deployment, Node', async () => {
-      await eventually(async () =>
+      await retry(async () =>
         assert.match(
           await k('describe', 'pods', '-l', 'run=my-nginx', '--show-events'),
           /Events:\n(.*\n)*.*Started container my-nginx/,
         ),
       );
-      await eventually(async () =>
+      await retry(async () =>
         assert.match(
           await k('describe', 'service', 'my-nginx'),
           /Endpoints: +10\.244\.[\d.]+:80,10\.244\.[\d.]+:80/,
@@ -244,10 +244,10 @@ spec:
         'echo one; echo two; exec sleep infinity',
       );
       await k('wait', '--for=condition=Ready', 'pod/talker', '--timeout=60s');
-      await eventually(async () => assert.equal(await k('logs', 'talker'), 'one\ntwo\n'));
+      await retry(async () => assert.equal(await k('logs', 'talker'), 'one\ntwo\n'));
       assert.equal(await k('logs', 'talker', '--tail=1'), 'two\n');
       await using follow = start('logs', '-f', 'talker');
-      await eventually(() => assert.equal(follow.said, 'one\ntwo\n'));
+      await retry(() => assert.equal(follow.said, 'one\ntwo\n'));
       assert.equal(
         ok(await attempt(['exec', '-i', 'talker', '--', 'cat'], 'over stdin'), ['exec']),
         'over stdin',
@@ -291,7 +291,7 @@ spec:
         '-c',
         'ip -4 -br address; hostname',
       );
-      await eventually(async () =>
+      await retry(async () =>
         assert.match(await k('logs', pod, '-c', 'debugger'), new RegExp(`${ip}/32(.*\\n)+${pod}\\n`)),
       );
       await k('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=60s');
@@ -299,7 +299,7 @@ spec:
 
     test('port-forward: several connections one after another', async () => {
       await using forward = start('port-forward', 'service/my-nginx', ':80');
-      const port = await eventually(() => {
+      const port = await retry(() => {
         const [, chosen] = /Forwarding from 127\.0\.0\.1:(\d+) -> 80/.exec(forward.said) ?? [];
         assert.ok(chosen !== undefined, forward.said);
         return chosen;
@@ -321,7 +321,7 @@ spec:
         '--type=NodePort',
       );
       const ip = await k('get', 'service', 'exposed', '-o', 'jsonpath={.spec.clusterIP}');
-      await eventually(async () =>
+      await retry(async () =>
         assert.match(
           await lab.exec('node1', 'curl', '-sS', '-m', '3', `http://${ip}:8080`),
           /Welcome to nginx/,

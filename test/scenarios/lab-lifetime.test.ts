@@ -6,10 +6,10 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type Account, accountKinds, createAccount, whyNotForOthers } from './support/account.ts';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { AGENT, killProcess } from './support/lab-processes.ts';
 import { PODWAY } from './support/program.ts';
+import { retry } from './support/retry.ts';
 import { output, run } from './support/run.ts';
 
 /** What a lab could leave behind outside its directory. */
@@ -78,7 +78,7 @@ function labsOf(account: Account): readonly string[] {
 
 /** Nothing of the account's labs is left; the machine's own mounts, namespaces and links are as before. */
 async function assertNothingLeft(account: Account, before: Traces, names?: readonly string[]): Promise<void> {
-  await eventually(() => assert.deepEqual(traces(account, names), before));
+  await retry(() => assert.deepEqual(traces(account, names), before));
   assert.deepEqual(labsOf(account), []);
 }
 
@@ -97,7 +97,7 @@ async function beginBoot(account: Account) {
   const env = { ...account.env, NODE_OPTIONS: `--require=${hook}` };
   const child = spawn(program, words, { env, stdio: 'ignore', detached: true });
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  await eventually(() => {
+  await retry(() => {
     const agents = processesOf(account).filter((line) => line.includes('/podway.js agent '));
     assert.ok(agents.length > 0, 'no agent runs yet');
   });
@@ -189,7 +189,7 @@ for (const kind of accountKinds()) {
   scenario('lab down: works when every process of the lab was killed', async (account, before) => {
     await output(podway(account, 'lab', 'up', '--nodes', '1'), { env: account.env });
     for (const line of processesOf(account)) kill(Number(line.split(' ')[0]));
-    await eventually(() => assert.deepEqual(processesOf(account), []));
+    await retry(() => assert.deepEqual(processesOf(account), []));
     const list = JSON.parse(await output(podway(account, 'lab', 'list', '-o', 'json'), { env: account.env }));
     assert.equal(list[0].state, 'stopped');
     await output(podway(account, 'lab', 'down'), { env: account.env });
@@ -208,7 +208,7 @@ for (const kind of accountKinds()) {
       await kubectl('create', 'configmap', 'kept', '--from-literal=key=value');
       const server = await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}');
       for (const line of processesOf(account)) kill(Number(line.split(' ')[0]));
-      await eventually(() => assert.deepEqual(processesOf(account), []));
+      await retry(() => assert.deepEqual(processesOf(account), []));
       // Fails where there is no ip_vs, and is forgotten then.
       await run(podway(account, 'lab', 'up', '--proxy', 'ipvs'), { env });
       const second = JSON.parse(await output(podway(account, 'lab', 'up', '-o', 'json'), { env }));
@@ -274,7 +274,7 @@ suite('a lab that runs', () => {
   test('lab: a killed agent is started again, a killed supervisor ends the lab', async () => {
     const { account, name } = lab;
     await killProcess(lab, AGENT);
-    await eventually(async () => {
+    await retry(async () => {
       const status = JSON.parse(await lab.lab('status', '-o', 'json'));
       assert.partialDeepStrictEqual(status.nodeStatus[0].agent, {
         state: 'running',
@@ -284,7 +284,7 @@ suite('a lab that runs', () => {
     });
     const supervisor = processesOf(account).find((line) => line.includes('/podway.js lab-supervisor'));
     kill(Number(supervisor?.split(' ')[0]));
-    await eventually(() => assert.deepEqual(processesOf(account), []));
+    await retry(() => assert.deepEqual(processesOf(account), []));
     await lab.lab('down');
     const { processes, cgroups } = traces(account, [name]);
     assert.deepEqual({ processes, cgroups, labs: labsOf(account) }, { processes: [], cgroups: [], labs: [] });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import type { Service } from '#kube-api';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { PROXY } from './support/proxy.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
 
 const PODS = ['affinity-1', 'affinity-2', 'affinity-3'];
@@ -43,11 +43,11 @@ suite('[sig-network] Services: session affinity', () => {
   ];
 
   async function sticks(target: string): Promise<void> {
-    await eventually(async () => assert.equal((await distinct(target, 16)).length, 1, target));
+    await retry(async () => assert.equal((await distinct(target, 16)).length, 1, target));
   }
 
   async function spreads(target: string): Promise<void> {
-    await eventually(async () => assert.deepEqual((await distinct(target, 40)).sort(), PODS, target));
+    await retry(async () => assert.deepEqual((await distinct(target, 40)).sort(), PODS, target));
   }
 
   const create = (type: 'ClusterIP' | 'NodePort', name: string, timeoutSeconds?: number) =>
@@ -97,7 +97,7 @@ suite('[sig-network] Services: session affinity', () => {
         const target = targetOf(service);
         await sticks(target);
         const [first] = await distinct(target, 1);
-        await eventually(
+        await retry(
           async () => assert.notDeepEqual(await distinct(target, 1), [first]),
           ROUNDS * (BOUND_SECONDS + 1) * 1000,
           (BOUND_SECONDS + 1) * 1000,

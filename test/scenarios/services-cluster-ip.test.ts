@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Service } from '#kube-api';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
@@ -112,7 +112,7 @@ suite('[sig-network] Services: cluster IP', () => {
     ]);
     await ns.endpoints('sourceip-test', { 'echo-sourceip': [8080] });
     for (const { metadata, status } of clients)
-      await eventually(async () => {
+      await retry(async () => {
         const [seen = ''] = await ns.ask(metadata?.name ?? '', `${clusterIp(service)}:8080`, {
           path: 'clientip',
         });
@@ -214,7 +214,7 @@ suite('[sig-network] Services: cluster IP', () => {
     await ns.endpoints('evicted-pods', { 'evicted-pod': [80] });
     await ns.servedBy('client', 'evicted-pods:80', ['evicted-pod']);
     await ns.ask('client', 'evicted-pods:80', { path: 'exit?code=1' });
-    await eventually(async () => assert.equal((await ns.getPod('evicted-pod')).status?.phase, 'Failed'));
+    await retry(async () => assert.equal((await ns.getPod('evicted-pod')).status?.phase, 'Failed'));
     await ns.endpoints('evicted-pods', {});
     await ns.refused('client', 'evicted-pods:80');
   });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { PodSpec, Service, ServicePort } from '#kube-api';
 import type { Background } from './support/background.ts';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
 
 const UDP: ServicePort = { name: 'udp', port: 80, targetPort: 80, protocol: 'UDP' };
@@ -54,7 +54,7 @@ suite('[sig-network] Conntrack', () => {
   /** Waits until the client prints this Pod's name, from now on. */
   async function hears(log: Background, pod: string): Promise<void> {
     const { length } = lines(log);
-    await eventually(() => {
+    await retry(() => {
       const since = lines(log).slice(length);
       assert.ok(since.includes(`answer: ${pod}`), `no answer of ${pod} in: ${since.join(' | ')}`);
     });
@@ -71,7 +71,7 @@ suite('[sig-network] Conntrack', () => {
     await hears(log, 'pod-server-2');
     await ns.gone('pod-server-1');
     const { length } = lines(log);
-    await eventually(() => assert.ok(lines(log).length > length + 5));
+    await retry(() => assert.ok(lines(log).length > length + 5));
     assert.deepEqual([...new Set(lines(log).slice(length))], ['answer: pod-server-2']);
     await ns.deletePod('pod-client');
   }

@@ -3,8 +3,8 @@ import { suite, test } from 'node:test';
 import { ENDPOINT_SLICES, ENDPOINTS, type Endpoints } from '#kube-api';
 import { isNotFound } from '#kube-client';
 import { deleteCollection, slicesOf, watched } from './support/collections.ts';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
@@ -62,7 +62,7 @@ suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
     for (let i = 0; i < 100; i++) {
       const started = performance.now();
       await ns.service(`latency-svc-${i}`, { selector: { name: 'svc-latency-rc' }, ports: [{ port: 80 }] });
-      await eventually(
+      await retry(
         async () => {
           const { subsets } = await endpointsOf(ns, `latency-svc-${i}`);
           assert.equal(subsets?.[0]?.addresses?.[0]?.ip, pod.status?.podIP);
@@ -102,7 +102,7 @@ suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
       selector: { 'does-not-match-anything': 'endpoints-and-endpoint-slices-should-still-be-created' },
       ports: [{ name: 'example', port: 80 }],
     });
-    await eventually(async () => {
+    await retry(async () => {
       assert.deepEqual((await endpointsOf(ns, 'example-empty-selector')).subsets ?? [], []);
       const slices = await slicesOf(ns, 'example-empty-selector');
       assert.deepEqual(
@@ -111,7 +111,7 @@ suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
       );
     });
     await ns.deleteService('example-empty-selector');
-    await eventually(async () => {
+    await retry(async () => {
       await assert.rejects(endpointsOf(ns, 'example-empty-selector'), isNotFound);
       assert.deepEqual(await slicesOf(ns, 'example-empty-selector'), []);
     });
@@ -142,7 +142,7 @@ suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
       ['example-int-port', 'example'],
       ['example-named-port', 'http'],
     ] as const)
-      await eventually(async () => {
+      await retry(async () => {
         const [subset, ...more] = (await endpointsOf(ns, service)).subsets ?? [];
         assert.deepEqual(more, []);
         assert.deepEqual(subset?.addresses?.map(({ ip }) => ip).sort(), ips);
@@ -158,7 +158,7 @@ suite('[sig-network] Endpoints and EndpointSlices: their API', () => {
           assert.equal(targetRef?.kind, 'Pod');
         }
       });
-    await eventually(async () =>
+    await retry(async () =>
       assert.deepEqual(
         (await slicesOf(ns, 'example-no-match')).map(({ endpoints }) => endpoints ?? []),
         [[]],

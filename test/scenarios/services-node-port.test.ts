@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Service, ServicePort, ServiceSpec } from '#kube-api';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, nodePort, TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
@@ -31,7 +31,7 @@ suite('[sig-network] Services: types and node ports', () => {
 
   /** Its name is another name for `target`, whose cluster IP `ip` is. */
   async function isNameFor(ns: TestNamespace, name: string, target: string, ip: string): Promise<void> {
-    await eventually(async () => {
+    await retry(async () => {
       const lines = (await ns.output('client', 'dig', '+short', '+search', name)).trim().split('\n');
       assert.deepEqual(lines, [`${target}.`, ip]);
     });
@@ -192,7 +192,7 @@ suite('[sig-network] Services: types and node ports', () => {
       ns.netexec('server', 'external-local-nodeport', { node: 'node1' }),
     ]);
     const [own = '', other = ''] = nodeIps().map((ip) => `${ip}:${nodePort(service)}`);
-    await eventually(async () => {
+    await retry(async () => {
       const [seen = ''] = await ns.ask('outside', own, { path: 'clientip' });
       assert.equal(seen.split(':')[0], '198.51.100.10');
     });

@@ -9,8 +9,8 @@ import {
   type Service,
 } from '#kube-api';
 import { slicesOf } from './support/collections.ts';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 /** Cases of Kubernetes' network suite under their own names; docs/conformance.md lists all of them. */
@@ -86,7 +86,7 @@ suite('[sig-network] Services without a selector: endpoints of their own', () =>
       { addresses: [{ ip }], ports: [{ name: 'example', port: 80, protocol: 'TCP' }] },
     ];
     const mirrored = (ip: string) =>
-      eventually(async () => {
+      retry(async () => {
         const slices = await slicesOf(ns, 'example-custom-endpoints');
         assert.deepEqual(
           slices.map(({ endpoints, metadata }) => [
@@ -106,6 +106,6 @@ suite('[sig-network] Services without a selector: endpoints of their own', () =>
     await lab.client.update(ENDPOINTS, { ...created, subsets: subsets('10.2.3.4') });
     await mirrored('10.2.3.4');
     await lab.client.delete(ENDPOINTS, name);
-    await eventually(async () => assert.deepEqual(await slicesOf(ns, 'example-custom-endpoints'), []));
+    await retry(async () => assert.deepEqual(await slicesOf(ns, 'example-custom-endpoints'), []));
   });
 });

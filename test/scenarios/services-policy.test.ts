@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import type { Service, ServicePort, ServiceSpec } from '#kube-api';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
+import { retry } from './support/retry.ts';
 import {
   CURL_REFUSED,
   CURL_TIMED_OUT,
@@ -57,7 +57,7 @@ suite('[sig-network] Services: traffic policies and terminating endpoints', {
   };
 
   const doesNotServe = (ns: TestNamespace, place: string, target: string) =>
-    eventually(() =>
+    retry(() =>
       fiveTimes(ns, place, target, [`curl: ${CURL_TIMED_OUT}`, `curl: ${CURL_REFUSED}`], SHORT_PATIENCE),
     );
 
@@ -152,7 +152,7 @@ suite('[sig-network] Services: traffic policies and terminating endpoints', {
     const check = (node: number) =>
       `http://${lab.up.nodes[node]?.ip}:${service.spec?.healthCheckNodePort}/healthz`;
     const answers = async (node: number, status: string, body: Readonly<Record<string, unknown>>) =>
-      await eventually(async () => {
+      await retry(async () => {
         const script = `curl -s -m 5 -w '\\n%{http_code}' ${check(node)}`;
         const [text = '', code] = (await ns.output('outside', 'sh', '-c', script)).split(/\n(?=\d+$)/);
         assert.equal(code, status);

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import { ROUTE_PROTOCOL_PODWAY } from '#kernel';
 import type { ProxyMechanism } from '#service-proxy';
-import { eventually } from './support/eventually.ts';
 import { TestLab } from './support/lab.ts';
 import { AGENT, API_SERVER, killProcess } from './support/lab-processes.ts';
 import { PROXY } from './support/proxy.ts';
+import { retry } from './support/retry.ts';
 import { clusterIp, TestNamespace } from './support/test-namespace.ts';
 
 /** What takes away the better part of what each mechanism made. */
@@ -41,7 +41,7 @@ suite('[sig-network] Services: restarts', () => {
   }
 
   const answersHealthz = () =>
-    eventually(async () =>
+    retry(async () =>
       assert.match(
         await lab.exec('node1', 'curl', '-sS', '-f', '-m', '20', 'http://127.0.0.1:10256/healthz'),
         /./,
@@ -74,7 +74,7 @@ suite('[sig-network] Services: restarts', () => {
       one.pods,
       'the proxy serves on while the API server is away',
     );
-    await eventually(async () => assert.equal(await lab.kubectl('get', '--raw', '/readyz'), 'ok'));
+    await retry(async () => assert.equal(await lab.kubectl('get', '--raw', '/readyz'), 'ok'));
     await isUp(one);
     const two = await start('restart-apiserver-2');
     assert.notEqual(two.target, one.target);

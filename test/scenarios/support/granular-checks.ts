@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { hostInUrl } from '#ip';
 import type { Service } from '#kube-api';
-import { eventually } from './eventually.ts';
 import type { TestLab } from './lab.ts';
+import { retry } from './retry.ts';
 import { clusterIp, nodePort, type TestNamespace } from './test-namespace.ts';
 
 const NETSERVERS = ['netserver-0', 'netserver-1', 'netserver-2'];
@@ -97,7 +97,7 @@ export function granularChecks(lab: TestLab, ns: TestNamespace, family: 0 | 1): 
     target: string,
     ask: (place: string, target: string, count: number) => Promise<readonly string[]>,
   ): Promise<void> {
-    await eventually(async () => {
+    await retry(async () => {
       const seen = new Set(await ask('test-container-pod', target, 12));
       assert.equal(seen.size, 1, [...seen].join(' '));
       assert.ok(NETSERVERS.includes([...seen][0] ?? ''), [...seen].join(' '));
@@ -170,7 +170,7 @@ export function granularChecks(lab: TestLab, ns: TestNamespace, family: 0 | 1): 
 
   test(`${services} should be able to handle large requests: http`, async () => {
     const text = 'x'.repeat(2000);
-    await eventually(async () =>
+    await retry(async () =>
       assert.deepEqual(
         await ns.ask('test-container-pod', at(service, SERVICE_HTTP), {
           path: `echo?msg=${text}`,
@@ -183,7 +183,7 @@ export function granularChecks(lab: TestLab, ns: TestNamespace, family: 0 | 1): 
   test(`${services} should be able to handle large requests: udp`, async () => {
     // More than a link carries in one packet: the datagram comes in fragments.
     const text = 'x'.repeat(2000);
-    await eventually(async () =>
+    await retry(async () =>
       assert.deepEqual(await ns.askUdp('test-container-pod', at(service, SERVICE_UDP), 1, `echo ${text}`), [
         text,
       ]),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { eventually } from './eventually.ts';
 import type { TestLab } from './lab.ts';
+import { retry } from './retry.ts';
 
 /** Command lines of a lab's own processes, for pgrep(1): of node1's agent, and of those that each lab has one of. */
 export const AGENT = '^[^ ]*node .*podway[^ ]* agent --node-name node1 ';
@@ -23,5 +23,5 @@ export async function killProcess(
   const pid = await pidOf(lab, pattern);
   await lab.exec('router', 'kill', '-9', pid);
   await meanwhile();
-  await eventually(async () => assert.notEqual(await pidOf(lab, pattern), pid));
+  await retry(async () => assert.notEqual(await pidOf(lab, pattern), pid));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PODS } from '#kube-api';
-import { eventually } from './eventually.ts';
 import { examplePath, type TestLab } from './lab.ts';
+import { retry } from './retry.ts';
 
 /** Starts the published nginx example, and a Pod `client` on node1; resolves when each nginx answers it. They have no probes: Ready says that they run. */
 export async function startNginxAndClient(lab: TestLab): Promise<void> {
@@ -13,6 +13,6 @@ export async function startNginxAndClient(lab: TestLab): Promise<void> {
   const { items } = await lab.client.list(PODS, { namespace: 'default', labelSelector: 'run=my-nginx' });
   assert.equal(items.length, 2);
   for (const { status } of items)
-    await eventually(() => lab.execInPod('client', 'curl', '-sS', '-f', `http://${status?.podIP}`));
-  await eventually(() => lab.execInPod('client', 'curl', '-sS', '-f', 'http://my-nginx'));
+    await retry(() => lab.execInPod('client', 'curl', '-sS', '-f', `http://${status?.podIP}`));
+  await retry(() => lab.execInPod('client', 'curl', '-sS', '-f', 'http://my-nginx'));
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { SERVICES } from '#kube-api';
 import type { ProxyMechanism } from '#service-proxy';
-import { eventually } from './eventually.ts';
 import { examplePath, TestLab } from './lab.ts';
+import { retry } from './retry.ts';
 import { clusterIp, nodePort, TestNamespace } from './test-namespace.ts';
 
 /** A handful of Services in a lab that carries them by `mechanism`; the behaviour suite of the package has all of them. */
@@ -30,7 +30,7 @@ export function proxyModeCases(mechanism: ProxyMechanism): void {
       ...lab.up.nodes.map(({ ip }) => ['outside', `${ip}:${nodePort(service)}`] as const),
     ];
     for (const [place, target] of ways)
-      await eventually(async () => {
+      await retry(async () => {
         // One process for all of them, which the server makes open a connection each.
         const requests = [
           '-sS',
@@ -82,7 +82,7 @@ export function proxyModeCases(mechanism: ProxyMechanism): void {
     const sources = [...new Set(seen.map((text) => text.split(':')[0]))];
     if (keepsSources) assert.deepEqual(sources, [own]);
     else assert.ok(!sources.includes(own), `${sources}`);
-    await eventually(async () => {
+    await retry(async () => {
       const answers = await ns.ask('client', `${clusterIp(sticky)}:8080`, { count: 16 });
       assert.equal(new Set(answers).size, 1, answers.join());
     });
@@ -96,7 +96,7 @@ export function proxyModeCases(mechanism: ProxyMechanism): void {
       ports: [{ port: 8080 }],
     });
     const [first, second] = lab.up.nodes.map(({ ip }) => `${ip}:${nodePort(service)}`);
-    await eventually(async () => {
+    await retry(async () => {
       const [seen = ''] = await ns.ask('outside', second ?? '', { path: 'clientip' });
       assert.equal(seen.split(':')[0] === '198.51.100.10', keepsSources, seen);
     });

@@ -3,8 +3,8 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { eventually } from './eventually.ts';
 import type { TestLab } from './lab.ts';
+import { retry } from './retry.ts';
 
 /** How long a request may take until it counts as failed; a machine may be busy for seconds. Milliseconds. */
 const LIMIT_MS = 30_000;
@@ -64,7 +64,7 @@ export class SteadyClient {
   /** Resolves when so many more requests have ended. */
   async requests(count: number): Promise<void> {
     const { length } = this.#requests;
-    await eventually(() => assert.ok(this.#requests.length >= length + count, 'the client is not answered'));
+    await retry(() => assert.ok(this.#requests.length >= length + count, 'the client is not answered'));
   }
 
   /** Ends it, once the requests under way have ended. */

@@ -14,8 +14,8 @@ import {
   type ServiceSpec,
 } from '#kube-api';
 import { isConflict, isNotFound } from '#kube-client';
-import { eventually } from './eventually.ts';
 import type { TestLab } from './lab.ts';
+import { retry } from './retry.ts';
 import type { Outcome } from './run.ts';
 
 const AGNHOST = 'registry.k8s.io/e2e-test-images/agnhost:2.47';
@@ -161,7 +161,7 @@ export class TestNamespace {
   }
 
   ready(name: string): Promise<Pod> {
-    return eventually(async () => {
+    return retry(async () => {
       const pod = await this.getPod(name);
       assert.ok(isReady(pod), `Pod ${name} is not ready: ${JSON.stringify(pod.status)}`);
       return pod;
@@ -169,7 +169,7 @@ export class TestNamespace {
   }
 
   unready(name: string): Promise<Pod> {
-    return eventually(async () => {
+    return retry(async () => {
       const pod = await this.getPod(name);
       assert.ok(!isReady(pod), `Pod ${name} is still ready`);
       return pod;
@@ -183,7 +183,7 @@ export class TestNamespace {
   }
 
   async gone(name: string): Promise<void> {
-    await eventually(async () => {
+    await retry(async () => {
       const found = await this.getPod(name).catch((error: unknown) => {
         if (isNotFound(error)) return undefined;
         throw error;
@@ -194,7 +194,7 @@ export class TestNamespace {
 
   /** Waits until a Service's ready endpoints are exactly these Pods, each with these ports. */
   async endpoints(service: string, expected: Readonly<Record<string, readonly number[]>>): Promise<void> {
-    await eventually(async () => assert.deepEqual(await this.#readyEndpoints(service), expected));
+    await retry(async () => assert.deepEqual(await this.#readyEndpoints(service), expected));
   }
 
   async #readyEndpoints(service: string): Promise<Readonly<Record<string, readonly number[]>>> {
@@ -259,7 +259,7 @@ export class TestNamespace {
   /** Waits until requests are answered by exactly these Pods. */
   async servedBy(place: string, target: string, pods: readonly string[], count?: number): Promise<void> {
     const tries = count ?? (pods.length === 1 ? 3 : 6 * pods.length);
-    await eventually(async () =>
+    await retry(async () =>
       assert.deepEqual(
         [...new Set(await this.ask(place, target, { count: tries, patience: SHORT_PATIENCE }))].sort(),
         [...pods].sort(),
@@ -270,7 +270,7 @@ export class TestNamespace {
 
   async servedByUdp(place: string, target: string, pods: readonly string[]): Promise<void> {
     const tries = pods.length === 1 ? 2 : 6 * pods.length;
-    await eventually(async () =>
+    await retry(async () =>
       assert.deepEqual(
         [...new Set(await this.askUdp(place, target, tries))].sort(),
         [...pods].sort(),
@@ -295,7 +295,7 @@ export class TestNamespace {
   }
 
   async #fails(place: string, target: string, codes: readonly number[]): Promise<void> {
-    await eventually(async () => {
+    await retry(async () => {
       const [answer = ''] = await this.ask(place, target, { patience: SHORT_PATIENCE });
       assert.ok(
         codes.some((code) => answer === `curl: ${code}`),
