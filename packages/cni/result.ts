@@ -1,4 +1,12 @@
-import { type IpAddress, type IpPrefix, type MacAddress, parseIp, parseMac, parsePrefix } from '#ip';
+import {
+  familyOf,
+  type IpAddress,
+  type IpPrefix,
+  type MacAddress,
+  parseIp,
+  parseMac,
+  parsePrefix,
+} from '#ip';
 import { asInteger, asObject, asString, invalid, listOf, optional, parsed, present } from './fields.ts';
 import { type CniVersion, isAtLeast } from './version.ts';
 
@@ -48,7 +56,7 @@ export function formatResult(result: CniResult, cniVersion: CniVersion): object 
     ),
     ips: result.ips.map(({ address, prefixLength, ...rest }) => ({
       // 1.0.0 took the version of each address away.
-      ...(isAtLeast(cniVersion, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
+      ...(isAtLeast(cniVersion, '1.0.0') ? {} : { version: familyOf(address) === 'IPv6' ? '6' : '4' }),
       address: `${address}/${prefixLength}`,
       ...rest,
     })),

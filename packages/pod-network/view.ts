@@ -1,4 +1,4 @@
-import { familyOf, type IpAddress, type IpPrefix, prefixContains, prefixOf } from '#ip';
+import { familyOf, type IpAddress, type IpPrefix, prefixContains, prefixFamily, prefixOf } from '#ip';
 import type { InterfaceAddress } from '#kernel';
 import type { ClusterNode } from './cluster-node.ts';
 import type { NodeProblem } from './problem.ts';
@@ -37,7 +37,7 @@ export function uplinks(view: NetworkView): readonly Attachment[] {
 
 /** This node's address, or a problem naming what it lacks. */
 export function addressFor(node: ClusterNode, cidr: IpPrefix): IpAddress | NodeProblem {
-  const family = cidr.includes(':') ? 'IPv6' : 'IPv4';
+  const family = prefixFamily(cidr);
   return (
     node.addresses.find((address) => familyOf(address) === family) ?? {
       node: node.name,

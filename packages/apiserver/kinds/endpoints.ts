@@ -1,4 +1,4 @@
-import { hostInUrl, type IpAddress, isIp } from '#ip';
+import { familyOf, hostInUrl, isIp } from '#ip';
 import { ENDPOINT_SLICES, ENDPOINTS, type EndpointSlice, type Endpoints } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, nameColumn, text } from '../table/column.ts';
@@ -128,19 +128,10 @@ function validateSlice(object: EndpointSlice): FieldError[] {
 function addressErrors(addressType: string, field: string, address: string): FieldError[] {
   switch (addressType) {
     case 'IPv4':
-    case 'IPv6': {
-      const family = address.includes(':') ? 'IPv6' : 'IPv4';
-      const valid = isIp(address) && family === addressType;
-      return valid
+    case 'IPv6':
+      return isIp(address) && familyOf(address) === addressType
         ? []
-        : [
-            invalidValue(
-              field,
-              address satisfies string | IpAddress,
-              `must be a valid ${addressType} address`,
-            ),
-          ];
-    }
+        : [invalidValue(field, address, `must be a valid ${addressType} address`)];
     case 'FQDN':
       return check(field, address, dnsSubdomain);
     default:

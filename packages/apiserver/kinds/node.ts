@@ -1,4 +1,4 @@
-import { isIp } from '#ip';
+import { addressBits, familyOf, isIp } from '#ip';
 import { deepEqual, NODES, type Node } from '#kube-api';
 import { defineKind } from '../registry/kind.ts';
 import { ageColumn, listOrNone, nameColumn, text } from '../table/column.ts';
@@ -72,7 +72,7 @@ function isCidr(text: string): boolean {
     isIp(address) &&
     /^\d{1,3}$/.test(length) &&
     rest.length === 0 &&
-    Number(length) <= (address.includes(':') ? 128 : 32)
+    Number(length) <= addressBits(familyOf(address))
   );
 }
 

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { familyOf } from '#ip';
 import type { Clock } from '#runtime';
 import { decodeMessage, type Message } from '../wire/index.ts';
 import { formatUpstream, type UpstreamAddress } from './address.ts';
@@ -17,7 +18,7 @@ export function udpExchange(
 ): Promise<Message> {
   const name = formatUpstream(upstream);
   return new Promise((resolve, reject) => {
-    const socket = createSocket(upstream.address.includes(':') ? 'udp6' : 'udp4');
+    const socket = createSocket(familyOf(upstream.address) === 'IPv6' ? 'udp6' : 'udp4');
     const timer = options.clock.setTimer(options.timeoutMs, () =>
       fail(new UpstreamError(name, 'timeout', `no reply within ${options.timeoutMs} ms`)),
     );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseIp as ip, parsePrefix as to } from '#ip';
+import { hostPrefix, parseIp as ip, parsePrefix as to } from '#ip';
 import type { RouteSpec } from '../ports/routes.ts';
 import { type Fixture, refuses } from './fixture.ts';
 
@@ -49,7 +49,7 @@ export function routesConformance(given: Fixture): void {
         ['192.0.2.1', '10.244.1.0/24'],
         ['fd99::1', 'fd00:244::/64'],
       ] as const) {
-        const host = to(`${gateway}/${gateway.includes(':') ? 128 : 32}`);
+        const host = hostPrefix(ip(gateway));
         routes.add({ destination: host, link: 'a', scope: 'link' });
         routes.add({ destination: to(destination), gateway: ip(gateway), link: 'a' });
       }

@@ -1,4 +1,13 @@
-import { familyOf, type IpAddress, type IpPrefix, parsePrefix, prefixContains } from '#ip';
+import {
+  familyOf,
+  hostPrefix,
+  type IpAddress,
+  type IpPrefix,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  prefixFamily,
+} from '#ip';
 import type { NftElement, NftSet } from '../backends/nft/model.ts';
 
 interface RangeElement {
@@ -32,7 +41,7 @@ export class NftElements {
       ?.find(
         ({ exact, prefix }) =>
           exact.every((part, i) => part === key[i]) &&
-          familyOf(address) === (prefix.includes(':') ? 'IPv6' : 'IPv4') &&
+          familyOf(address) === prefixFamily(prefix) &&
           prefixContains(prefix, address),
       )?.element;
   }
@@ -46,7 +55,7 @@ export class NftElements {
   #addRange(element: NftElement): void {
     const parts = element.key.split(' . ');
     const last = parts.pop() ?? '';
-    const prefix = parsePrefix(last.includes('/') ? last : `${last}/${last.includes(':') ? 128 : 32}`);
+    const prefix = last.includes('/') ? parsePrefix(last) : hostPrefix(parseIp(last));
     const ranges = this.#ranges.get(element.set) ?? [];
     ranges.push({ exact: parts, prefix, element });
     this.#ranges.set(element.set, ranges);
