@@ -1,5 +1,5 @@
 /**
- * The ways to carry Services side by side, each in processes of its own. Those that this machine's kernel has not (IPVS, often) are
+ * The ways to carry Services side by side, each in processes of its own, built as an agent is. Those that this machine's kernel has not (IPVS, often) are
  * measured in the virtual machine of test/vm, where everything is several times slower: with nftables beside them, and compared with that alone.
  */
 import { execFileSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { errorMessage } from '#runtime';
 import { PROXY_MECHANISMS, type ProxyMechanism } from '#service-proxy';
 import type { Benchmark, Row } from './benchmark.ts';
+import { buildMechanismProcess } from './proxy/built-process.ts';
 import { type Compared, compare, probe } from './proxy/compare.ts';
 import { type Panel, plot } from './proxy/plot.ts';
 
@@ -91,6 +92,7 @@ export const benchmark: Benchmark = {
   about:
     'nftables, iptables, the relay and IPVS side by side: load, change, packets, CPU, memory; draws docs/proxy-backends.svg',
   async run({ progress }) {
+    await buildMechanismProcess();
     const missing = probe(wantedMechanisms());
     const here = wantedMechanisms().filter((name) => missing[name]?.length === 0);
     const elsewhere = wantedMechanisms().filter((name) => missing[name]?.length !== 0);

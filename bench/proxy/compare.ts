@@ -3,6 +3,7 @@ import { linuxKernel } from '#kernel';
 import { silentLogger, systemClock } from '#runtime';
 import { createBackend, type ProxyMechanism } from '#service-proxy';
 import { median } from '../benchmark.ts';
+import { MECHANISM_PROCESS } from './built-process.ts';
 import { Conversation, NoAnswerError } from './conversation.ts';
 import type {
   ChangesAnswer,
@@ -42,7 +43,6 @@ export interface Comparison {
 }
 
 const ANSWER_MS = 120_000;
-const PROCESS = `${import.meta.dirname}/mechanism-process.ts`;
 
 interface Candidate {
   readonly mechanism: ProxyMechanism;
@@ -60,7 +60,9 @@ export async function compare(
   await using stack = new AsyncDisposableStack();
   const candidates = mechanisms.map((mechanism): Candidate => {
     const task: MechanismTask = { role: 'agent', mechanism, services, endpoints };
-    const conversation = stack.use(new Conversation(start(sandboxedCommand(PROCESS, JSON.stringify(task)))));
+    const conversation = stack.use(
+      new Conversation(start(sandboxedCommand(MECHANISM_PROCESS, JSON.stringify(task)))),
+    );
     return { mechanism, conversation, changes: [], packets: [] };
   });
   const ask = async <T>(candidate: Candidate, question: Question, limitMs: number, failure: string) => {

@@ -1,6 +1,6 @@
 /**
  * One mechanism as an agent runs it, and clients of one of its Services: two processes, because a relay must run while a client
- * waits. Asked and answered by lines of JSON.
+ * waits. Asked and answered by lines of JSON. `built-process.ts` builds it.
  */
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
