@@ -14,24 +14,35 @@ function tableOf(...addresses: readonly (number | undefined)[]) {
   return buildTable(services, [], FACTS);
 }
 
-function partsOf(before: ReturnType<typeof tableOf>, after: ReturnType<typeof tableOf>, size: number) {
-  const parts = [...changeParts(diffTables(before, after), size)];
+/** In parts of `size` Services: each has one frontend without endpoints, before or after or both. */
+async function partsOf(before: ReturnType<typeof tableOf>, after: ReturnType<typeof tableOf>, size: number) {
+  const changes = diffTables(before, after);
+  const elements = changes[0]?.previous === undefined ? 2 : 4;
+  const parts = await changeParts(changes, size * elements);
   return parts.map((part) => part.map((name) => name.replace('default/', '')).sort());
 }
 
 describe('changeParts', () => {
-  test('everything changes once, in parts of the size', () => {
-    assert.deepEqual(partsOf(tableOf(), tableOf(0, 1, 2, 3, 4), 2), [['s0', 's1'], ['s2', 's3'], ['s4']]);
-    assert.deepEqual(partsOf(tableOf(), tableOf(), 2), []);
+  test('everything changes once, in parts of the size', async () => {
+    assert.deepEqual(await partsOf(tableOf(), tableOf(0, 1, 2, 3, 4), 2), [
+      ['s0', 's1'],
+      ['s2', 's3'],
+      ['s4'],
+    ]);
+    assert.deepEqual(await partsOf(tableOf(), tableOf(), 2), []);
   });
 
-  test('who takes over an address and port is in one part with who gives it up', () => {
+  test('who takes over an address and port is in one part with who gives it up', async () => {
     const before = tableOf(0, 1, 2, 3, 4);
-    assert.deepEqual(partsOf(before, tableOf(4, 11, 12, 13, 0), 2), [['s0', 's4'], ['s1', 's2'], ['s3']]);
-    assert.deepEqual(partsOf(before, tableOf(undefined, 11, 12, 13, 0), 2)[0], ['s0', 's4']);
+    assert.deepEqual(await partsOf(before, tableOf(4, 11, 12, 13, 0), 2), [
+      ['s0', 's4'],
+      ['s1', 's2'],
+      ['s3'],
+    ]);
+    assert.deepEqual((await partsOf(before, tableOf(undefined, 11, 12, 13, 0), 2))[0], ['s0', 's4']);
   });
 
-  test('a chain of takeovers is one part, whatever the size', () => {
-    assert.deepEqual(partsOf(tableOf(0, 1, 2, 3), tableOf(1, 2, 3, 4), 2), [['s0', 's1', 's2', 's3']]);
+  test('a chain of takeovers is one part, whatever the size', async () => {
+    assert.deepEqual(await partsOf(tableOf(0, 1, 2, 3), tableOf(1, 2, 3, 4), 2), [['s0', 's1', 's2', 's3']]);
   });
 });

@@ -13,6 +13,8 @@ import { ServiceElements } from './service-elements.ts';
 
 /** How many changes are gathered before they are written: bounds memory while everything is loaded. */
 const FLUSH_AT = 1_000;
+/** Elements of Services that change together: fewer than one transaction can have. */
+const PART = 2_000;
 /** Services that are compared, and elements that are remembered, between other work: some milliseconds. */
 const SLICE = 100;
 const ELEMENTS = 2_000;
@@ -218,9 +220,10 @@ export class FamilyTable<Placed> {
   /** A Service is written as one, with its rivals for an address and port. */
   async #applyChanged(table: ServiceTable, changed: Iterable<string>): Promise<number> {
     let written = 0;
-    for (const part of this.#services.parts(table, changed, SLICE)) {
+    const parts = await this.#services.parts(table, changed, PART);
+    for (const [i, part] of parts.entries()) {
+      if (i > 0) await otherWork();
       written += await this.#commit(this.#services.change(table, part));
-      if (part.length >= SLICE) await otherWork();
     }
     return written;
   }

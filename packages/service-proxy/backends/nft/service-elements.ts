@@ -65,8 +65,12 @@ export class ServiceElements<Placed> {
     this.#programmed.set(service, { entry, placed });
   }
 
-  /** Those of the Services that are not as they were, in parts of about `size` for {@link change}, one after the other. */
-  parts(table: ServiceTable, changed: Iterable<string>, size: number): Iterable<readonly string[]> {
+  /** Those of the Services that are not as they were, in parts of about `size` elements for {@link change}, one after the other. */
+  parts(
+    table: ServiceTable,
+    changed: Iterable<string>,
+    size: number,
+  ): Promise<readonly (readonly string[])[]> {
     const changes: EntryChange[] = [];
     for (const service of changed) {
       const previous = this.#programmed.get(service)?.entry;

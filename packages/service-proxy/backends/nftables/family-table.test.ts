@@ -103,9 +103,9 @@ describe('FamilyTable', () => {
   });
 
   test('a change of more Services than are written at once leaves out nothing, be it that they swap addresses', async () => {
-    const of = (last: (i: number) => number) => {
-      const services = Array.from({ length: 250 }, (_, i) => {
-        const clusterIP = `10.96.2.${last(i)}`;
+    const of = (place: (i: number) => number) => {
+      const services = Array.from({ length: 1_000 }, (_, i) => {
+        const clusterIP = `10.96.${4 + (place(i) >> 8)}.${place(i) & 255}`;
         return service({ clusterIP, clusterIPs: [clusterIP] }, { metadata: { name: `s${i}` } });
       });
       const slices = services.map(({ metadata }, i) =>
@@ -117,8 +117,8 @@ describe('FamilyTable', () => {
     const family = new FamilyTable(memory, 'IPv4', LAYOUT);
     const states = [
       of((i) => i),
-      of((i) => (i < 100 ? i + 150 : i < 150 ? i : i - 150)),
-      of((i) => 249 - i),
+      of((i) => (i < 400 ? i + 600 : i < 600 ? i : i - 600)),
+      of((i) => 999 - i),
       EMPTY,
     ];
     let previous = EMPTY;
