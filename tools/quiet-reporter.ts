@@ -7,9 +7,12 @@ import { inspect } from 'node:util';
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of source) {
     if (event.type === 'test:stderr' || event.type === 'test:stdout') yield event.data.message;
-    if (event.type !== 'test:fail' || event.data.details.type === 'suite') continue;
+    if (event.type !== 'test:fail') continue;
     const { name, file, line, details } = event.data;
-    const cause = details.error.cause ?? details.error;
+    // A suite fails with its tests, which say why; or by a hook, and then the tests do not know why.
+    const { error }: { readonly error: Error & { readonly failureType?: string } } = details;
+    if (details.type === 'suite' && error.failureType === 'subtestsFailed') continue;
+    const cause = error.cause ?? error;
     yield `\nnot ok: ${name} (${file}:${line})\n${inspect(cause, { depth: 4 })}\n`;
   }
 }
