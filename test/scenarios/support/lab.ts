@@ -31,6 +31,15 @@ export interface TestLabOptions {
   readonly account?: Account['kind'];
 }
 
+/** Labs that are up, or being made: an interrupted test ends them, as they would outlive it. */
+const open = new Set<TestLab>();
+const INTERRUPTED = 130;
+const endAll = () =>
+  void Promise.allSettled([...open].map((lab) => lab[Symbol.asyncDispose]())).then(() =>
+    process.exit(INTERRUPTED),
+  );
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll);
+
 /** A lab of a test's own. Disposing it takes it down, whatever the test did to it. */
 export class TestLab implements AsyncDisposable {
   readonly name = `test-${randomUUID().slice(0, 8)}`;
@@ -54,6 +63,7 @@ export class TestLab implements AsyncDisposable {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
+    open.add(this);
     const { flags = [], nodes } = this.#options;
     const up = await this.lab(
       'up',
@@ -70,6 +80,7 @@ export class TestLab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#running?.client[Symbol.dispose]();
     await run(this.#podway('down'), this.#runOptions);
+    open.delete(this);
     this.account[Symbol.dispose]();
   }
 
