@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type IpAddress, parseIp, parsePrefix } from '#ip';
@@ -319,6 +320,32 @@ describe('UserspaceBackend', () => {
     assert.equal(figure('podway_relay_broken_frontends'), 0);
     // Two that listen, its poller, and both ends of two connections that the clients have left open.
     await eventually('seven descriptors', () => figure('podway_relay_descriptors') === 7);
+  });
+
+  test('where no more files may be open, some Services are refused and told of, others are served; they come when others go', async () => {
+    const free = openSync('/dev/null', 'r');
+    closeSync(free);
+    const socketDescriptors = free + 10;
+    await using limited = new UserspaceBackend({
+      netns: node,
+      clock: systemClock,
+      logger,
+      socketDescriptors,
+    });
+    const ports = Array.from({ length: 20 }, (_, i) => ({ name: `p${i}`, protocol: 'TCP', port: 100 + i }));
+    const endpoints = slice(['c'], { ports: ports.map(({ name }) => ({ name, port: TARGET_PORT })) });
+    await serve(PODS.c, (socket) => socket.end('c'));
+    const broken = () =>
+      limited.figures().find(({ name }) => name === 'podway_relay_broken_frontends')?.value ?? 0;
+    await program([service({ ports })], [endpoints], limited);
+    assert.ok(broken() >= 10 && broken() < 20, String(broken()));
+    assert.match(String(records[0]?.fields['error']), /^open files for Services: .*ulimit -n/);
+    assert.equal(await text(await connect(100)), 'c');
+    await assert.rejects(connect(119), /ECONNREFUSED/);
+    await program([service({ ports: ports.slice(-2) })], [endpoints], limited);
+    await eventually('they are carried', async () => (await limited.intact()) && broken() === 0);
+    assert.equal(await text(await connect(119)), 'c');
+    await limited.cleanup();
   });
 
   test('routes that someone has removed are noticed and put back; nobody else’s are touched', async () => {

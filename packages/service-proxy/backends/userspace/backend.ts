@@ -1,4 +1,11 @@
-import { bindIn, type ConntrackEntry, filterSources, type NetworkNamespace, setStreamOptions } from '#kernel';
+import {
+  bindIn,
+  type ConntrackEntry,
+  closeDescriptor,
+  filterSources,
+  type NetworkNamespace,
+  setStreamOptions,
+} from '#kernel';
 import { type Clock, errorMessage, InvalidInputError, type Logger, otherWork, sleep } from '#runtime';
 import type { ApplyReport, BackendFigure, BackendObservation, ProxyBackend } from '../../backend.ts';
 import { addressedPlace, isTranslated } from '../../conntrack/flow.ts';
@@ -6,6 +13,7 @@ import { FLOW_PROTOCOLS } from '../../conntrack/stale-flows.ts';
 import { type Frontend, type FrontendKey, keyOf } from '../../table/entry.ts';
 import type { NodeFacts } from '../../table/facts.ts';
 import type { ServiceTable } from '../../table/table.ts';
+import { frontendDescriptors } from './descriptor-limit.ts';
 import { DescriptorSet } from './descriptor-set.ts';
 import { probeRelay } from './probe.ts';
 import { type RelayChannel, type RelayMessage, relayed } from './relay-messages.ts';
@@ -21,6 +29,8 @@ export interface UserspaceDeps {
   readonly logger: Logger;
   /** What relays [a thread of its own]. */
   readonly createRelay?: (deps: RelayThreadDeps) => RelayChannel;
+  /** File descriptors that sockets of frontends may be, the lowest [{@link frontendDescriptors}]. */
+  readonly socketDescriptors?: number;
 }
 
 /** Frontends that are looked at, and those whose sockets are changed, between other work: some milliseconds. */
@@ -58,10 +68,13 @@ export class UserspaceBackend implements ProxyBackend {
   readonly #services = new Map<string, readonly FrontendKey[]>();
   /** Frontends that nobody could listen on, and why: tried again at each check. */
   readonly #broken = new Map<FrontendKey, string>();
+  readonly #socketDescriptors: number;
   /** Everything is to be compared. */
   #full = true;
 
-  constructor({ netns, clock, logger, createRelay = (deps) => new RelayThread(deps) }: UserspaceDeps) {
+  constructor(deps: UserspaceDeps) {
+    const { netns, clock, logger, createRelay = (deps) => new RelayThread(deps) } = deps;
+    this.#socketDescriptors = deps.socketDescriptors ?? frontendDescriptors();
     this.#netns = netns;
     this.#clock = clock;
     this.#logger = logger;
@@ -251,6 +264,12 @@ export class UserspaceBackend implements ProxyBackend {
       throw new InvalidInputError('protocol', protocol, 'only TCP and UDP are relayed');
     const udp = protocol === 'UDP';
     const fd = bindIn(this.#netns, { protocol: udp ? 'udp' : 'tcp', address, port, freeBind: true });
+    // The kernel gives the lowest that is free.
+    if (fd >= this.#socketDescriptors) {
+      closeDescriptor(fd);
+      const reason = 'they are taken, and what else may be open is for clients; raise the limit (ulimit -n)';
+      throw new InvalidInputError('open files for Services', String(this.#socketDescriptors), reason);
+    }
     this.#descriptors.add(fd);
     if (!udp) setStreamOptions(fd, KEEP_ALIVE_SECONDS);
     this.#messages.push({ kind: 'listen', fd, frontend: relayed(frontend) });
