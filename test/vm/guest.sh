@@ -9,12 +9,10 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 here=${0%/*}
 { read -r modprobe && read -r busybox; } <"$here/tools"
 
-# To an ordinary user's machine the host's root is nobody, and a program that is his would make us nobody too: mount itself, for one.
-"$busybox" mount -o remount,bind,nosuid / /
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 while read -r directory; do mount --bind "$directory" "$directory"; done <"$here/writable"
-mount -o remount,bind,ro,nosuid /
+mount -o remount,bind,ro /
 mount -t tmpfs tmpfs /run
 mkdir -p /dev/shm /dev/pts
 mount -t tmpfs tmpfs /dev/shm

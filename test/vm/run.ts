@@ -21,8 +21,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '#runtime';
-import { clockLibrary } from './clock.ts';
 import { type VmFiles, vmFiles } from './files.ts';
+import { preloadLibrary } from './preload.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const FAILED = 125;
@@ -31,17 +31,6 @@ const GUEST_ENVIRONMENT = {
   PODWAY_TEST_VM: '1',
   PATH: `${process.env['PATH']}:/usr/local/sbin:/usr/sbin:/sbin`,
 };
-
-/**
- * The first process of a PID namespace: with it ends every process of the machine, which has dozens, in groups of their own, and answers no signal
- * when it hangs. It ends with the machine, or with its standard input, which is this program's end too; a signal to the process group is
- * for this program alone.
- */
-const KEEPER = `exec 5<&0
-"$@" 5<&- &
-machine=$!
-{ trap '' INT TERM; read -r _ <&5; kill -KILL "$machine"; } &
-wait "$machine"`;
 
 async function boot(files: VmFiles, command: readonly string[], memoryMib: number): Promise<number> {
   const own = mkdtempSync(join(tmpdir(), 'podway-vm-'));
@@ -58,22 +47,22 @@ async function boot(files: VmFiles, command: readonly string[], memoryMib: numbe
     writeFileSync(join(own, 'command'), words.map((word) => `${word}\0`).join(''));
     const log = openSync(join(own, 'log'), 'w');
     const machine = spawn(
-      'unshare',
+      'setpriv',
       [
-        ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']),
-        ...['--pid', '--kill-child', 'sh', '-c', KEEPER, 'keeper', files.kernel],
+        // It leaves this process group; and hung, it answers no other signal.
+        ...['--pdeathsig', 'KILL', files.kernel],
         ...[`mem=${memoryMib}M`, 'rootfstype=hostfs', 'root=98:0', 'rw', 'quiet', 'panic=-1'],
         ...[`init=${join(own, 'guest.sh')}`, `uml_dir=${own}`, 'umid=vm'],
         // The console goes to the log, the serial line to this program's standard output.
         ...['con=null', 'con0=null,fd:4', 'ssl=null', 'ssl0=null,fd:3'],
       ],
       {
-        stdio: ['pipe', log, log, 1, log],
-        env: { ...process.env, LD_PRELOAD: await clockLibrary(own), TMPDIR: placeForMemory(memoryMib) },
+        stdio: ['ignore', log, log, 1, log],
+        env: { ...process.env, LD_PRELOAD: await preloadLibrary(own), TMPDIR: placeForMemory(memoryMib) },
       },
     );
     // The machine ends first, so that what it wrote can be cleaned up.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => machine.stdin?.end());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => machine.kill('SIGKILL'));
     const end = await new Promise<string>((done, fail) => {
       machine.once('error', fail);
       machine.once('exit', (code, signal) => done(String(code ?? signal)));

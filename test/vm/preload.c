@@ -1,9 +1,12 @@
 /*
- * The virtual machine's time, in place of the C library's calls that its kernel makes (arch/um/os-Linux): it passes as the machine
- * computes, by processor time, and what it would sleep is skipped. So a busy host makes nothing late in there, and waiting costs nothing.
+ * Preloaded into the virtual machine's kernel (arch/um), in place of calls of the C library. That kernel runs the machine's processes one at a
+ * time, as children that it traces.
  *
- * Preloaded into that kernel's process, which runs the machine's processes one at a time as children that it traces. There is nothing that
- * it could sleep for but its own timers: it has one processor, no network, and its disk is asked synchronously.
+ * The machine's time passes as it computes, by processor time, and what it would sleep is skipped. So a busy host makes nothing late in there, and
+ * waiting costs nothing. There is nothing that it could sleep for but its own timers: it has one processor, no network, and its disk is
+ * asked synchronously.
+ *
+ * The machine's processes end with it, however it ends: left alone, they would go on as processes of the host, by calls to its kernel.
  */
 typedef long long ns;
 struct timespec {
@@ -15,11 +18,15 @@ struct itimerspec {
 
 /* The C library's; numbers are those of x86_64. */
 extern long syscall(long number, ...);
-enum { WAIT4 = 61, SIGSUSPEND = 130, TIMER_CREATE = 222, TIMER_SETTIME, TIMER_GETTIME, CLOCK_GETTIME = 228 };
+extern int *__errno_location(void);
+enum { POLL = 7, WAIT4 = 61, PTRACE = 101, SIGSUSPEND = 130, PRCTL = 157, TIMER_CREATE = 222, TIMER_SETTIME, TIMER_GETTIME, CLOCK_GETTIME = 228 };
 enum { CLOCK_MONOTONIC = 1, CLOCK_PROCESS_CPU = 2 };
 enum { SIGNAL_SET_BYTES = 8 };
 /* Nanoseconds. */
 enum { HEARTBEAT = 100000000 };
+/* prctl(2), ptrace(2) */
+enum { SET_PARENT_DEATH_SIGNAL = 1, SIGKILL = 9 };
+enum { PEEK_TEXT = 1, PEEK_USER = 3, OLD_SET_OPTIONS = 21, SET_OPTIONS = 0x4200, OPTION_EXIT_KILL = 0x100000 };
 /* wait(2): the lower byte of the status of a process that goes on later. */
 enum { STOPPED = 0x7f };
 
@@ -31,7 +38,7 @@ static volatile int running;
 static ns children, skipped;
 /* What was read last. */
 static ns latest;
-/* The machine has one; and another one of ours. */
+/* The machine has one, and another one of ours. */
 static int timer = -1, heartbeat = -1;
 
 static ns to_ns(struct timespec time) {
@@ -110,4 +117,22 @@ int sigsuspend(void *signals) {
     syscall(TIMER_SETTIME, timer, 0, &left, 0);
   }
   return syscall(SIGSUSPEND, signals, SIGNAL_SET_BYTES);
+}
+
+/* Traced processes end with who traces them. */
+long ptrace(long request, long pid, void *address, void *data) {
+  long word;
+  if (request < PEEK_TEXT || request > PEEK_USER) {
+    if (request == SET_OPTIONS || request == OLD_SET_OPTIONS) data = (void *)((long)data | OPTION_EXIT_KILL);
+    return syscall(PTRACE, request, pid, address, data);
+  }
+  if (syscall(PTRACE, request, pid, address, &word) < 0) return -1;
+  *__errno_location() = 0;
+  return word;
+}
+
+/* Called by what waits for files, threads of the kernel that are processes of the host. */
+int poll(void *files, unsigned long count, int milliseconds) {
+  syscall(PRCTL, SET_PARENT_DEATH_SIGNAL, SIGKILL);
+  return syscall(POLL, files, count, milliseconds);
 }
