@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Job, root } from './test-jobs.ts';
 
@@ -29,6 +29,8 @@ interface Run {
   readonly code: number;
   /** Not finished in time. */
   readonly hung: boolean;
+  /** By whoever started the tests. */
+  readonly interrupted: boolean;
   readonly printed: Buffer;
 }
 
@@ -38,7 +40,7 @@ interface Run {
  */
 export async function runJob(job: Job, options: RunOptions): Promise<readonly TestResult[]> {
   let run = await runOnce(job, options);
-  if (job.inMachine && (run.code === MACHINE_ENDED || run.hung)) {
+  if (job.inMachine && !run.interrupted && (run.code === MACHINE_ENDED || run.hung)) {
     process.stdout.write(run.printed);
     process.stdout.write(`${job.name}: the virtual machine was lost, so once more in another\n`);
     run = await runOnce(job, options);
@@ -77,12 +79,17 @@ async function runOnce(job: Job, { scratch, live }: RunOptions): Promise<Run> {
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
       process.kill(-child.pid, signal);
   };
-  const interrupt = () => end('SIGINT');
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+    end('SIGINT');
+  };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   let hung = false;
   const limit = setTimeout(() => {
     hung = true;
-    print(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended`);
+    print(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended; of it ran:`);
+    for (const command of commandsOf(child.pid)) print(`  ${command}`);
     end('SIGKILL');
   }, JOB_LIMIT_MS);
   const code = await ended(child, () =>
@@ -94,7 +101,7 @@ async function runOnce(job: Job, { scratch, live }: RunOptions): Promise<Run> {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const failed = results.some(({ outcome }) => outcome === 'failed');
   print(`${failed || code !== 0 ? 'FAIL' : 'ok  '} ${job.name} (${results.length} tests, ${seconds} s)`);
-  return { results, code, hung, printed: Buffer.concat(printed) };
+  return { results, code, hung, interrupted, printed: Buffer.concat(printed) };
 }
 
 /** Resolves with a process's exit status, 1 where it has none or another process keeps its output open: nobody would end that one. */
@@ -118,13 +125,27 @@ function ended(child: ChildProcess, held: () => void): Promise<number> {
   });
 }
 
-function readResults(report: string): readonly TestResult[] {
+/** The command lines of the processes of a process group. */
+function commandsOf(group: number | undefined): readonly string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    const stat = readOptional(`/proc/${pid}/stat`);
+    // proc_pid_stat(5): state, parent and process group come after the name, which stands in parentheses.
+    if (stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2] !== String(group)) return [];
+    return readOptional(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+  });
+}
+
+function readOptional(path: string): string {
   try {
-    return readFileSync(report, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line): TestResult => JSON.parse(line));
+    return readFileSync(path, 'utf8');
   } catch {
-    return [];
+    return '';
   }
+}
+
+function readResults(report: string): readonly TestResult[] {
+  return readOptional(report)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): TestResult => JSON.parse(line));
 }
