@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Job, root } from './test-jobs.ts';
 
@@ -89,7 +89,7 @@ async function runOnce(job: Job, { scratch, live }: RunOptions): Promise<Run> {
   const limit = setTimeout(() => {
     hung = true;
     print(`${job.name}: not finished after ${JOB_LIMIT_MS / 60_000} minutes, ended; of it ran:`);
-    for (const command of commandsOf(child.pid)) print(`  ${command}`);
+    print(spawnSync('pgrep', ['-a', '-g', String(child.pid)], { encoding: 'utf8' }).stdout);
     end('SIGKILL');
   }, JOB_LIMIT_MS);
   const code = await ended(child, () =>
@@ -125,27 +125,13 @@ function ended(child: ChildProcess, held: () => void): Promise<number> {
   });
 }
 
-/** The command lines of the processes of a process group. */
-function commandsOf(group: number | undefined): readonly string[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    const stat = readOptional(`/proc/${pid}/stat`);
-    // proc_pid_stat(5): state, parent and process group come after the name, which stands in parentheses.
-    if (stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2] !== String(group)) return [];
-    return readOptional(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
-  });
-}
-
-function readOptional(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
 function readResults(report: string): readonly TestResult[] {
-  return readOptional(report)
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line): TestResult => JSON.parse(line));
+  try {
+    return readFileSync(report, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): TestResult => JSON.parse(line));
+  } catch {
+    return [];
+  }
 }
